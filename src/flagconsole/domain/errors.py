@@ -1,0 +1,280 @@
+"""Every way in which a request can fail, with the code, HTTP status and exit code it has everywhere.
+
+A subclass's docstring is its message; ``{braces}`` in it are filled from the keyword arguments, which also become the
+error's ``details``. The codes are stable: clients and runbooks match on them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class ExitCode:
+    """What the command line exits with."""
+
+    OK: ClassVar[int] = 0
+    INTERNAL: ClassVar[int] = 1
+    USAGE: ClassVar[int] = 2
+    NOT_FOUND: ClassVar[int] = 3
+    REFUSED: ClassVar[int] = 4
+    CONFLICT: ClassVar[int] = 5
+    UNREACHABLE: ClassVar[int] = 6
+    NOT_ALLOWED: ClassVar[int] = 7
+    UNCONFIRMED: ClassVar[int] = 8
+
+
+class FlagConsoleError(Exception):
+    """Something went wrong inside flagconsole."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = ExitCode.INTERNAL
+
+    def __init__(self, hint: str = "", **details: Any) -> None:
+        self.hint = hint
+        self.details = details
+        self.message = (type(self).__doc__ or "").strip().format_map(details)
+        super().__init__(self.message)
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class InvalidInput(FlagConsoleError):
+    """{field}: {problem} (got {value!r})."""
+
+    code = "invalid_input"
+    status = 422
+    exit_code = ExitCode.USAGE
+
+
+class MalformedBody(FlagConsoleError):
+    """The request body is not acceptable JSON: {problem}."""
+
+    code = "malformed_body"
+    status = 400
+    exit_code = ExitCode.USAGE
+
+
+class BodyTooLarge(FlagConsoleError):
+    """The request is larger than {limit} bytes."""
+
+    code = "body_too_large"
+    status = 413
+    exit_code = ExitCode.USAGE
+
+
+class UnsupportedMediaType(FlagConsoleError):
+    """The request body must be application/json (got {value!r})."""
+
+    code = "unsupported_media_type"
+    status = 415
+    exit_code = ExitCode.USAGE
+
+
+class TenantRequired(FlagConsoleError):
+    """A tenant is needed: give tenant_id or use a tenant's key."""
+
+    code = "TENANT_REQUIRED"
+    status = 401
+    exit_code = ExitCode.USAGE
+
+
+class Unauthenticated(FlagConsoleError):
+    """No valid API key was given."""
+
+    code = "unauthenticated"
+    status = 401
+    exit_code = ExitCode.NOT_ALLOWED
+
+
+class NotAllowed(FlagConsoleError):
+    """This needs the role {required}; the key has {role}."""
+
+    code = "not_allowed"
+    status = 403
+    exit_code = ExitCode.NOT_ALLOWED
+
+
+class FlagNotFound(FlagConsoleError):
+    """There is no flag {flag!r}."""
+
+    code = "flag_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class OverrideNotFound(FlagConsoleError):
+    """Tenant {tenant!r} has no override of {flag!r}."""
+
+    code = "override_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class ChangeNotFound(FlagConsoleError):
+    """{flag!r} has no change {change_id}."""
+
+    code = "change_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class KeyNotFound(FlagConsoleError):
+    """There is no API key {key_id!r}."""
+
+    code = "key_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class RouteNotFound(FlagConsoleError):
+    """There is nothing at {path!r}."""
+
+    code = "route_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class MethodNotAllowed(FlagConsoleError):
+    """{method} is not allowed at {path!r}."""
+
+    code = "method_not_allowed"
+    status = 405
+    exit_code = ExitCode.USAGE
+
+
+class FlagExists(FlagConsoleError):
+    """The flag {flag!r} exists already."""
+
+    code = "flag_exists"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class FlagNameRetired(FlagConsoleError):
+    """The name {flag!r} belonged to an archived flag and is never used again."""
+
+    code = "flag_name_retired"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class StoreNotEmpty(FlagConsoleError):
+    """The store already holds {count} flags, so no catalogue was loaded."""
+
+    code = "store_not_empty"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class FlagKilled(FlagConsoleError):
+    """{flag!r} is killed; only revive clears a kill."""
+
+    code = "flag_killed"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class FlagNotKilled(FlagConsoleError):
+    """{flag!r} is not killed (it is {state})."""
+
+    code = "flag_not_killed"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class RaiseRefused(FlagConsoleError):
+    """This would raise the exposure of {flag!r} from {before} to {after}."""
+
+    code = "raise_refused"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class NothingToRollBack(FlagConsoleError):
+    """{flag!r} has no change that could be rolled back."""
+
+    code = "nothing_to_roll_back"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class HasDependents(FlagConsoleError):
+    """{flag!r} can't be archived while other flags depend on it: {dependents}."""
+
+    code = "has_dependents"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class DependencyCycle(FlagConsoleError):
+    """The dependencies would form a cycle: {cycle}."""
+
+    code = "dependency_cycle"
+    status = 422
+    exit_code = ExitCode.REFUSED
+
+
+class VersionConflict(FlagConsoleError):
+    """{flag!r} moved to version {current} meanwhile ({changed_by}, {changed_at}); you decided on version {given}."""
+
+    code = "version_conflict"
+    status = 412
+    exit_code = ExitCode.CONFLICT
+
+
+class VersionRequired(FlagConsoleError):
+    """Raising the exposure of {flag!r} needs the version you decided on (If-Match)."""
+
+    code = "version_required"
+    status = 428
+    exit_code = ExitCode.CONFLICT
+
+
+class IdempotencyKeyReused(FlagConsoleError):
+    """This Idempotency-Key was used for a different request."""
+
+    code = "idempotency_key_reused"
+    status = 422
+    exit_code = ExitCode.CONFLICT
+
+
+class ReplicaBehind(FlagConsoleError):
+    """This server is at revision {have}, behind the client's {want}."""
+
+    code = "replica_behind"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
+class StoreUnavailable(FlagConsoleError):
+    """The store can't be used: {problem}."""
+
+    code = "store_unavailable"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
+class ShuttingDown(FlagConsoleError):
+    """The server is shutting down."""
+
+    code = "shutting_down"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
+class Unreachable(FlagConsoleError):
+    """The server at {url} can't be reached: {problem}."""
+
+    code = "unreachable"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
+def _subclasses(base: type[FlagConsoleError]) -> list[type[FlagConsoleError]]:
+    return [base, *(sub for direct in base.__subclasses__() for sub in _subclasses(direct))]
+
+
+#: Code to class, for clients that turn a server's answer back into the error.
+BY_CODE: dict[str, type[FlagConsoleError]] = {cls.code: cls for cls in _subclasses(FlagConsoleError)}

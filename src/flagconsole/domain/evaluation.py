@@ -1,0 +1,198 @@
+"""The one evaluator: which state a flag has for a tenant, and why.
+
+The SDK, the server, the console and the command line all use ``Ruleset.evaluate``. A ruleset is immutable: a change makes
+a new one (``apply``), and readers keep the one they hold. No pydantic here, since services import this module.
+
+The order (first match wins) is: the flag is unknown → ``off``; killed → ``kill``; an unexpired override of the tenant,
+else the current state, where ``canary`` asks the cohort; at last every dependency that is itself a flag caps the result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from math import inf
+from typing import Final, NamedTuple
+
+from flagconsole.domain.bucketing import bucket
+from flagconsole.domain.states import ENABLING, FlagState
+
+MEMO_LIMIT: Final = 100_000
+
+
+class Reason(StrEnum):
+    """Why an evaluation came out as it did."""
+
+    KILLED = "killed"
+    OVERRIDE = "override"
+    COHORT = "cohort"
+    OUTSIDE_COHORT = "outside_cohort"
+    STATE = "state"
+    DEPENDENCY = "dependency"
+    FLAG_NOT_FOUND = "flag_not_found"
+    STALE = "stale"
+
+
+class Evaluation(NamedTuple):
+    """The effective state of one flag for one tenant.
+
+    ``dependency`` names the flag whose own state caps this one (a direct or transitive dependency) when the reason is
+    ``dependency``. ``revision`` is the store's revision that the answer was computed from; -1 when there was none.
+    """
+
+    flag_name: str
+    state: FlagState
+    reason: Reason
+    revision: int
+    dependency: str | None = None
+
+    @property
+    def enabled(self) -> bool:
+        """Whether the feature runs for real: ``canary`` or ``on``."""
+        return self.state in ENABLING
+
+    @property
+    def shadow(self) -> bool:
+        """Whether the feature runs read-only."""
+        return self.state is FlagState.SHADOW
+
+
+class Rule(NamedTuple):
+    """What evaluation needs of one flag."""
+
+    flag_name: str
+    state: FlagState
+    percentage: int
+    cohort: frozenset[str]
+    dependencies: tuple[str, ...]
+    version: int
+
+
+class OverrideRule(NamedTuple):
+    """What evaluation needs of one tenant's override. ``expires_at`` in seconds since the epoch, ``inf`` for never."""
+
+    state: FlagState
+    expires_at: float = inf
+
+
+class Ruleset:
+    """All rules at one ``(epoch, revision)``: immutable, safe to read from any thread without a lock."""
+
+    __slots__ = ("_closures", "_memo", "epoch", "next_expiry", "overrides", "revision", "rules")
+
+    def __init__(
+        self,
+        epoch: str,
+        revision: int,
+        rules: Mapping[str, Rule],
+        overrides: Mapping[str, Mapping[str, OverrideRule]],
+        closures: dict[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        self.epoch = epoch
+        self.revision = revision
+        self.rules = rules
+        self.overrides = overrides
+        self._closures = _closures(rules) if closures is None else closures
+        self._memo: dict[tuple[str, str], Evaluation] = {}
+        #: The memo holds only up to the first expiry of an override; every later call computes afresh.
+        self.next_expiry = min((o.expires_at for tenants in overrides.values() for o in tenants.values()), default=inf)
+
+    def evaluate(self, flag_name: str, tenant_id: str, now: float) -> Evaluation:
+        """The effective state of ``flag_name`` for ``tenant_id`` at ``now`` (seconds since the epoch, UTC)."""
+        if now >= self.next_expiry:
+            return self._compute(flag_name, tenant_id, now)
+        key = (flag_name, tenant_id)
+        known = self._memo.get(key)
+        if known is None:
+            known = self._compute(flag_name, tenant_id, now)
+            if len(self._memo) >= MEMO_LIMIT:
+                self._memo.clear()
+            self._memo[key] = known
+        return known
+
+    def dependents(self, flag_name: str) -> list[str]:
+        """The flags that depend on this one, directly or through others, in alphabetical order."""
+        return sorted(name for name, closure in self._closures.items() if flag_name in closure and name != flag_name)
+
+    def closure(self, flag_name: str) -> tuple[str, ...]:
+        """The flags of this store that ``flag_name`` depends on, nearest first."""
+        return self._closures.get(flag_name, ())
+
+    def _compute(self, flag_name: str, tenant_id: str, now: float) -> Evaluation:
+        rule = self.rules.get(flag_name)
+        if rule is None:
+            return Evaluation(flag_name, FlagState.OFF, Reason.FLAG_NOT_FOUND, self.revision)
+        state, reason = self._own(rule, tenant_id, now)
+        if state is FlagState.KILL or state is FlagState.OFF:
+            return Evaluation(flag_name, state, reason, self.revision)
+        cap, capped_by = state, None
+        for name in self._closures.get(flag_name, ()):
+            other, _ = self._own(self.rules[name], tenant_id, now)
+            if other is FlagState.OFF or other is FlagState.KILL:
+                return Evaluation(flag_name, FlagState.OFF, Reason.DEPENDENCY, self.revision, name)
+            if other is FlagState.SHADOW and cap is not FlagState.SHADOW:
+                cap, capped_by = FlagState.SHADOW, name
+        if capped_by is not None:
+            return Evaluation(flag_name, cap, Reason.DEPENDENCY, self.revision, capped_by)
+        return Evaluation(flag_name, state, reason, self.revision)
+
+    def _own(self, rule: Rule, tenant_id: str, now: float) -> tuple[FlagState, Reason]:
+        """The state before dependencies."""
+        if rule.state is FlagState.KILL:
+            return FlagState.KILL, Reason.KILLED
+        tenants = self.overrides.get(rule.flag_name)
+        if tenants is not None:
+            override = tenants.get(tenant_id)
+            if override is not None and now < override.expires_at:
+                return override.state, Reason.OVERRIDE
+        if rule.state is not FlagState.CANARY:
+            return rule.state, Reason.STATE
+        chosen = tenant_id in rule.cohort if rule.cohort else bucket(rule.flag_name, tenant_id) <= rule.percentage
+        return (FlagState.CANARY, Reason.COHORT) if chosen else (FlagState.OFF, Reason.OUTSIDE_COHORT)
+
+    def with_rule(self, revision: int, flag_name: str, rule: Rule | None) -> Ruleset:
+        """A ruleset at ``revision`` in which one flag is replaced, or gone when ``rule`` is None."""
+        rules = dict(self.rules)
+        overrides = self.overrides
+        before = rules.pop(flag_name, None)
+        if rule is not None:
+            rules[flag_name] = rule
+        elif flag_name in overrides:
+            overrides = {name: tenants for name, tenants in overrides.items() if name != flag_name}
+        same_graph = before is not None and rule is not None and before.dependencies == rule.dependencies
+        return Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None)
+
+    def with_override(self, revision: int, flag_name: str, tenant_id: str, override: OverrideRule | None) -> Ruleset:
+        """A ruleset at ``revision`` in which one tenant's override is replaced, or gone when ``override`` is None."""
+        tenants = dict(self.overrides.get(flag_name, {}))
+        tenants.pop(tenant_id, None)
+        if override is not None:
+            tenants[tenant_id] = override
+        overrides = {**self.overrides, flag_name: tenants}
+        return Ruleset(self.epoch, revision, self.rules, overrides, self._closures)
+
+
+def _closures(rules: Mapping[str, Rule]) -> dict[str, tuple[str, ...]]:
+    """For each flag the flags of ``rules`` that it depends on, nearest first.
+
+    Caps compose as a minimum, so capping by every flag of the closure's *own* state equals capping by each direct
+    dependency's effective state, without recursion: a cycle in a damaged payload ends here instead of hanging.
+    """
+    return {name: _reach(name, rules) if rule.dependencies else () for name, rule in rules.items()}
+
+
+def _reach(start: str, rules: Mapping[str, Rule]) -> tuple[str, ...]:
+    """Every flag of ``rules`` that ``start`` depends on, breadth first. External dependencies are left out."""
+    seen = {start}
+    order: list[str] = []
+    frontier: Iterable[str] = [start]
+    while frontier:
+        following = []
+        for name in frontier:
+            for other in rules[name].dependencies:
+                if other in rules and other not in seen:
+                    seen.add(other)
+                    following.append(other)
+        order.extend(following)
+        frontier = following
+    return tuple(order)

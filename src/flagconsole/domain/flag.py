@@ -1,0 +1,111 @@
+"""Flags, and the part of a flag that changes while it rolls out."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+
+from flagconsole.domain.evaluation import Rule
+from flagconsole.domain.names import ActorName, FlagName, Label, TenantId
+from flagconsole.domain.states import FlagState, FlagType
+
+Percentage = Annotated[int, Field(ge=0, le=100)]
+
+
+class Frozen(BaseModel):
+    """Base of every model here: immutable, and strict about fields it doesn't know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+
+class Setting(Frozen):
+    """The part of a flag that decides its exposure: what changes record and rollbacks restore."""
+
+    current_state: FlagState
+    canary_percentage: Percentage = 0
+    canary_tenant_ids: tuple[TenantId, ...] = ()
+
+    @field_validator("canary_tenant_ids")
+    @classmethod
+    def _as_sorted_set(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(set(value)))
+
+    def describe(self) -> str:
+        """The setting in a few words: ``on``, ``canary 10 %``, ``canary of 50 tenants``."""
+        if self.current_state is not FlagState.CANARY:
+            return self.current_state.value
+        if self.canary_tenant_ids:
+            count = len(self.canary_tenant_ids)
+            return f"canary of {count} tenant{'s' if count != 1 else ''}"
+        return f"canary {self.canary_percentage} %"
+
+
+class FlagDefinition(Frozen):
+    """What a person says about a flag when creating it. Durations are seconds."""
+
+    flag_name: FlagName
+    flag_type: FlagType = FlagType.FEATURE
+    description: Annotated[str, Field(max_length=2000)] = ""
+    default_state: FlagState = FlagState.OFF
+    affects: Annotated[tuple[Label, ...], Field(max_length=100)] = ()
+    dependencies: Annotated[tuple[FlagName, ...], Field(max_length=100)] = ()
+    rollback_time_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    is_kill_switch: bool = False
+    owner: Annotated[str, Field(max_length=200)] = ""
+    tags: Annotated[tuple[Label, ...], Field(max_length=50)] = ()
+    expires_on: date | None = None
+    plan: Annotated[str, Field(max_length=200)] = ""
+
+    @field_validator("default_state")
+    @classmethod
+    def _not_killed(cls, value: FlagState) -> FlagState:
+        if value in {FlagState.KILL, FlagState.CANARY}:
+            raise ValueError("a flag starts as off, shadow or on")
+        return value
+
+
+class Flag(FlagDefinition):
+    """A flag as the store keeps it. ``version`` counts this flag's changes, those of its overrides included."""
+
+    current_state: FlagState
+    canary_percentage: Percentage = 0
+    canary_tenant_ids: tuple[TenantId, ...] = ()
+    version: Annotated[int, Field(ge=1)]
+    created_at: AwareDatetime
+    created_by: ActorName
+    updated_at: AwareDatetime
+    updated_by: ActorName
+
+    @property
+    def setting(self) -> Setting:
+        """The part that decides exposure."""
+        return Setting(
+            current_state=self.current_state,
+            canary_percentage=self.canary_percentage,
+            canary_tenant_ids=self.canary_tenant_ids,
+        )
+
+    def rule(self) -> Rule:
+        """What the evaluator needs of this flag."""
+        return Rule(
+            self.flag_name,
+            self.current_state,
+            self.canary_percentage,
+            frozenset(self.canary_tenant_ids),
+            self.dependencies,
+            self.version,
+        )
+
+
+class Override(Frozen):
+    """One tenant's own state for one flag. Past ``expires_at`` it has no effect."""
+
+    flag_name: FlagName
+    tenant_id: TenantId
+    override_state: FlagState
+    override_reason: str
+    expires_at: AwareDatetime | None = None
+    created_at: AwareDatetime
+    created_by: ActorName

@@ -1,0 +1,81 @@
+"""Instances: running SDKs, and the receipts they give for the revisions they have applied."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import AwareDatetime, Field
+
+from flagconsole.domain.flag import Frozen
+from flagconsole.domain.names import Label
+
+#: An instance that was heard from within this many seconds counts as live.
+LIVE_SECONDS: Final = 30.0
+#: A silent instance may still serve old state, so it is waited for this long after it was last heard from.
+EXPECTED_SECONDS: Final = 600.0
+
+
+class Presence(StrEnum):
+    """How sure we are that an instance still runs."""
+
+    LIVE = "live"
+    SILENT = "silent"
+    LOST = "lost"
+    LEFT = "left"
+
+
+class Receipt(Frozen):
+    """One revision that an instance has applied; ``applied_at`` by the instance's clock."""
+
+    revision: Annotated[int, Field(ge=0)]
+    applied_at: AwareDatetime
+
+
+class ReceiptBatch(Frozen):
+    """What an instance reports: receipts since the last report (empty for a mere sign of life), and who it is."""
+
+    service: Label
+    sdk_version: Label
+    epoch: Annotated[str, Field(max_length=64)]
+    status: Annotated[str, Field(pattern="^(ready|stale|error)$")] = "ready"
+    transport: Annotated[str, Field(pattern="^(stream|polling)$")] = "stream"
+    receipts: Annotated[tuple[Receipt, ...], Field(max_length=1000)] = ()
+    leaving: bool = False
+
+
+class Instance(Frozen):
+    """One running SDK as the server knows it.
+
+    ``revision`` is the newest revision it has confirmed; ``applied_at`` when, by its own clock; ``received_at`` when that
+    confirmation arrived, by the server's clock.
+    """
+
+    instance_id: str
+    service: str
+    sdk_version: str
+    epoch: str
+    revision: int
+    applied_at: AwareDatetime | None = None
+    received_at: AwareDatetime | None = None
+    last_seen: AwareDatetime
+    status: str = "ready"
+    transport: str = "stream"
+    presence: Presence = Presence.LIVE
+
+    def confirms(self, epoch: str, revision: int) -> bool:
+        """Whether this instance has applied ``revision`` of ``epoch``."""
+        return self.epoch == epoch and self.revision >= revision
+
+
+def presence_of(seconds_since_seen: float, left: bool) -> Presence:
+    """The presence of an instance that was last heard from so long ago."""
+    if left:
+        return Presence.LEFT
+    if seconds_since_seen <= LIVE_SECONDS:
+        return Presence.LIVE
+    return Presence.SILENT if seconds_since_seen <= EXPECTED_SECONDS else Presence.LOST
+
+
+#: Instances with these presences are waited for before a kill counts as confirmed everywhere.
+EXPECTED = frozenset({Presence.LIVE, Presence.SILENT})

@@ -1,0 +1,153 @@
+"""Snapshots and events as they travel to evaluators, read without trusting them.
+
+A payload may be damaged, truncated or hostile, and whoever reads it is a customer's process: a field that can't be
+understood makes its flag ``off``, a payload that can't be understood at all raises ``PayloadError``, and nothing else is
+ever raised.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from math import inf
+from typing import Any, Final
+
+from flagconsole.domain.evaluation import OverrideRule, Rule, Ruleset
+from flagconsole.domain.states import OVERRIDE_STATES, FlagState
+
+SCHEMA: Final = 1
+#: The fields of a flag that travel in a snapshot.
+FLAG_FIELDS: Final = (
+    "flag_name",
+    "flag_type",
+    "current_state",
+    "canary_percentage",
+    "canary_tenant_ids",
+    "dependencies",
+    "version",
+)
+
+_STATES: Final[Mapping[str, FlagState]] = {state.value: state for state in FlagState}
+
+
+class PayloadError(ValueError):
+    """A payload that can't be used; the message says why."""
+
+
+def parse_snapshot(text: str | bytes) -> Ruleset:
+    """The ruleset of a snapshot. Raises ``PayloadError`` where it isn't one."""
+    data = _object(text)
+    if data.get("schema") != SCHEMA:
+        raise PayloadError(f"snapshot schema {data.get('schema')!r} is not {SCHEMA}")
+    epoch, revision = position(data)
+    flags, overrides = data.get("flags"), data.get("overrides")
+    if not isinstance(flags, list) or not isinstance(overrides, list):
+        raise PayloadError("a snapshot needs the lists flags and overrides")
+    rules = {rule.flag_name: rule for rule in map(rule_of, flags)}
+    tenants: dict[str, dict[str, OverrideRule]] = {}
+    for item in overrides:
+        flag_name, tenant_id, override = override_of(item)
+        tenants.setdefault(flag_name, {})[tenant_id] = override
+    return Ruleset(epoch, revision, rules, tenants)
+
+
+def apply_event(ruleset: Ruleset, text: str | bytes) -> Ruleset | None:
+    """The ruleset after an event, or ``None`` when the event doesn't follow it directly and a snapshot is needed.
+
+    An event of the past gives ``ruleset`` itself. Raises ``PayloadError`` for anything that isn't an event.
+    """
+    data = _object(text)
+    epoch, revision = position(data)
+    if epoch != ruleset.epoch:
+        return None
+    if revision <= ruleset.revision:
+        return ruleset
+    if revision != ruleset.revision + 1:
+        return None
+    change = data.get("change")
+    if not isinstance(change, dict) or not isinstance(change.get("flag_name"), str):
+        raise PayloadError("an event needs the object change with its flag_name")
+    name, tenant = change["flag_name"], change.get("tenant_id")
+    rule = None if data.get("flag") is None else rule_of(data["flag"])
+    if rule is not None and rule.flag_name != name:
+        raise PayloadError("an event's flag must be the flag of its change")
+    after = ruleset.with_rule(revision, name, rule)
+    if tenant is None or rule is None:
+        return after
+    if not isinstance(tenant, str):
+        raise PayloadError("a change's tenant_id must be a string or null")
+    override = None if data.get("override") is None else override_of(data["override"])[2]
+    return after.with_override(revision, name, tenant, override)
+
+
+def position(data: Mapping[str, Any]) -> tuple[str, int]:
+    """The ``(epoch, revision)`` of a payload."""
+    epoch, revision = data.get("epoch"), data.get("revision")
+    if not isinstance(epoch, str) or not epoch or len(epoch) > 64:
+        raise PayloadError("epoch must be a string of 1 to 64 characters")
+    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 0:
+        raise PayloadError("revision must be a number from 0")
+    return epoch, revision
+
+
+def rule_of(data: Any) -> Rule:
+    """The rule of one flag. An unknown state, or a canary that can't be read, is ``off``; never "on"."""
+    if not isinstance(data, dict) or not isinstance(data.get("flag_name"), str):
+        raise PayloadError("a flag needs its flag_name")
+    state = _STATES.get(data["current_state"], FlagState.OFF) if _is_text(data.get("current_state")) else FlagState.OFF
+    percentage, cohort = data.get("canary_percentage", 0), data.get("canary_tenant_ids", [])
+    dependencies, version = data.get("dependencies", []), data.get("version", 0)
+    if not _is_whole(percentage) or not 0 <= percentage <= 100 or not _is_text_list(cohort):
+        state = FlagState.OFF if state is FlagState.CANARY else state
+        percentage, cohort = 0, []
+    if not _is_text_list(dependencies):
+        # What caps the flag is unknown, so the flag stays off unless it is killed.
+        state, dependencies = (state if state is FlagState.KILL else FlagState.OFF), []
+    return Rule(
+        data["flag_name"],
+        state,
+        percentage,
+        frozenset(cohort),
+        tuple(dependencies),
+        version if _is_whole(version) else 0,
+    )
+
+
+def override_of(data: Any) -> tuple[str, str, OverrideRule]:
+    """Flag, tenant and rule of one override. An unknown state is ``off``; an unreadable expiry never expires an ``off``."""
+    if not isinstance(data, dict) or not _is_text(data.get("flag_name")) or not _is_text(data.get("tenant_id")):
+        raise PayloadError("an override needs its flag_name and tenant_id")
+    raw, expires = data.get("override_state"), data.get("expires_at")
+    state = _STATES.get(raw, FlagState.OFF) if isinstance(raw, str) else FlagState.OFF
+    if state not in OVERRIDE_STATES:
+        state = FlagState.OFF
+    expires_at = inf
+    if expires is not None:
+        try:
+            expires_at = datetime.fromisoformat(expires).timestamp()
+        except (TypeError, ValueError, OverflowError):
+            state = FlagState.OFF
+    return data["flag_name"], data["tenant_id"], OverrideRule(state, expires_at)
+
+
+def _object(text: str | bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise PayloadError(f"not JSON: {type(error).__name__}") from None
+    if not isinstance(data, dict):
+        raise PayloadError("not a JSON object")
+    return data
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_text_list(value: object) -> bool:
+    return isinstance(value, list) and all(map(_is_text, value))
