@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import AwareDatetime
+from pydantic import AwareDatetime, Field
 
 from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.change import Change
@@ -64,8 +64,8 @@ class FlagListing(Frozen):
     tenant_id: str | None = None
     flags: tuple[FlagView, ...]
     overrides: tuple[Override, ...]
-    effective_states: dict[str, FlagState] = {}
-    evaluations: dict[str, EvaluationView] = {}
+    effective_states: dict[str, FlagState] = Field(default_factory=dict)
+    evaluations: dict[str, EvaluationView] = Field(default_factory=dict)
 
 
 class FlagDetail(Frozen):
@@ -221,4 +221,4 @@ class Problem(Frozen):
     code: str
     detail: str
     hint: str = ""
-    details: dict[str, Any] = {}
+    details: dict[str, Any] = Field(default_factory=dict)
