@@ -41,22 +41,47 @@ class ChainReport(NamedTuple):
     problem: str | None = None
 
 
+class ChainVerifier:
+    """Checks a chain entry by entry, oldest first, so that a log of any length can be read in pages."""
+
+    def __init__(self) -> None:
+        self._previous_hash = GENESIS
+        self._count = 0
+        self._broken: tuple[int, str] | None = None
+
+    def add(self, change: Change) -> bool:
+        """Check the next entry. False, once and for all, when the chain is broken."""
+        if self._broken is None:
+            problem = self._problem(change)
+            if problem is None:
+                self._previous_hash, self._count = change.hash, self._count + 1
+            else:
+                self._broken = min(self._count + 1, change.change_id), problem
+        return self._broken is None
+
+    def report(self, head_revision: int, head_hash: str) -> ChainReport:
+        """The result, given what the head row names."""
+        if self._broken is None and self._count != head_revision:
+            self._broken = self._count + 1, f"the head names revision {head_revision}"
+        elif self._broken is None and self._previous_hash != head_hash:
+            self._broken = self._count, "the head names another hash"
+        first_broken, problem = self._broken or (None, None)
+        return ChainReport(self._broken is None, self._count, self._previous_hash, first_broken, problem)
+
+    def _problem(self, change: Change) -> str | None:
+        if change.change_id != self._count + 1:
+            return f"entry {self._count + 1} is missing"
+        if change.previous_hash != self._previous_hash:
+            return "its previous_hash is not the hash of the entry before it"
+        if hash_of(change) != change.hash:
+            return "its content does not match its hash"
+        return None
+
+
 def verify_chain(changes: Iterable[Change], head_revision: int, head_hash: str) -> ChainReport:
     """Check every entry, oldest first, and that the last one is what the head row names."""
-    previous_hash, expected_id, count = GENESIS, 1, 0
+    verifier = ChainVerifier()
     for change in changes:
-        problem = None
-        if change.change_id != expected_id:
-            problem = f"entry {expected_id} is missing"
-        elif change.previous_hash != previous_hash:
-            problem = "its previous_hash is not the hash of the entry before it"
-        elif hash_of(change) != change.hash:
-            problem = "its content does not match its hash"
-        if problem is not None:
-            return ChainReport(False, count, previous_hash, min(expected_id, change.change_id), problem)
-        previous_hash, expected_id, count = change.hash, expected_id + 1, count + 1
-    if expected_id - 1 != head_revision:
-        return ChainReport(False, count, previous_hash, expected_id, f"the head names revision {head_revision}")
-    if previous_hash != head_hash:
-        return ChainReport(False, count, previous_hash, head_revision, "the head names another hash")
-    return ChainReport(True, count, previous_hash)
+        if not verifier.add(change):
+            break
+    return verifier.report(head_revision, head_hash)

@@ -83,10 +83,12 @@ class FlagDetail(Frozen):
 
 class ChangeResult(Frozen):
     """What a mutation answers. ``changed`` is false where nothing had to be done (a second kill); then ``change`` is the
-    change that brought the state about. A dry run answers what would happen and does nothing."""
+    change that brought the state about. A dry run answers what would happen and does nothing. ``replayed`` marks the
+    answer to a repeated request, which did nothing more."""
 
     changed: bool
     dry_run: bool = False
+    replayed: bool = False
     epoch: str
     revision: int
     flag: Flag

@@ -1,0 +1,63 @@
+"""What every use case gets besides its request, and what it gives back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flagconsole.domain.change import Change
+from flagconsole.domain.errors import FlagNotFound, VersionConflict, VersionRequired
+from flagconsole.domain.flag import Flag, Override
+from flagconsole.domain.role import Actor
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.store.protocol import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who asks, when, and for which version of the flag they decided.
+
+    ``requires_versions`` is the environment's demand that whatever raises exposure names the version.
+    """
+
+    actor: Actor
+    now: datetime
+    version: int | None = None
+    requires_versions: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a use case did. ``change`` is the change that made the present state, also where nothing had to be done."""
+
+    changed: bool
+    flag: Flag
+    change: Change | None
+    override: Override | None = None
+
+
+async def existing(tx: Transaction, flag_name: str) -> Flag:
+    """The flag, or ``FlagNotFound``."""
+    flag = await tx.flag(flag_name)
+    if flag is None:
+        raise FlagNotFound(flag=flag_name)
+    return flag
+
+
+async def guard_raise(tx: Transaction, context: Context, flag: Flag, *, version_required: bool = False) -> None:
+    """Refuse what raises exposure without the right to, or decided on another version of the flag than the present."""
+    authorize(context.actor, Operation.RAISE)
+    if context.version is None:
+        if version_required or context.requires_versions:
+            raise VersionRequired("Read the flag and send its version.", flag=flag.flag_name)
+        return
+    if context.version != flag.version:
+        newest = (await tx.changes(flag_name=flag.flag_name, limit=1))[0]
+        raise VersionConflict(
+            f"The newest change is {newest.action.value}: {newest.change_reason!r}.",
+            flag=flag.flag_name,
+            given=context.version,
+            current=flag.version,
+            changed_by=newest.changed_by,
+            changed_at=newest.changed_at.isoformat(),
+        )

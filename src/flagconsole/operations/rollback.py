@@ -1,0 +1,144 @@
+"""Rolling a flag back: undo its newest decision, or return to the state right after a named one.
+
+A rollback is itself a change, and names what it reverts. Which decisions still stand is read off the log from its newest
+entry backwards: an entry is dead when a rollback that stands reverts it. So a rollback can be rolled back by naming the
+change to return to, and the changes it had reverted stand again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flagconsole.domain.change import Action, Change, ChangeType
+from flagconsole.domain.dependencies import refuse_cycle
+from flagconsole.domain.errors import ChangeNotFound, FlagKilled, NothingToRollBack, RaiseRefused
+from flagconsole.domain.exposure import raises, raises_state
+from flagconsole.domain.flag import Flag, Override, Setting
+from flagconsole.domain.requests import Rollback
+from flagconsole.domain.states import FlagState
+from flagconsole.operations.context import Context, Outcome, existing, guard_raise
+from flagconsole.operations.kill import stamped
+from flagconsole.operations.override import apply_override, own_state
+from flagconsole.operations.setting import DESCRIPTIVE
+from flagconsole.store.protocol import ChangeDraft, Reader, Transaction
+
+#: What time does to overrides is no decision, and creation and archiving have nothing before and after them.
+_NO_DECISION = frozenset({Action.CREATED, Action.ARCHIVED, Action.ROLLED_BACK, Action.OVERRIDE_EXPIRED})
+
+
+async def rollback(tx: Transaction, context: Context, flag_name: str, request: Rollback) -> Outcome:
+    """Undo the newest change that stands, or return to the state right after ``target_change_id``."""
+    flag = await existing(tx, flag_name)
+    if flag.current_state is FlagState.KILL:
+        raise FlagKilled("A rollback never lifts a kill.", flag=flag_name)
+    reverts: tuple[int, ...]
+    if request.target_change_id is None:
+        undone = await _newest_standing(tx, flag_name)
+        restored, tenant, reverts = undone.previous, undone.tenant_id, (undone.change_id,)
+    else:
+        target = await tx.change(request.target_change_id)
+        if target is None or target.flag_name != flag_name or target.action is Action.ARCHIVED:
+            raise ChangeNotFound(flag=flag_name, change_id=request.target_change_id)
+        restored, tenant = target.new, target.tenant_id
+        reverts = await _standing_after(tx, target)
+        if not reverts:
+            raise NothingToRollBack(f"Nothing has changed since change {target.change_id}.", flag=flag_name)
+    if tenant is None:
+        return await _restore_flag(tx, context, flag, restored or {}, request, reverts)
+    return await _restore_override(tx, context, flag, tenant, restored, request, reverts)
+
+
+async def _restore_flag(
+    tx: Transaction, context: Context, flag: Flag, restored: dict[str, Any], request: Rollback, reverts: tuple[int, ...]
+) -> Outcome:
+    fields = {name: restored[name] for name in Setting.model_fields if name in restored}
+    after = Setting.model_validate({**flag.setting.model_dump(), **fields})
+    described = {name: value for name, value in restored.items() if name in DESCRIPTIVE}
+    kept = described.get("dependencies", flag.dependencies)
+    refuse_cycle(flag.flag_name, kept, await tx.dependency_graph())
+    if raises(flag.setting, after) or not set(flag.dependencies) <= set(kept):
+        await _refuse_raise(tx, context, flag, request, flag.setting.describe(), after.describe())
+    moved = Flag.model_validate({**flag.model_dump(), **after.model_dump(), **described})
+    names = set(described)
+    draft = ChangeDraft(
+        flag=moved,
+        action=Action.ROLLED_BACK,
+        change_type=ChangeType.ROLLBACK,
+        reason=request.rollback_reason,
+        changed_by=context.actor.name,
+        changed_at=context.now,
+        previous=flag.setting.model_dump(mode="json") | flag.model_dump(mode="json", include=names),
+        new=after.model_dump(mode="json") | moved.model_dump(mode="json", include=names),
+        reverts=reverts,
+    )
+    change = await tx.apply(draft)
+    return Outcome(True, stamped(moved, change), change)
+
+
+async def _restore_override(
+    tx: Transaction,
+    context: Context,
+    flag: Flag,
+    tenant: str,
+    restored: dict[str, Any] | None,
+    request: Rollback,
+    reverts: tuple[int, ...],
+) -> Outcome:
+    before = await tx.override(flag.flag_name, tenant)
+    after = None if restored is None else Override.model_validate(restored)
+    if after is not None and after.expires_at is not None and after.expires_at <= context.now:
+        after = None
+    old, new = own_state(flag, tenant, before, context.now), own_state(flag, tenant, after, context.now)
+    if raises_state(old, new):
+        await _refuse_raise(tx, context, flag, request, f"{old.value} for {tenant}", f"{new.value} for {tenant}")
+    return await apply_override(
+        tx,
+        context,
+        flag,
+        tenant,
+        before,
+        after,
+        action=Action.ROLLED_BACK,
+        reason=request.rollback_reason,
+        change_type=ChangeType.ROLLBACK,
+        reverts=reverts,
+    )
+
+
+async def _refuse_raise(
+    tx: Transaction, context: Context, flag: Flag, request: Rollback, before: str, after: str
+) -> None:
+    if not request.allow_raise:
+        raise RaiseRefused("Ask for it with allow_raise.", flag=flag.flag_name, before=before, after=after)
+    await guard_raise(tx, context, flag)
+
+
+async def _newest_standing(reader: Reader, flag_name: str) -> Change:
+    dead: set[int] = set()
+    before: int | None = None
+    while page := await reader.changes(flag_name=flag_name, before=before, limit=200):
+        for change in page:
+            if change.change_id not in dead:
+                dead.update(change.reverts)
+                if change.action not in _NO_DECISION:
+                    return change
+        before = page[-1].change_id
+    raise NothingToRollBack(flag=flag_name)
+
+
+async def _standing_after(reader: Reader, target: Change) -> tuple[int, ...]:
+    """The changes of the target's scope (the flag, or the one tenant) that came after it and stand, rollbacks included."""
+    dead: set[int] = set()
+    standing: list[int] = []
+    before: int | None = None
+    while page := await reader.changes(flag_name=target.flag_name, before=before, limit=200):
+        for change in page:
+            if change.change_id <= target.change_id:
+                return tuple(sorted(standing))
+            if change.change_id in dead:
+                continue
+            dead.update(change.reverts)
+            if change.tenant_id == target.tenant_id:
+                standing.append(change.change_id)
+        before = page[-1].change_id
+    return tuple(sorted(standing))

@@ -1,0 +1,87 @@
+"""Setting a flag's state, percentage, cohort and description."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flagconsole.domain.change import Action, ChangeType
+from flagconsole.domain.dependencies import refuse_cycle
+from flagconsole.domain.errors import FlagKilled, InvalidInput
+from flagconsole.domain.exposure import raises
+from flagconsole.domain.flag import Flag, Setting
+from flagconsole.domain.requests import FlagUpdate, Kill
+from flagconsole.domain.states import FlagState
+from flagconsole.operations.context import Context, Outcome, existing, guard_raise
+from flagconsole.operations.kill import kill, stamped
+from flagconsole.store.protocol import ChangeDraft, Transaction
+
+#: The fields of a flag that a change may carry besides its setting.
+DESCRIPTIVE = ("description", "owner", "tags", "expires_on", "dependencies")
+
+
+async def update(tx: Transaction, context: Context, flag_name: str, request: FlagUpdate) -> Outcome:
+    """Change what the request names. Setting ``kill`` is a kill, with all that it means."""
+    if request.current_state is FlagState.KILL:
+        return await kill(tx, context, flag_name, Kill(kill_reason=request.change_reason))
+    flag = await existing(tx, flag_name)
+    after, given = _requested(flag, request), request.model_fields_set
+    described = {name: getattr(request, name) for name in DESCRIPTIVE if name in given}
+    _refuse_nulls(described)
+    described = {name: value for name, value in described.items() if getattr(flag, name) != value}
+    if flag.current_state is FlagState.KILL and after != flag.setting:
+        raise FlagKilled("Revive it first.", flag=flag_name)
+    if after == flag.setting and not described:
+        newest = await tx.changes(flag_name=flag_name, limit=1)
+        return Outcome(False, flag, newest[0] if newest else None)
+    if "dependencies" in described:
+        refuse_cycle(flag_name, described["dependencies"], await tx.dependency_graph())
+    # A dependency can only lower a flag's exposure, so taking one away may raise it.
+    uncapped = not set(flag.dependencies) <= set(described.get("dependencies", flag.dependencies))
+    if uncapped or raises(flag.setting, after):
+        await guard_raise(tx, context, flag)
+    return await _apply(tx, context, flag, after, described, request.change_reason)
+
+
+async def _apply(
+    tx: Transaction, context: Context, flag: Flag, after: Setting, described: dict[str, Any], reason: str
+) -> Outcome:
+    moved = flag.model_copy(update={**after.model_dump(), **described})
+    names = set(described)
+    draft = ChangeDraft(
+        flag=moved,
+        action=Action.SET,
+        change_type=ChangeType.MANUAL,
+        reason=reason,
+        changed_by=context.actor.name,
+        changed_at=context.now,
+        previous=flag.setting.model_dump(mode="json") | flag.model_dump(mode="json", include=names),
+        new=after.model_dump(mode="json") | moved.model_dump(mode="json", include=names),
+    )
+    change = await tx.apply(draft)
+    return Outcome(True, stamped(moved, change), change)
+
+
+def _requested(flag: Flag, request: FlagUpdate) -> Setting:
+    """The setting the request asks for. A percentage draws the cohort by hash; tenant ids choose it."""
+    state = request.current_state or flag.current_state
+    percentage, chosen = flag.canary_percentage, flag.canary_tenant_ids
+    if request.canary_percentage is not None:
+        percentage = request.canary_percentage
+        chosen = request.canary_tenant_ids or ()
+    elif request.canary_tenant_ids is not None:
+        chosen = request.canary_tenant_ids
+    after = Setting(current_state=state, canary_percentage=percentage, canary_tenant_ids=chosen)
+    nobody = not after.canary_tenant_ids and after.canary_percentage == 0 and request.canary_percentage is None
+    if request.current_state is FlagState.CANARY and nobody:
+        raise InvalidInput(
+            field="canary_percentage",
+            problem="a canary needs a percentage from 0 to 100 or canary_tenant_ids",
+            value=None,
+        )
+    return after
+
+
+def _refuse_nulls(described: dict[str, Any]) -> None:
+    for name, value in described.items():
+        if value is None and name != "expires_on":
+            raise InvalidInput(field=name, problem="must not be null; leave it out to keep it", value=None)

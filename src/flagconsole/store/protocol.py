@@ -1,0 +1,173 @@
+"""What every store can do. One contract test suite runs against each backend.
+
+A write is one transaction: ``async with store.write() as tx``. Entering it locks the head row, so writers follow each
+other and revisions are gap-free and in commit order. Leaving it commits; an exception, or ``tx.discard()``, rolls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from flagconsole.domain.change import Action, Change, ChangeType
+from flagconsole.domain.flag import Flag, Override
+from flagconsole.domain.instance import Instance
+from flagconsole.domain.requests import TenantRecord
+from flagconsole.domain.role import ApiKey
+from flagconsole.domain.views import FlagView
+
+
+class Head(NamedTuple):
+    """The newest position: the lineage of the database, its revision, and the hash of its newest audit entry."""
+
+    epoch: str
+    revision: int
+    audit_hash: str
+
+
+class Remembered(NamedTuple):
+    """What was answered to a request with an idempotency key. ``fingerprint`` tells whether it was the same request."""
+
+    fingerprint: str
+    body: str
+
+
+class StoredEvent(NamedTuple):
+    """An event as it is sent to clients: ``body`` is the JSON of ``domain.change.Event``."""
+
+    revision: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeDraft:
+    """A change before the store gives it its revision, version and hash.
+
+    ``flag`` is the flag as it shall be (the store sets its version, ``updated_at`` and ``updated_by``); ``archive`` retires
+    it. For a tenant's change ``override`` is the override as it shall be, None to remove it.
+    """
+
+    flag: Flag
+    action: Action
+    change_type: ChangeType
+    reason: str
+    changed_by: str
+    changed_at: datetime
+    tenant_id: str | None = None
+    override: Override | None = None
+    previous: Mapping[str, Any] | None = None
+    new: Mapping[str, Any] | None = None
+    reverts: tuple[int, ...] = ()
+    correlation_id: str | None = None
+    archive: bool = False
+
+
+class Reader(Protocol):
+    """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
+
+    async def now(self) -> datetime:
+        """The store's time, by which deadlines are judged."""
+
+    async def head(self) -> Head:
+        """The newest position."""
+
+    async def flag(self, flag_name: str) -> Flag | None:
+        """One flag."""
+
+    async def flag_views(self, flag_name: str | None = None) -> list[FlagView]:
+        """All flags by name (or the one named) with their newest changes."""
+
+    async def is_retired(self, flag_name: str) -> bool:
+        """Whether an archived flag has this name."""
+
+    async def dependency_graph(self) -> dict[str, tuple[str, ...]]:
+        """Each flag's direct dependencies."""
+
+    async def override(self, flag_name: str, tenant_id: str) -> Override | None:
+        """One tenant's override, expired or not."""
+
+    async def overrides(self, *, flag_name: str | None = None, tenant_id: str | None = None) -> list[Override]:
+        """Overrides by flag and tenant, expired ones included."""
+
+    async def expired_overrides(self, now: datetime) -> list[Override]:
+        """The overrides whose time is over."""
+
+    async def change(self, change_id: int) -> Change | None:
+        """One entry of the audit log."""
+
+    async def changes(
+        self,
+        *,
+        flag_name: str | None = None,
+        tenant_id: str | None = None,
+        domain: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Change]:
+        """Entries of the audit log, newest first, older than the change ``before``."""
+
+    async def changes_after(self, change_id: int, limit: int) -> list[Change]:
+        """Entries of the audit log, oldest first, newer than ``change_id``."""
+
+    async def events_after(self, revision: int, limit: int) -> list[StoredEvent] | None:
+        """The events that follow ``revision``, oldest first; None when the first of them is kept no more."""
+
+    async def remembered(self, idempotency_key: str) -> Remembered | None:
+        """What was answered to this idempotency key."""
+
+    async def tenants(self) -> list[TenantRecord]:
+        """The known tenants by id."""
+
+    async def api_key(self, key_hash: str) -> ApiKey | None:
+        """The key with this SHA-256, revoked or not."""
+
+    async def api_keys(self) -> list[ApiKey]:
+        """All keys by creation."""
+
+    async def instances(self, *, elsewhere_than: str | None = None) -> list[Instance]:
+        """Every instance that isn't forgotten, by id; or only those that report to another server than this."""
+
+
+class Transaction(Reader, Protocol):
+    """A write: everything in it happens together or not at all."""
+
+    async def apply(self, draft: ChangeDraft) -> Change:
+        """Carry out one change: state, audit entry and event, at the next revision."""
+
+    async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
+        """Keep the answer to an idempotency key with the change it belongs to."""
+
+    async def put_tenants(self, tenants: Sequence[TenantRecord]) -> None:
+        """Add tenants, or replace those that exist."""
+
+    async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
+        """Add a key by its SHA-256."""
+
+    async def revoke_api_key(self, key_id: str, at: datetime) -> None:
+        """Make a key invalid from now on."""
+
+    def discard(self) -> None:
+        """Roll back when the transaction ends, without an error."""
+
+
+class Store(Protocol):
+    """A durable store of flags."""
+
+    def write(self, *, urgent: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction. An urgent one (a kill) goes before all that wait."""
+
+    def read(self) -> AbstractAsyncContextManager[Reader]:
+        """A consistent view for several reads."""
+
+    async def save_instances(self, server_id: str, instances: Iterable[Instance], forget: Iterable[str] = ()) -> None:
+        """Keep what instances reported to the server ``server_id``. Not an audited change; what a crash loses of it is
+        reported again."""
+
+    def watch(self) -> AsyncIterator[None]:
+        """Yields whenever another process may have changed something, within 100 ms."""
+
+    async def close(self) -> None:
+        """Release everything. Committed changes are durable before this."""

@@ -1,0 +1,187 @@
+"""How models lie in table rows; the same for every backend."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from flagconsole.domain.change import Change
+from flagconsole.domain.flag import Flag, Override
+from flagconsole.domain.instance import Instance
+from flagconsole.domain.requests import TenantRecord
+from flagconsole.domain.role import ApiKey
+from flagconsole.domain.views import FlagView, LastChange
+
+
+class Row(Protocol):
+    """A row of whatever driver: its columns by name."""
+
+    def __getitem__(self, column: str, /) -> Any: ...
+
+
+FLAG_COLUMNS = (
+    "flag_name",
+    "flag_type",
+    "description",
+    "default_state",
+    "current_state",
+    "affects",
+    "dependencies",
+    "rollback_time_seconds",
+    "is_kill_switch",
+    "canary_percentage",
+    "canary_tenant_ids",
+    "version",
+    "created_at",
+    "created_by",
+    "updated_at",
+    "updated_by",
+    "owner",
+    "tags",
+    "expires_on",
+    "plan",
+)
+_FLAG_LISTS = ("affects", "dependencies", "canary_tenant_ids", "tags")
+CHANGE_COLUMNS = (
+    "change_id",
+    "epoch",
+    "flag_name",
+    "tenant_id",
+    "action",
+    "change_type",
+    "previous",
+    "new",
+    "change_reason",
+    "changed_by",
+    "changed_at",
+    "reverts",
+    "correlation_id",
+    "version",
+    "previous_hash",
+    "hash",
+)
+OVERRIDE_COLUMNS = (
+    "flag_name",
+    "tenant_id",
+    "override_state",
+    "override_reason",
+    "expires_at",
+    "created_at",
+    "created_by",
+)
+INSTANCE_COLUMNS = (
+    "instance_id",
+    "service",
+    "sdk_version",
+    "epoch",
+    "revision",
+    "applied_at",
+    "received_at",
+    "last_seen",
+    "status",
+    "transport",
+    "presence",
+)
+KEY_COLUMNS = ("key_id", "name", "role", "tenant_id", "created_at", "created_by", "revoked_at")
+
+
+def timestamp(at: datetime) -> str:
+    """A point in time as text that sorts by time: UTC, microseconds, ``Z``."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def flag_row(flag: Flag) -> dict[str, Any]:
+    """A flag as a row of ``feature_flags``."""
+    row = flag.model_dump(mode="json", include=set(FLAG_COLUMNS))
+    for name in _FLAG_LISTS:
+        row[name] = json.dumps(row[name], ensure_ascii=False)
+    row["is_kill_switch"] = int(flag.is_kill_switch)
+    row["created_at"], row["updated_at"] = timestamp(flag.created_at), timestamp(flag.updated_at)
+    return row
+
+
+def flag_fields(row: Row) -> dict[str, Any]:
+    """The fields of a flag from its row."""
+    fields = {name: row[name] for name in FLAG_COLUMNS}
+    for name in _FLAG_LISTS:
+        fields[name] = json.loads(fields[name])
+    fields["is_kill_switch"] = bool(fields["is_kill_switch"])
+    return fields
+
+
+def flag_of(row: Row) -> Flag:
+    """A flag from its row."""
+    return Flag.model_validate(flag_fields(row))
+
+
+def flag_view_of(row: Row, last_change: Row | None) -> FlagView:
+    """A flag with its newest change, from the two rows."""
+    last = last_change_of(change_of(last_change)) if last_change is not None else None
+    return FlagView.model_validate({**flag_fields(row), "last_change": last})
+
+
+def last_change_of(change: Change) -> LastChange:
+    """A change in short."""
+    return LastChange(
+        change_id=change.change_id,
+        action=change.action,
+        change_type=change.change_type,
+        change_reason=change.change_reason,
+        changed_by=change.changed_by,
+        changed_at=change.changed_at,
+        tenant_id=change.tenant_id,
+        previous_state=change.previous_state,
+        new_state=change.new_state,
+    )
+
+
+def change_row(change: Change) -> dict[str, Any]:
+    """A change as a row of ``flag_change_log``."""
+    row = change.model_dump(mode="json")
+    for name in ("previous", "new"):
+        row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
+    row["reverts"] = json.dumps(row["reverts"])
+    return row
+
+
+def change_of(row: Row) -> Change:
+    """A change from its row."""
+    fields = {name: row[name] for name in CHANGE_COLUMNS}
+    for name in ("previous", "new"):
+        fields[name] = None if fields[name] is None else json.loads(fields[name])
+    fields["reverts"] = json.loads(fields["reverts"])
+    return Change.model_validate(fields)
+
+
+def override_row(override: Override) -> dict[str, Any]:
+    """An override as a row of ``tenant_flag_overrides``."""
+    row = override.model_dump(mode="json")
+    row["created_at"] = timestamp(override.created_at)
+    row["expires_at"] = None if override.expires_at is None else timestamp(override.expires_at)
+    return row
+
+
+def override_of(row: Row) -> Override:
+    """An override from its row."""
+    return Override.model_validate({name: row[name] for name in OVERRIDE_COLUMNS})
+
+
+def instance_row(instance: Instance) -> dict[str, Any]:
+    """An instance as a row of ``instances``."""
+    return instance.model_dump(mode="json", include=set(INSTANCE_COLUMNS))
+
+
+def instance_of(row: Row) -> Instance:
+    """An instance from its row."""
+    return Instance.model_validate({name: row[name] for name in INSTANCE_COLUMNS})
+
+
+def tenant_of(row: Row) -> TenantRecord:
+    """A tenant from its row."""
+    return TenantRecord(tenant_id=row["tenant_id"], name=row["name"], active=bool(row["active"]))
+
+
+def key_of(row: Row) -> ApiKey:
+    """An API key from its row."""
+    return ApiKey.model_validate({name: row[name] for name in KEY_COLUMNS})

@@ -1,0 +1,187 @@
+"""The embedded store: one SQLite file, write-ahead log, every commit synced before it is acknowledged.
+
+Statements run inline on the event loop, since they only touch the page cache; what can wait (taking the write lock from
+another process, the sync of a commit) runs in a thread. ``BEGIN IMMEDIATE`` takes the lock before anything is read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Final, TypeVar
+
+from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.instance import Instance
+from flagconsole.store import rows
+from flagconsole.store.clock import Clock, system_clock
+from flagconsole.store.sqlite_reader import SqliteReader
+from flagconsole.store.sqlite_schema import migrate
+from flagconsole.store.sqlite_transaction import SqliteTransaction
+from flagconsole.store.write_gate import WriteGate
+
+#: How often another process's commits are looked for, seconds.
+WATCH_INTERVAL: Final = 0.05
+_LOCK_WAIT_MS: Final = 10_000
+_READERS: Final = 4
+
+T = TypeVar("T")
+
+
+class SqliteStore:
+    """``Store`` on one SQLite file. Any number of processes may have it open."""
+
+    def __init__(self, path: str, clock: Clock) -> None:
+        self._path = path
+        self._clock = clock
+        self._gate = WriteGate()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="flagconsole-store")
+        self._writer = _connect(path)
+        migrate(self._writer)
+        self._reporter = _connect(path, durable=False)
+        self._watcher = _connect(path)
+        self._idle: asyncio.Queue[sqlite3.Connection] = asyncio.Queue()
+        self._readers = [_connect(path) for _ in range(_READERS)]
+        for connection in self._readers:
+            self._idle.put_nowait(connection)
+
+    @classmethod
+    async def open(cls, path: str, *, clock: Clock = system_clock) -> SqliteStore:
+        """Open the file, creating or migrating it. Raises ``StoreUnavailable`` where that can't be done."""
+        with _translated(path):
+            _create_private(path)
+            return cls(path, clock)
+
+    @property
+    def path(self) -> str:
+        """The database file."""
+        return self._path
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        # Shielded: a caller that gives up must not leave a BEGIN or COMMIT half done behind the next writer's back.
+        future = asyncio.get_running_loop().run_in_executor(self._thread, work)
+        try:
+            return await asyncio.shield(future)
+        except asyncio.CancelledError:
+            with suppress(Exception):
+                await future
+            raise
+
+    @asynccontextmanager
+    async def write(self, *, urgent: bool = False) -> AsyncIterator[SqliteTransaction]:
+        async with self._gate.entered(urgent=urgent):
+            with _translated(self._path):
+                await self._begin()
+            try:
+                transaction = SqliteTransaction(self._writer, self._clock)
+                yield transaction
+                if transaction.discarded:
+                    self._writer.rollback()
+                else:
+                    with _translated(self._path):
+                        await self._in_thread(self._writer.commit)
+            finally:
+                if self._writer.in_transaction:
+                    self._writer.rollback()
+
+    async def _begin(self) -> None:
+        # Nearly always the lock is free and taking it costs microseconds; only waiting for another process is slow.
+        try:
+            self._writer.execute("PRAGMA busy_timeout = 0")
+            self._writer.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            self._writer.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS}")
+            await self._in_thread(lambda: self._writer.execute("BEGIN IMMEDIATE"))
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[SqliteReader]:
+        connection = await self._idle.get()
+        try:
+            with _translated(self._path):
+                connection.execute("BEGIN")
+            yield SqliteReader(connection, self._clock)
+        finally:
+            with suppress(sqlite3.Error):
+                connection.rollback()
+            self._idle.put_nowait(connection)
+
+    async def save_instances(self, server_id: str, instances: Iterable[Instance], forget: Iterable[str] = ()) -> None:
+        saved = [(*rows.instance_row(instance).values(), server_id) for instance in instances]
+        gone = [(instance_id,) for instance_id in forget]
+        if not saved and not gone:
+            return
+        columns = ", ".join((*rows.INSTANCE_COLUMNS, "reported_to"))
+        marks = ", ".join("?" * (len(rows.INSTANCE_COLUMNS) + 1))
+        insert = f"INSERT OR REPLACE INTO instances ({columns}) VALUES ({marks})"
+
+        def work() -> None:
+            self._reporter.execute("BEGIN IMMEDIATE")
+            try:
+                self._reporter.executemany(insert, saved)
+                self._reporter.executemany("DELETE FROM instances WHERE instance_id = ?", gone)
+                self._reporter.commit()
+            finally:
+                self._reporter.rollback()
+
+        async with self._gate.entered():
+            with _translated(self._path):
+                await self._in_thread(work)
+
+    async def watch(self) -> AsyncIterator[None]:
+        seen = self._data_version()
+        while True:
+            await asyncio.sleep(WATCH_INTERVAL)
+            version = self._data_version()
+            if version != seen:
+                seen = version
+                yield
+
+    def _data_version(self) -> int:
+        version: int = self._watcher.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    async def close(self) -> None:
+        async with self._gate.entered(urgent=True):
+            self._thread.shutdown(wait=True)
+            for connection in (self._watcher, self._reporter, *self._readers, self._writer):
+                connection.close()
+
+
+def _create_private(path: str) -> None:
+    """Create the file readable by its owner only; SQLite gives its side files the same mode."""
+    Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _connect(path: str, *, durable: bool = True) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=_LOCK_WAIT_MS / 1000)
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS}")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+    connection.execute("PRAGMA cache_size = -16000")
+    return connection
+
+
+class _translated:  # noqa: N801  # reads as a phrase where it is used
+    """Turns SQLite's and the file system's errors into ``StoreUnavailable``."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, sqlite3.Error | OSError):
+            raise StoreUnavailable(
+                "Check the path, its permissions and the free space.", problem=f"{self._path}: {error}"
+            ) from error

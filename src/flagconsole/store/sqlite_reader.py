@@ -1,0 +1,148 @@
+"""Reading the embedded store. Every method is a short indexed query that runs inline, without leaving the event loop."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from flagconsole.domain.change import Change
+from flagconsole.domain.flag import Flag, Override
+from flagconsole.domain.instance import Instance
+from flagconsole.domain.requests import TenantRecord
+from flagconsole.domain.role import ApiKey
+from flagconsole.domain.views import FlagView
+from flagconsole.store import rows
+from flagconsole.store.clock import Clock
+from flagconsole.store.protocol import Head, Remembered, StoredEvent
+
+_CHANGES = f"SELECT {', '.join(rows.CHANGE_COLUMNS)} FROM flag_change_log"
+_OVERRIDES = f"SELECT {', '.join(rows.OVERRIDE_COLUMNS)} FROM tenant_flag_overrides"
+_FLAGS = f"SELECT {', '.join(rows.FLAG_COLUMNS)}, last_change_id FROM feature_flags WHERE archived_at IS NULL"
+_KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
+
+
+class SqliteReader:
+    """A consistent view, on a connection that has a transaction open."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def _all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        return self._connection.execute(sql, values).fetchall()
+
+    def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
+        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
+        return row
+
+    async def now(self) -> datetime:
+        return self._clock()
+
+    async def head(self) -> Head:
+        row = self._one("SELECT epoch, revision, audit_hash FROM store_head WHERE id = 1")
+        assert row is not None, "the head row is made by the first migration"
+        return Head(*row)
+
+    async def flag(self, flag_name: str) -> Flag | None:
+        row = self._one(f"{_FLAGS} AND flag_name = ?", flag_name)
+        return None if row is None else rows.flag_of(row)
+
+    async def flag_views(self, flag_name: str | None = None) -> list[FlagView]:
+        only, values = ("", ()) if flag_name is None else (" AND flag_name = ?", (flag_name,))
+        found = self._all(f"{_FLAGS}{only} ORDER BY flag_name", *values)
+        newest = (
+            f"{_CHANGES} WHERE change_id IN (SELECT last_change_id FROM feature_flags WHERE archived_at IS NULL{only})"
+        )
+        changes = {row["change_id"]: row for row in self._all(newest, *values)}
+        return [rows.flag_view_of(row, changes.get(row["last_change_id"])) for row in found]
+
+    async def is_retired(self, flag_name: str) -> bool:
+        return (
+            self._one("SELECT 1 FROM feature_flags WHERE flag_name = ? AND archived_at IS NOT NULL", flag_name)
+            is not None
+        )
+
+    async def dependency_graph(self) -> dict[str, tuple[str, ...]]:
+        return {row["flag_name"]: rows.flag_of(row).dependencies for row in self._all(_FLAGS)}
+
+    async def override(self, flag_name: str, tenant_id: str) -> Override | None:
+        row = self._one(f"{_OVERRIDES} WHERE flag_name = ? AND tenant_id = ?", flag_name, tenant_id)
+        return None if row is None else rows.override_of(row)
+
+    async def overrides(self, *, flag_name: str | None = None, tenant_id: str | None = None) -> list[Override]:
+        where, values = _where(("flag_name = ?", flag_name), ("tenant_id = ?", tenant_id))
+        return [
+            rows.override_of(row) for row in self._all(f"{_OVERRIDES}{where} ORDER BY flag_name, tenant_id", *values)
+        ]
+
+    async def expired_overrides(self, now: datetime) -> list[Override]:
+        found = self._all(f"{_OVERRIDES} WHERE expires_at <= ? ORDER BY expires_at, flag_name", rows.timestamp(now))
+        return [rows.override_of(row) for row in found]
+
+    async def change(self, change_id: int) -> Change | None:
+        row = self._one(f"{_CHANGES} WHERE change_id = ?", change_id)
+        return None if row is None else rows.change_of(row)
+
+    async def changes(
+        self,
+        *,
+        flag_name: str | None = None,
+        tenant_id: str | None = None,
+        domain: str | None = None,
+        before: int | None = None,
+        limit: int = 50,
+    ) -> list[Change]:
+        # A domain is the range of names between "pos." and "pos/", the character after the dot.
+        where, values = _where(
+            ("flag_name = ?", flag_name),
+            ("tenant_id = ?", tenant_id),
+            ("flag_name >= ?", None if domain is None else f"{domain}."),
+            ("flag_name < ?", None if domain is None else f"{domain}/"),
+            ("change_id < ?", before),
+        )
+        return [
+            rows.change_of(row)
+            for row in self._all(f"{_CHANGES}{where} ORDER BY change_id DESC LIMIT ?", *values, limit)
+        ]
+
+    async def changes_after(self, change_id: int, limit: int) -> list[Change]:
+        found = self._all(f"{_CHANGES} WHERE change_id > ? ORDER BY change_id LIMIT ?", change_id, limit)
+        return [rows.change_of(row) for row in found]
+
+    async def events_after(self, revision: int, limit: int) -> list[StoredEvent] | None:
+        found = self._all(
+            "SELECT revision, body FROM flag_events WHERE revision > ? ORDER BY revision LIMIT ?", revision, limit
+        )
+        if found:
+            return [StoredEvent(*row) for row in found] if found[0]["revision"] == revision + 1 else None
+        return [] if (await self.head()).revision <= revision else None
+
+    async def remembered(self, idempotency_key: str) -> Remembered | None:
+        row = self._one("SELECT fingerprint, body FROM idempotency_keys WHERE idempotency_key = ?", idempotency_key)
+        return None if row is None else Remembered(*row)
+
+    async def tenants(self) -> list[TenantRecord]:
+        return [
+            rows.tenant_of(row) for row in self._all("SELECT tenant_id, name, active FROM tenants ORDER BY tenant_id")
+        ]
+
+    async def api_key(self, key_hash: str) -> ApiKey | None:
+        row = self._one(f"{_KEYS} WHERE key_hash = ?", key_hash)
+        return None if row is None else rows.key_of(row)
+
+    async def api_keys(self) -> list[ApiKey]:
+        return [rows.key_of(row) for row in self._all(f"{_KEYS} ORDER BY created_at, key_id")]
+
+    async def instances(self, *, elsewhere_than: str | None = None) -> list[Instance]:
+        where, values = _where(("reported_to != ?", elsewhere_than))
+        columns = ", ".join(rows.INSTANCE_COLUMNS)
+        found = self._all(f"SELECT {columns} FROM instances{where} ORDER BY instance_id", *values)
+        return [rows.instance_of(row) for row in found]
+
+
+def _where(*conditions: tuple[str, Any]) -> tuple[str, list[Any]]:
+    """A WHERE clause of the conditions whose value is given."""
+    given = [(condition, value) for condition, value in conditions if value is not None]
+    clause = " AND ".join(condition for condition, _ in given)
+    return (f" WHERE {clause}" if clause else ""), [value for _, value in given]

@@ -1,0 +1,135 @@
+"""Writing the embedded store, inside ``BEGIN IMMEDIATE``."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from flagconsole.domain.audit import hash_of
+from flagconsole.domain.change import Change, Event
+from flagconsole.domain.flag import Flag
+from flagconsole.domain.requests import TenantRecord
+from flagconsole.domain.role import ApiKey
+from flagconsole.store import rows
+from flagconsole.store.clock import Clock
+from flagconsole.store.protocol import ChangeDraft, Remembered
+from flagconsole.store.sqlite_reader import SqliteReader
+
+#: Clients this many revisions behind get a snapshot instead of a replay.
+EVENTS_KEPT: Final = 20_000
+#: How long the answer to an idempotency key is kept: longer than anyone retries.
+ANSWERS_KEPT: Final = timedelta(days=7)
+_TIDY_EVERY: Final = 500
+
+
+class SqliteTransaction(SqliteReader):
+    """One write transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
+        super().__init__(connection, clock)
+        self.discarded = False
+
+    def discard(self) -> None:
+        self.discarded = True
+
+    def _insert(self, table: str, row: Mapping[str, Any], *, replace: bool = False) -> None:
+        verb = "INSERT OR REPLACE" if replace else "INSERT"
+        marks = ", ".join("?" * len(row))
+        self._connection.execute(f"{verb} INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+
+    async def apply(self, draft: ChangeDraft) -> Change:
+        head = await self.head()
+        revision = head.revision + 1
+        current = await self.flag(draft.flag.flag_name)
+        version = (current.version if current is not None else 0) + 1
+        change = _sealed(draft, head.epoch, revision, version, head.audit_hash)
+        flag = draft.flag.model_copy(
+            update={"version": version, "updated_at": draft.changed_at, "updated_by": draft.changed_by}
+        )
+        self._connection.execute("UPDATE store_head SET revision = ?, audit_hash = ?", (revision, change.hash))
+        self._save_flag(flag, change, draft)
+        if draft.tenant_id is not None:
+            self._save_override(draft)
+        self._insert("flag_change_log", rows.change_row(change))
+        event = Event(
+            epoch=head.epoch,
+            revision=revision,
+            change=change,
+            flag=None if draft.archive else flag,
+            override=draft.override,
+        )
+        self._insert("flag_events", {"revision": revision, "body": event.model_dump_json()})
+        if revision % _TIDY_EVERY == 0:
+            self._tidy(revision, draft.changed_at)
+        return change
+
+    def _save_flag(self, flag: Flag, change: Change, draft: ChangeDraft) -> None:
+        row = rows.flag_row(flag)
+        row["last_change_id"] = change.change_id
+        row["archived_at"] = rows.timestamp(draft.changed_at) if draft.archive else None
+        self._insert("feature_flags", row, replace=True)
+        if draft.archive:
+            self._connection.execute("DELETE FROM tenant_flag_overrides WHERE flag_name = ?", (flag.flag_name,))
+
+    def _save_override(self, draft: ChangeDraft) -> None:
+        if draft.override is not None:
+            self._insert("tenant_flag_overrides", rows.override_row(draft.override), replace=True)
+            return
+        self._connection.execute(
+            "DELETE FROM tenant_flag_overrides WHERE flag_name = ? AND tenant_id = ?",
+            (draft.flag.flag_name, draft.tenant_id),
+        )
+
+    def _tidy(self, revision: int, now: datetime) -> None:
+        self._connection.execute("DELETE FROM flag_events WHERE revision <= ?", (revision - EVENTS_KEPT,))
+        self._connection.execute(
+            "DELETE FROM idempotency_keys WHERE created_at < ?", (rows.timestamp(now - ANSWERS_KEPT),)
+        )
+
+    async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
+        self._insert(
+            "idempotency_keys",
+            {
+                "idempotency_key": idempotency_key,
+                "fingerprint": remembered.fingerprint,
+                "body": remembered.body,
+                "created_at": rows.timestamp(self._clock()),
+            },
+        )
+
+    async def put_tenants(self, tenants: Sequence[TenantRecord]) -> None:
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO tenants (tenant_id, name, active) VALUES (?, ?, ?)",
+            [(tenant.tenant_id, tenant.name, int(tenant.active)) for tenant in tenants],
+        )
+
+    async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
+        self._insert("api_keys", {**key.model_dump(mode="json"), "key_hash": key_hash})
+
+    async def revoke_api_key(self, key_id: str, at: datetime) -> None:
+        self._connection.execute("UPDATE api_keys SET revoked_at = ? WHERE key_id = ?", (rows.timestamp(at), key_id))
+
+
+def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previous_hash: str) -> Change:
+    """The audit entry of a draft, with its hash."""
+    change = Change(
+        change_id=revision,
+        epoch=epoch,
+        flag_name=draft.flag.flag_name,
+        tenant_id=draft.tenant_id,
+        action=draft.action,
+        change_type=draft.change_type,
+        previous=None if draft.previous is None else dict(draft.previous),
+        new=None if draft.new is None else dict(draft.new),
+        change_reason=draft.reason,
+        changed_by=draft.changed_by,
+        changed_at=draft.changed_at,
+        reverts=draft.reverts,
+        correlation_id=draft.correlation_id,
+        version=version,
+        previous_hash=previous_hash,
+        hash="",
+    )
+    return change.model_copy(update={"hash": hash_of(change)})
