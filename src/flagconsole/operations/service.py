@@ -259,7 +259,7 @@ class Operations:
     async def flags(self, actor: Actor, tenant_id: str | None = None) -> FlagListing:
         """All flags, overrides, and with a tenant what it gets."""
         authorize(actor, Operation.READ_RULES)
-        tenant = _tenant(actor, tenant_id)
+        tenant = tenant_of_actor(actor, tenant_id)
         async with self.store.read() as reader:
             views, overrides = await reader.flag_views(), await reader.overrides()
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
@@ -268,7 +268,7 @@ class Operations:
     async def flag(self, actor: Actor, flag_name: str, tenant_id: str | None = None) -> FlagDetail:
         """One flag, and with a tenant what it gets."""
         authorize(actor, Operation.READ_RULES)
-        tenant = _tenant(actor, tenant_id)
+        tenant = tenant_of_actor(actor, tenant_id)
         async with self.store.read() as reader:
             views, overrides = await reader.flag_views(), await reader.overrides()
             view = next((view for view in views if view.flag_name == flag_name), None)
@@ -294,7 +294,12 @@ class Operations:
             raise InvalidInput(field="limit", problem=f"must be from 1 to {HISTORY_LIMIT}", value=limit)
         async with self.store.read() as reader:
             return await reading.history(
-                reader, flag_name, limit=limit, before=before, tenant_id=_tenant(actor, tenant_id), domain=domain
+                reader,
+                flag_name,
+                limit=limit,
+                before=before,
+                tenant_id=tenant_of_actor(actor, tenant_id),
+                domain=domain,
             )
 
     async def instances(self, actor: Actor, revision: int | None = None) -> InstanceList:
@@ -354,7 +359,7 @@ class Operations:
         return reading.instance_list(await reader.head(), await reader.instances(), revision, await reader.now())
 
 
-def _tenant(actor: Actor, requested: str | None) -> str | None:
+def tenant_of_actor(actor: Actor, requested: str | None) -> str | None:
     """The tenant meant: a tenant's key sees its own and no other."""
     if actor.tenant_id is None:
         return requested

@@ -1,0 +1,96 @@
+"""The application: routes over operations on one store."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from flagconsole import __version__
+from flagconsole.domain.instance import EXPECTED
+from flagconsole.domain.views import Problem
+from flagconsole.operations.service import Operations
+from flagconsole.server import (
+    change_routes,
+    flag_routes,
+    fleet_routes,
+    problems,
+    public_routes,
+    stream,
+)
+from flagconsole.server.counting import Counting
+from flagconsole.server.follower import Follower
+from flagconsole.server.hub import Hub
+from flagconsole.server.instance_book import InstanceBook
+from flagconsole.server.limits import Limits
+from flagconsole.server.meters import Meters
+from flagconsole.server.state import ServerState
+
+
+def create_app(operations: Operations) -> FastAPI:
+    """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it."""
+    hub = Hub()
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        book = InstanceBook(operations.store, hub, server_id=secrets.token_hex(8))
+        await book.load()
+        follower = await Follower.load(operations, hub, book)
+        state = ServerState(operations, hub, book, follower, Meters())
+        state.meters.watch(lambda: _gauges(state))
+        app.state.server = state
+        follower.start()
+        try:
+            yield
+        finally:
+            hub.close()
+            await follower.stop()
+            await book.save()
+
+    app = FastAPI(
+        title="flagconsole",
+        version=__version__,
+        summary="Feature flags, and the evidence that a kill has arrived",
+        lifespan=lifespan,
+        redoc_url=None,
+    )
+    app.state.hub = hub
+    problems.install(app)
+    for module in (change_routes, flag_routes, fleet_routes, stream, public_routes):
+        app.include_router(module.router)
+    app.add_middleware(Counting)
+    app.add_middleware(Limits)
+    _describe_problems(app)
+    return app
+
+
+def _gauges(state: ServerState) -> dict[str, tuple[str, float]]:
+    ruleset = state.projection.ruleset
+    instances = state.book.all(datetime.now(UTC))
+    expected = [instance for instance in instances if instance.presence in EXPECTED]
+    behind = [instance for instance in expected if not instance.confirms(ruleset.epoch, ruleset.revision)]
+    return {
+        "flagconsole_revision": ("Newest revision of the store", ruleset.revision),
+        "flagconsole_flags": ("Flags that are not archived", len(ruleset.rules)),
+        "flagconsole_stream_clients": ("Open streams", len(state.hub)),
+        "flagconsole_instances_expected": ("SDK instances that are waited for", len(expected)),
+        "flagconsole_instances_behind": ("Expected instances that have not confirmed the newest revision", len(behind)),
+        "flagconsole_store_healthy": ("1 when the store could be read the last time", state.follower.healthy),
+    }
+
+
+def _describe_problems(app: FastAPI) -> None:
+    """Add the problem schema, which handlers answer and no route returns, to the OpenAPI document."""
+    make = app.openapi
+
+    def openapi() -> dict[str, object]:
+        if app.openapi_schema is None:
+            schema = make()
+            schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's documented way to extend the document

@@ -1,0 +1,105 @@
+"""Instances and their receipts, tenants, keys, status, and the audit chain."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Query
+from pydantic import BaseModel
+
+from flagconsole.domain import requests as ask
+from flagconsole.domain.instance import ReceiptBatch
+from flagconsole.domain.role import Actor, ApiKey
+from flagconsole.domain.views import AuditReport, InstanceList, KeyList, NewKey, Status, TenantList
+from flagconsole.operations import reading
+from flagconsole.operations.permissions import Operation
+from flagconsole.server.state import Allowed, Caller, Fresh, Reader, State
+from flagconsole.server.strict_route import StrictRoute, problems
+
+router = APIRouter(route_class=StrictRoute)
+
+InstanceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
+Reporter = Annotated[Actor, Depends(Allowed(Operation.REPORT))]
+
+
+class Position(BaseModel):
+    """Where the store is."""
+
+    epoch: str
+    revision: int
+
+
+@router.get("/api/status", summary="The system on one screen", dependencies=[Fresh], responses=problems())
+async def status(state: State, actor: Reader) -> Status:
+    """Flags by state, killed flags, instances, and whom the server takes the caller for."""
+    projection, now = state.projection, await state.now()
+    return reading.status_of(
+        projection.head,
+        list(projection.flags.values()),
+        len(projection.overrides),
+        len(projection.tenants),
+        reading.instance_list(projection.head, state.book.all(now), None, now),
+        actor=actor,
+        environment=state.operations.environment,
+        requires_versions=state.operations.requires_versions,
+        now=now,
+    )
+
+
+@router.get("/api/instances", summary="Running SDKs", dependencies=[Fresh], responses=problems())
+async def instances(
+    state: State, actor: Reader, revision: Annotated[int | None, Query(ge=0, le=2**53)] = None
+) -> InstanceList:
+    """Who runs, and how many of those expected have confirmed ``revision`` (default: the newest)."""
+    now = await state.now()
+    return reading.instance_list(state.projection.head, state.book.all(now), revision, now)
+
+
+@router.post("/api/instances/{instance_id}/receipt", summary="Report applied revisions", responses=problems(413, 415))
+async def receipt(state: State, actor: Reporter, instance_id: InstanceId, body: ReceiptBatch) -> Position:
+    """Take an instance's receipts, or its sign of life. Answers where the store is."""
+    state.book.report(instance_id, body, await state.now())
+    ruleset = state.projection.ruleset
+    return Position(epoch=ruleset.epoch, revision=ruleset.revision)
+
+
+@router.get("/api/tenants", summary="The known tenants", responses=problems())
+async def tenants(state: State, actor: Reader) -> TenantList:
+    """All tenants by id."""
+    return await state.operations.tenants(actor)
+
+
+@router.put("/api/tenants", summary="Add or update tenants", responses=problems(413, 415))
+async def put_tenants(state: State, actor: Caller, body: ask.TenantsPut) -> TenantList:
+    """Add these tenants, or replace those that exist."""
+    result = await state.operations.put_tenants(actor, body)
+    await state.follower.reload_people()
+    return result
+
+
+@router.get("/api/audit/verify", summary="Check the audit chain", responses=problems())
+async def verify_audit(state: State, actor: Reader) -> AuditReport:
+    """Read the whole log and check its hash chain."""
+    return await state.operations.verify_audit(actor)
+
+
+@router.get("/api/keys", summary="API keys", responses=problems())
+async def keys(state: State, actor: Caller) -> KeyList:
+    """All keys, without their secrets."""
+    return await state.operations.keys(actor)
+
+
+@router.post("/api/keys", status_code=201, summary="Make an API key", responses=problems(413, 415))
+async def create_key(state: State, actor: Caller, body: ask.KeyCreate) -> NewKey:
+    """Make a key. The answer is the only place that shows its secret."""
+    result = await state.operations.create_key(actor, body)
+    await state.follower.reload_people()
+    return result
+
+
+@router.delete("/api/keys/{key_id}", summary="Revoke an API key", responses=problems(404))
+async def revoke_key(state: State, actor: Caller, key_id: Annotated[str, Path(min_length=1, max_length=100)]) -> ApiKey:
+    """Make a key invalid, and end the streams that use it."""
+    result = await state.operations.revoke_key(actor, key_id)
+    await state.follower.reload_people()
+    return result

@@ -1,0 +1,137 @@
+"""Keeps the server's view at the store's head, whoever changed it, and passes every event on to the stream."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Final
+
+from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.operations.service import Operations
+from flagconsole.server.hub import Hub
+from flagconsole.server.instance_book import InstanceBook
+from flagconsole.server.projection import Projection, frame
+from flagconsole.store.protocol import Reader, Store
+
+#: Seconds between heartbeats; a client that hears none for three of them knows that the connection is dead.
+HEARTBEAT_SECONDS: Final = 5.0
+_FORGET_SECONDS: Final = 60.0
+_EXPIRY_CHECK_SECONDS: Final = 1.0
+_BATCH: Final = 500
+
+log = logging.getLogger(__name__)
+
+
+class Follower:
+    """Reads events from the store in order, into the projection and the hub."""
+
+    def __init__(self, operations: Operations, projection: Projection, hub: Hub, book: InstanceBook) -> None:
+        self._operations = operations
+        self._store: Store = operations.store
+        self._hub = hub
+        self._book = book
+        self._turn = asyncio.Lock()
+        self._tasks: list[asyncio.Task[None]] = []
+        self.projection = projection
+        #: Whether the store could be read the last time; readiness goes by it.
+        self.healthy = True
+
+    @classmethod
+    async def load(cls, operations: Operations, hub: Hub, book: InstanceBook) -> Follower:
+        """A follower at the store's head."""
+        async with operations.store.read() as reader:
+            projection = await _project(reader)
+        return cls(operations, projection, hub, book)
+
+    def start(self) -> None:
+        """Begin to follow in the background."""
+        self._tasks = [
+            asyncio.create_task(self._forever(work), name=f"flagconsole-{work.__name__}")
+            for work in (self._watch, self._heartbeat, self._expire, self._forget)
+        ]
+
+    async def stop(self) -> None:
+        """End the background work."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def catch_up(self) -> None:
+        """Read up to the head. Whoever changed something calls this before answering, so that they read their write."""
+        async with self._turn, self._store.read() as reader:
+            while events := await reader.events_after(self.projection.ruleset.revision, _BATCH):
+                for stored in events:
+                    self.projection.apply(stored)
+                    self._hub.publish(self.projection.newest_frame())
+            if events is None:
+                keys, tenants = self.projection.keys, self.projection.tenants
+                self.projection = await _project(reader)
+                self.projection.keys, self.projection.tenants = keys, tenants
+                self._hub.publish(self.projection.snapshot_frame())
+
+    async def reload_people(self) -> None:
+        """Read keys and tenants anew; the streams of keys that were revoked end."""
+        async with self._store.read() as reader:
+            await _load_people(reader, self.projection)
+        for key in self.projection.keys.values():
+            if key.revoked_at is not None:
+                self._hub.close_key(key.key_id)
+
+    async def _forever(self, work: object) -> None:
+        assert callable(work)
+        while True:
+            try:
+                await work()
+            except FlagConsoleError as error:
+                # The store may come back (a full disk, a lock held too long); until then /health says so.
+                self.healthy = False
+                log.warning("the store can't be followed: %s", error)
+                await asyncio.sleep(_EXPIRY_CHECK_SECONDS)
+
+    async def _watch(self) -> None:
+        async for _ in self._store.watch():
+            await self.catch_up()
+            await self.reload_people()
+            await self._book.merge()
+            self.healthy = True
+
+    async def _heartbeat(self) -> None:
+        while True:
+            self._hub.publish(await self.heartbeat_frame())
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+
+    async def heartbeat_frame(self) -> bytes:
+        """A heartbeat: the head, and the store's time."""
+        async with self._store.read() as reader:
+            now = await reader.now()
+        ruleset = self.projection.ruleset
+        data = {"epoch": ruleset.epoch, "revision": ruleset.revision, "now": now.timestamp()}
+        return frame("heartbeat", json.dumps(data))
+
+    async def _expire(self) -> None:
+        while True:
+            if await self._operations.expire_overrides():
+                await self.catch_up()
+            async with self._store.read() as reader:
+                now = (await reader.now()).timestamp()
+            wait = self.projection.ruleset.next_expiry - now
+            await asyncio.sleep(min(_EXPIRY_CHECK_SECONDS, max(wait, 0.01)))
+
+    async def _forget(self) -> None:
+        while True:
+            await asyncio.sleep(_FORGET_SECONDS)
+            async with self._store.read() as reader:
+                now = await reader.now()
+            await self._book.forget_old(now)
+
+
+async def _project(reader: Reader) -> Projection:
+    projection = Projection(await reader.head(), await reader.flag_views(), await reader.overrides())
+    await _load_people(reader, projection)
+    return projection
+
+
+async def _load_people(reader: Reader, projection: Projection) -> None:
+    projection.tenants = tuple(tenant.tenant_id for tenant in await reader.tenants() if tenant.active)
+    projection.keys = {key.key_id: key for key in await reader.api_keys()}

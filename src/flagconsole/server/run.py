@@ -1,0 +1,126 @@
+"""Running the server: uvicorn, one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import os
+import socket
+import sys
+import threading
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.operations.service import Operations
+from flagconsole.server.app import create_app
+from flagconsole.server.hub import Hub
+from flagconsole.server.key_file import ensure_admin_key, key_file_of
+from flagconsole.store import open_store
+from flagconsole.store.opening import sqlite_path
+
+#: Seconds that running requests get after SIGTERM; streams say goodbye at once.
+GRACE_SECONDS: Final = 1
+
+
+class Server(uvicorn.Server):
+    """uvicorn, which of itself would wait for open streams for ever."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Say goodbye to all streams, then stop. A signal may come between any two instructions, hence the detour."""
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self._hub.close)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say where."""
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        if self.started:
+            host, port = sockets[0].getsockname()[:2] if sockets else ("?", 0)
+            shown = f"[{host}]" if ":" in host else host
+            print(f"listening on http://{shown}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def serve(
+    store_url: str,
+    host: str = "127.0.0.1",
+    port: int = 8765,
+    *,
+    environment: str = "local",
+    requires_versions: bool = False,
+    end_with_stdin: bool = False,
+) -> None:
+    """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
+
+    On a loopback address it makes sure that the embedded store's own admin key exists. Raises ``StoreUnavailable`` when
+    the store can't be opened or the address is taken.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    asyncio.run(
+        _serve(
+            store_url,
+            _bind(host, port),
+            environment=environment,
+            requires_versions=requires_versions,
+            end_with_stdin=end_with_stdin,
+        )
+    )
+
+
+async def _serve(
+    store_url: str, listener: socket.socket, *, environment: str, requires_versions: bool, end_with_stdin: bool
+) -> None:
+    store = await open_store(store_url)
+    try:
+        operations = Operations(store, environment=environment, requires_versions=requires_versions)
+        if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
+            await ensure_admin_key(operations, key_file_of(sqlite_path(store_url)))
+        app = create_app(operations)
+        config = uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            lifespan="on",
+            ws="none",
+            timeout_graceful_shutdown=GRACE_SECONDS,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        server = Server(config, app.state.hub)
+        if end_with_stdin:
+            _stop_at_end_of_input(server)
+        await server.serve([listener])
+    finally:
+        await store.close()
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    """A listening address, taken before anything else is opened. Port 0 takes a free one."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise StoreUnavailable(
+            "Choose another --host or --port.", problem=f"{host}:{port}: {error.strerror}"
+        ) from error
+    return listener
+
+
+def _stop_at_end_of_input(server: Server) -> None:
+    """End with the parent that holds the other end of standard input, however it ends."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 4096):
+            pass
+        server.handle_exit(15, None)
+
+    threading.Thread(target=wait, name="flagconsole-stdin", daemon=True).start()

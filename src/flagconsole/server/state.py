@@ -1,0 +1,116 @@
+"""What a request handler needs: the running parts of the server, who asks, and from which position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, cast
+
+from fastapi import Depends, Header, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from flagconsole.domain.errors import InvalidInput, ReplicaBehind, Unauthenticated
+from flagconsole.domain.role import Actor
+from flagconsole.operations.keys import authenticate
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.service import Operations
+from flagconsole.server.follower import Follower
+from flagconsole.server.hub import Hub
+from flagconsole.server.instance_book import InstanceBook
+from flagconsole.server.meters import Meters
+from flagconsole.server.projection import Projection
+
+
+@dataclass(frozen=True, slots=True)
+class ServerState:
+    """The running parts of one server."""
+
+    operations: Operations
+    hub: Hub
+    book: InstanceBook
+    follower: Follower
+    meters: Meters
+
+    @property
+    def projection(self) -> Projection:
+        """The view of the store, which the follower may replace."""
+        return self.follower.projection
+
+    async def now(self) -> datetime:
+        """The store's time."""
+        async with self.operations.store.read() as reader:
+            return await reader.now()
+
+
+def server_state(request: Request) -> ServerState:
+    """The state that the application was started with."""
+    return cast(ServerState, request.app.state.server)
+
+
+State = Annotated[ServerState, Depends(server_state)]
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer fc_…`")
+
+
+async def caller(state: State, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Actor:
+    """Whose key the request carries."""
+    if credentials is None:
+        raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
+    async with state.operations.store.read() as reader:
+        return await authenticate(reader, credentials.credentials)
+
+
+Caller = Annotated[Actor, Depends(caller)]
+
+
+class Allowed:
+    """A dependency that lets only those through who may do ``operation``."""
+
+    def __init__(self, operation: Operation) -> None:
+        self._operation = operation
+
+    def __call__(self, actor: Caller) -> Actor:
+        authorize(actor, self._operation)
+        return actor
+
+
+Reader = Annotated[Actor, Depends(Allowed(Operation.READ))]
+RulesReader = Annotated[Actor, Depends(Allowed(Operation.READ_RULES))]
+
+
+async def fresh(
+    state: State,
+    x_flagconsole_position: Annotated[
+        str | None, Header(max_length=90, pattern=r"^[0-9A-Za-z-]{1,64}:[0-9]{1,18}$")
+    ] = None,
+) -> None:
+    """Refuse a client that has already seen a later position than this server has."""
+    if x_flagconsole_position is not None:
+        await at_least(state, x_flagconsole_position)
+
+
+Fresh = Depends(fresh)
+
+
+async def at_least(state: ServerState, position: str) -> tuple[str, int]:
+    """The position, if this server has reached it (of another, older epoch it always has); else ``ReplicaBehind``."""
+    epoch, revision = parse_position(position)
+    for attempt in range(2):
+        have = state.projection.ruleset
+        if epoch < have.epoch or (epoch == have.epoch and revision <= have.revision):
+            break
+        if attempt == 1:
+            raise ReplicaBehind(
+                "Ask another server, or again in a moment.",
+                have=f"{have.epoch}:{have.revision}",
+                want=f"{epoch}:{revision}",
+            )
+        await state.follower.catch_up()
+    return epoch, revision
+
+
+def parse_position(text: str) -> tuple[str, int]:
+    """``epoch:revision``. Raises ``InvalidInput`` for anything else."""
+    epoch, colon, revision = text.partition(":")
+    if not colon or not epoch or not revision.isascii() or not revision.isdigit() or len(revision) > 18:
+        raise InvalidInput(field="position", problem="must be epoch:revision", value=text[:90])
+    return epoch, int(revision)

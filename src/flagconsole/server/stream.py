@@ -1,0 +1,88 @@
+"""``GET /api/stream``: server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Query
+from starlette.responses import StreamingResponse
+
+from flagconsole.domain.errors import InvalidInput, ShuttingDown
+from flagconsole.server.hub import Subscription, goodbye
+from flagconsole.server.state import RulesReader, ServerState, State, at_least, parse_position
+
+router = APIRouter()
+
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_WHO = r"^[\x20-\x7e]{1,200}$"
+
+
+@router.get(
+    "/api/stream",
+    summary="Changes, heartbeats and receipts as they happen",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The stream"}},
+)
+async def stream(
+    state: State,
+    actor: RulesReader,
+    include: Annotated[Literal["receipts"] | None, Query()] = None,
+    last_event_id: Annotated[str | None, Header(max_length=90)] = None,
+    x_flagconsole_instance: Annotated[str | None, Header(pattern=_WHO)] = None,
+    x_flagconsole_service: Annotated[str | None, Header(pattern=_WHO)] = None,
+    x_flagconsole_sdk: Annotated[str | None, Header(pattern=_WHO)] = None,
+) -> StreamingResponse:
+    """Follow the store. With ``Last-Event-ID`` from there on, else from a snapshot."""
+    if state.hub.closing:
+        raise ShuttingDown()
+    position = None if last_event_id is None else await _position(state, last_event_id)
+    if x_flagconsole_instance is not None:
+        state.book.connected(
+            x_flagconsole_instance,
+            x_flagconsole_service or "unknown",
+            x_flagconsole_sdk or "unknown",
+            await state.now(),
+        )
+    heartbeat = await state.follower.heartbeat_frame()
+
+    async def frames() -> AsyncIterator[bytes]:
+        subscription = Subscription(
+            receipts=include == "receipts", key_id=actor.key_id, instance_id=x_flagconsole_instance
+        )
+        # No await between reading the backlog and joining: what is published next is the event that follows it.
+        backlog = _backlog(state, position)
+        state.hub.join(subscription)
+        try:
+            yield heartbeat + backlog
+            alive = not state.hub.closing
+            while alive:
+                batch, alive = await subscription.next_batch()
+                yield batch
+        except asyncio.CancelledError:
+            if not subscription.too_slow:
+                raise
+            yield goodbye("too slow")
+        finally:
+            state.hub.leave(subscription)
+
+    return StreamingResponse(frames(), media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _position(state: ServerState, last_event_id: str) -> tuple[str, int]:
+    try:
+        parse_position(last_event_id)
+    except InvalidInput as error:
+        raise InvalidInput(field="Last-Event-ID", problem="must be epoch:revision", value=last_event_id) from error
+    return await at_least(state, last_event_id)
+
+
+def _backlog(state: ServerState, position: tuple[str, int] | None) -> bytes:
+    """What brings the client to the head: the events it lacks, or a snapshot."""
+    projection = state.projection
+    if position is not None and position[0] == projection.ruleset.epoch:
+        frames = projection.frames_after(position[1])
+        if frames is not None:
+            return b"".join(frames)
+    return projection.snapshot_frame()
