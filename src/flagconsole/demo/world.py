@@ -1,0 +1,133 @@
+"""The demo's world before it starts: the catalogue in a believable mix of states, with the history that led there, and
+500 tenants. All of it is written to the real store by the real operations, on a clock that starts three weeks ago."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
+
+from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill, OverrideSet, TenantRecord, TenantsPut
+from flagconsole.domain.role import Actor, Role
+from flagconsole.domain.states import FlagState
+from flagconsole.operations.catalogue import shipped_catalogue
+from flagconsole.operations.service import Operations
+from flagconsole.store import open_store
+
+TENANTS: Final = 500
+_TRADES: Final = (
+    "Plumbing",
+    "Electric",
+    "Bistro",
+    "Roofing",
+    "Diner",
+    "Heating",
+    "Cafe",
+    "Landscaping",
+    "Grill",
+    "Locksmiths",
+)
+_PLACES: Final = ("Harbor", "Cedar", "Summit", "Mission", "Lakeside", "Union", "Prairie", "Canal", "Juniper", "Granite")
+
+
+class Step(NamedTuple):
+    """One change of the demo's past: how many hours ago, by whom, and what."""
+
+    hours_ago: float
+    actor: str
+    flag_name: str
+    state: FlagState
+    percentage: int | None
+    reason: str
+
+
+def _on(hours_ago: float, actor: str, names: Sequence[str]) -> list[Step]:
+    return [Step(hours_ago, actor, name, FlagState.ON, None, "rollout complete, plan finished") for name in names]
+
+
+#: The past. Canaries that are under way now went through shadow first, as their plans say.
+_STEPS: Final[tuple[Step, ...]] = (
+    *_on(
+        480, "release-bot", ("invoices.write", "estimates.write", "scheduling.write", "pos.lite", "analytics.real_time")
+    ),
+    *_on(410, "maria.oncall", ("invoices.pdf_generation", "ai.cost_optimization", "scheduling.recurring_jobs")),
+    Step(300, "release-bot", "integrations.google_calendar", FlagState.SHADOW, None, "start shadow testing"),
+    *_on(250, "jonas.payments", ("integrations.google_calendar",)),
+    Step(240, "release-bot", "ai.vector_search", FlagState.ON, None, "search quality confirmed"),
+    Step(170, "release-bot", "v0.templates", FlagState.SHADOW, None, "start shadow testing"),
+    Step(146, "aiko.design", "v0.templates", FlagState.CANARY, 50, "canary 10 % passed"),
+    Step(140, "release-bot", "invoices.payment_links", FlagState.SHADOW, None, "start shadow testing"),
+    Step(112, "jonas.payments", "invoices.payment_links", FlagState.CANARY, 10, "shadow readiness 0.98"),
+    Step(98, "release-bot", "estimates.ai_pricing", FlagState.SHADOW, None, "start shadow testing"),
+    Step(74, "maria.oncall", "invoices.auto_send", FlagState.CANARY, 25, "shadow clean for 48 h"),
+    Step(70, "release-bot", "pos.loyalty_points", FlagState.SHADOW, None, "start shadow testing"),
+    Step(52, "priya.estimates", "estimates.ai_pricing", FlagState.CANARY, 10, "accuracy 0.88 in shadow"),
+    Step(50, "jonas.payments", "invoices.payment_links", FlagState.CANARY, 50, "10 % held for 48 h, no criticals"),
+    Step(44, "release-bot", "scheduling.route_optimization", FlagState.SHADOW, None, "start shadow testing"),
+    Step(31, "tom.field", "scheduling.auto_assignment", FlagState.CANARY, 10, "pilot with field services"),
+    Step(26, "release-bot", "v0.invoice_themes", FlagState.SHADOW, None, "start shadow testing"),
+    Step(20, "tom.field", "pos.inventory_tracking", FlagState.CANARY, 10, "shadow readiness 0.96"),
+    Step(6, "maria.oncall", "ai.vector_search", FlagState.KILL, None, "embedding latency above 4 s, INC-2087"),
+    Step(3, "release-bot", "estimates.convert_to_invoice", FlagState.SHADOW, None, "start shadow testing"),
+)
+
+
+class _Past:
+    """A clock that stands where it is put."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def tenant_records(seed: int) -> tuple[TenantRecord, ...]:
+    """The demo's 500 tenants; the same for the same seed."""
+    chance = random.Random(seed)  # noqa: S311  # a simulation
+    return tuple(
+        TenantRecord(tenant_id=f"tenant-{number:04d}", name=f"{chance.choice(_PLACES)} {chance.choice(_TRADES)}")
+        for number in range(1, TENANTS + 1)
+    )
+
+
+async def build(store_url: str, seed: int) -> str:
+    """Fill the empty store and make a key for the services. Returns that key's secret."""
+    now = datetime.now(UTC)
+    past = _Past(now - timedelta(hours=500))
+    store = await open_store(store_url, clock=past)
+    try:
+        operations = Operations(store, environment="demo")
+        founder = Actor(name="platform-team", role=Role.ADMIN)
+        flags: list[FlagCreate] = shipped_catalogue("thorbis")
+        await operations.load_catalogue(founder, flags)
+        await operations.put_tenants(founder, TenantsPut(tenants=tenant_records(seed)))
+        for step in _STEPS:
+            past.at = now - timedelta(hours=step.hours_ago)
+            await _take(operations, step)
+        past.at = now - timedelta(hours=2)
+        await _overrides(operations, now)
+        return (await operations.create_key(founder, KeyCreate(name="services", role=Role.SDK))).secret
+    finally:
+        await store.close()
+
+
+async def _take(operations: Operations, step: Step) -> None:
+    actor = Actor(name=step.actor, role=Role.ADMIN)
+    if step.state is FlagState.KILL:
+        await operations.kill(actor, step.flag_name, Kill(kill_reason=step.reason))
+        return
+    request = FlagUpdate(change_reason=step.reason, current_state=step.state, canary_percentage=step.percentage)
+    await operations.update(actor, step.flag_name, request)
+
+
+async def _overrides(operations: Operations, now: datetime) -> None:
+    support = Actor(name="sam.support", role=Role.ADMIN)
+    for flag_name, tenant, state, reason, expires in (
+        ("invoices.payment_links", "tenant-0042", FlagState.OFF, "disputes open, ticket 4471", now + timedelta(days=3)),
+        ("estimates.ai_pricing", "tenant-0007", FlagState.CANARY, "beta partner", None),
+        ("pos.lite", "tenant-0133", FlagState.OFF, "till hardware is being replaced", now + timedelta(days=1)),
+    ):
+        request = OverrideSet(override_state=state, override_reason=reason, expires_at=expires, tenant_id=tenant)
+        await operations.set_override(support, flag_name, request)
