@@ -1,0 +1,137 @@
+"""The two things a command can work on, behind one protocol: a server, or the embedded store itself."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from flagconsole.cli.suggestion import did_you_mean
+from flagconsole.domain.errors import FlagNotFound
+
+if TYPE_CHECKING:
+    from flagconsole.cli.target import Target
+    from flagconsole.domain import requests as ask
+    from flagconsole.domain import views
+    from flagconsole.domain.role import ApiKey
+
+T = TypeVar("T")
+
+
+class Backend(Protocol):
+    """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""
+
+    async def status(self) -> views.Status: ...
+    async def flags(self, tenant_id: str | None = None) -> views.FlagListing: ...
+    async def flag(self, name: str, tenant_id: str | None = None) -> views.FlagDetail: ...
+    async def history(
+        self,
+        flag_name: str | None = None,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        tenant_id: str | None = None,
+        domain: str | None = None,
+    ) -> views.HistoryPage: ...
+    async def instances(self, revision: int | None = None) -> views.InstanceList: ...
+    async def blast_radius(self, name: str) -> views.BlastView: ...
+    async def create(
+        self, request: ask.FlagCreate, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> views.ChangeResult: ...
+    async def update(
+        self,
+        name: str,
+        request: ask.FlagUpdate,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult: ...
+    async def kill(
+        self, name: str, request: ask.Kill, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> views.ChangeResult: ...
+    async def revive(
+        self,
+        name: str,
+        request: ask.Revive,
+        *,
+        version: int,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult: ...
+    async def rollback(
+        self,
+        name: str,
+        request: ask.Rollback,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult: ...
+    async def set_override(
+        self,
+        name: str,
+        request: ask.OverrideSet,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult: ...
+    async def remove_override(
+        self,
+        name: str,
+        request: ask.OverrideRemove,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult: ...
+    async def archive(
+        self,
+        name: str,
+        request: ask.Archive,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult: ...
+    async def verify_audit(self) -> views.AuditReport: ...
+    async def keys(self) -> views.KeyList: ...
+    async def create_key(self, request: ask.KeyCreate) -> views.NewKey: ...
+    async def revoke_key(self, key_id: str) -> ApiKey: ...
+
+
+@asynccontextmanager
+async def open_backend(target: Target) -> AsyncIterator[Backend]:
+    """The server or the store that ``target`` names, open while the block runs."""
+    if target.url is not None:
+        from flagconsole import __version__
+        from flagconsole.client.http import Client
+
+        async with Client(target.url, target.api_key(), user_agent=f"flagconsole-cli/{__version__}") as client:
+            yield client
+    else:
+        from flagconsole.cli.embedded import open_embedded
+
+        async with open_embedded(str(target.store)) as embedded:
+            yield embedded
+
+
+async def working_on(target: Target, work: Callable[[Backend, Target], Awaitable[T]]) -> T:
+    """Run ``work`` on the backend. An unknown flag's error names the flag that may have been meant."""
+    async with open_backend(target) as backend:
+        try:
+            return await work(backend, target)
+        except FlagNotFound as error:
+            if error.hint:
+                raise
+            listing = await backend.flags()
+            wanted = str(error.details.get("flag", ""))
+            hint = did_you_mean(wanted, (flag.flag_name for flag in listing.flags)).strip()
+            raise FlagNotFound(hint or _where_to_look(len(listing.flags)), **error.details) from None
+
+
+def _where_to_look(count: int) -> str:
+    if count:
+        return "See: flagconsole list"
+    return "The store is empty; load flags with: flagconsole init"

@@ -1,0 +1,102 @@
+"""``kill``: stop a feature everywhere, and show that it stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flagconsole.cli.invocation import Invocation, changes
+from flagconsole.cli.output import print_json, say, talk
+from flagconsole.cli.reason import with_reason
+from flagconsole.domain.errors import ExitCode
+from flagconsole.domain.text import safe_text
+
+if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.cli.target import Target
+    from flagconsole.domain.views import BlastView, ChangeResult
+
+
+@click.command("kill")
+@click.argument("flag")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 3600),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait until every instance has confirmed.",
+)
+@with_reason
+@changes
+def kill(invocation: Invocation, flag: str, wait: float, reason: str) -> None:
+    """Turn FLAG off for everyone, whatever else is set, until it is revived.
+
+    Prints the revision of the kill and how many instances have applied it. Exits with 8 when not all of them have
+    confirmed within --wait.
+    """
+    kill_flag(invocation, flag, reason, wait)
+
+
+def kill_flag(invocation: Invocation, flag: str, reason: str, wait: float) -> None:
+    """Kill, print, wait, print. Ends the command with its exit code."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.requests import Kill
+
+    request = ask(Kill, kill_reason=reason)
+
+    async def work(backend: Backend, target: Target) -> int:
+        if invocation.dry_run:
+            result = await backend.kill(flag, request, dry_run=True)
+            _print_dry_run(invocation, result, await backend.blast_radius(flag))
+            return ExitCode.OK
+        result = await backend.kill(flag, request, idempotency_key=invocation.idempotency_key)
+        if not invocation.as_json:
+            say(_killed(result))
+        return await _prove(invocation, backend, result, wait)
+
+    click.get_current_context().exit(invocation.run(work))
+
+
+async def _prove(invocation: Invocation, backend: Backend, result: ChangeResult, wait: float) -> int:
+    from flagconsole.cli.propagation import wait_for_confirmation
+
+    found = await wait_for_confirmation(backend, result, wait)
+    if invocation.as_json:
+        print_json(result, propagation=found.as_json())
+    else:
+        for line in found.lines():
+            say(line)
+    if found.confirmed_everywhere:
+        return ExitCode.OK
+    talk("the kill is committed, but not confirmed everywhere")
+    return ExitCode.UNCONFIRMED
+
+
+def _killed(result: ChangeResult) -> str:
+    from flagconsole.cli.wording import before
+
+    name, change = result.flag.flag_name, result.change
+    if result.changed and change is not None:
+        return f"{name} killed (was {before(change)}) at revision {change.change_id}"
+    if change is None:
+        return f"{name} was killed already"
+    by, why = safe_text(change.changed_by, 200), safe_text(change.change_reason)
+    return f"{name} was killed already, at revision {change.change_id} by {by}: {why}"
+
+
+def _print_dry_run(invocation: Invocation, result: ChangeResult, blast: BlastView) -> None:
+    if invocation.as_json:
+        print_json(result, blast_radius=blast.model_dump(mode="json"))
+        return
+    say(
+        f"would kill {result.flag.flag_name} (it is {result.flag.setting.describe()})"
+        if result.changed
+        else _killed(result)
+    )
+    say(f"{blast.losing} of {blast.tenants} known tenants would lose it, {blast.shadow_losing} its shadow")
+    for item in blast.dependents:
+        after = f"{item.after.value} for {item.tenants} tenants" if item.tenants else "unchanged"
+        say(f"dependent {item.flag_name}: {after}")
+    say(f"{blast.instances_expected} instances would be waited for; nothing was changed")

@@ -1,0 +1,172 @@
+"""``list``, ``get`` and ``status``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flagconsole.cli.invocation import Invocation, prints
+from flagconsole.cli.output import age, moment, print_fields, print_json, print_table, state_cell, talk
+from flagconsole.cli.parameters import STATE
+from flagconsole.cli.suggestion import did_you_mean
+from flagconsole.cli.table import Cell
+from flagconsole.domain.states import FlagState
+
+if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.cli.target import Target
+    from flagconsole.domain.views import FlagDetail, FlagListing, FlagView, Status
+
+
+@click.command("list")
+@click.option("--domain", metavar="D", help="Only flags of this domain, such as invoices.")
+@click.option("--state", type=STATE, help="Only flags in this state.")
+@prints
+def list_flags(invocation: Invocation, domain: str | None, state: FlagState | None) -> None:
+    """List the flags, and with a tenant what it gets."""
+
+    async def work(backend: Backend, target: Target) -> FlagListing:
+        return await backend.flags(target.tenant)
+
+    listing = invocation.run(work)
+    flags = [flag for flag in listing.flags if _wanted(flag, domain, state)]
+    names = {flag.flag_name for flag in flags}
+    if domain is not None and not any(_domain(flag.flag_name) == domain for flag in listing.flags):
+        talk(f"no flag is in this domain.{did_you_mean(domain, {_domain(f.flag_name) for f in listing.flags})}")
+    elif not listing.flags:
+        talk("the store has no flags; load some with: flagconsole init")
+    shown = listing.model_copy(
+        update={
+            "flags": tuple(flags),
+            "overrides": tuple(item for item in listing.overrides if item.flag_name in names),
+            "effective_states": {name: item for name, item in listing.effective_states.items() if name in names},
+            "evaluations": {name: item for name, item in listing.evaluations.items() if name in names},
+        }
+    )
+    if invocation.as_json:
+        print_json(shown)
+    elif flags:
+        _print_listing(shown)
+
+
+def _domain(flag_name: str) -> str:
+    return flag_name.partition(".")[0]
+
+
+def _wanted(flag: FlagView, domain: str | None, state: FlagState | None) -> bool:
+    return (domain is None or _domain(flag.flag_name) == domain) and (state is None or flag.current_state is state)
+
+
+def _print_listing(listing: FlagListing) -> None:
+    header = ["FLAG", "STATE", "COHORT", "TYPE"]
+    if listing.tenant_id is not None:
+        header.append("GETS")
+    rows = []
+    for flag in listing.flags:
+        row: list[Cell | str] = [flag.flag_name, state_cell(flag.current_state), _cohort(flag), flag.flag_type.value]
+        if listing.tenant_id is not None:
+            evaluation = listing.evaluations[flag.flag_name]
+            because = evaluation.dependency or evaluation.reason.value
+            row.append(Cell(f"{evaluation.state.value} ({because})", state_cell(evaluation.state).colour))
+        last = flag.last_change
+        row += (
+            ["", "", ""] if last is None else [age(last.changed_at, listing.now), last.changed_by, last.change_reason]
+        )
+        rows.append(row)
+    print_table([*header, "CHANGED", "BY", "WHY"], rows)
+
+
+def _cohort(flag: FlagView) -> str:
+    if flag.current_state is not FlagState.CANARY:
+        return ""
+    chosen = len(flag.canary_tenant_ids)
+    return f"{chosen} tenant{'s' * (chosen != 1)}" if chosen else f"{flag.canary_percentage} %"
+
+
+@click.command("get")
+@click.argument("flag")
+@prints
+def get(invocation: Invocation, flag: str) -> None:
+    """Show one flag, and with a tenant what it gets and why."""
+
+    async def work(backend: Backend, target: Target) -> FlagDetail:
+        return await backend.flag(flag, target.tenant)
+
+    detail = invocation.run(work)
+    if invocation.as_json:
+        print_json(detail)
+    else:
+        print_fields(_fields(detail))
+
+
+def _fields(detail: FlagDetail) -> list[tuple[str, Cell | str]]:
+    flag = detail.flag
+    state = state_cell(flag.current_state)
+    fields: list[tuple[str, Cell | str]] = [
+        ("flag", flag.flag_name),
+        ("state", state._replace(text=f"{state.text.split()[0]} {flag.setting.describe()}")),
+        ("type", flag.flag_type.value + (", kill switch" if flag.is_kill_switch else "")),
+        ("description", flag.description),
+        ("affects", ", ".join(flag.affects)),
+        ("depends on", ", ".join(flag.dependencies)),
+        ("dependents", ", ".join(detail.dependents)),
+        ("rollback takes", f"{flag.rollback_time_seconds} s"),
+        ("owner", flag.owner),
+        ("tags", ", ".join(flag.tags)),
+        ("expires on", "" if flag.expires_on is None else flag.expires_on.isoformat()),
+        ("plan", flag.plan),
+        ("version", str(flag.version)),
+        ("created", f"{moment(flag.created_at)} by {flag.created_by}"),
+    ]
+    last = flag.last_change
+    if last is not None:
+        fields.append(("last change", f"{moment(last.changed_at)} by {last.changed_by}: {last.change_reason}"))
+    if detail.evaluation is not None:
+        because = detail.evaluation.reason.value
+        if detail.evaluation.dependency is not None:
+            because += f" {detail.evaluation.dependency}"
+        gets = state_cell(detail.evaluation.state)
+        fields.append((f"tenant {detail.tenant_id}", gets._replace(text=f"{gets.text} ({because})")))
+    if detail.override is not None:
+        until = "" if detail.override.expires_at is None else f" until {moment(detail.override.expires_at)}"
+        reason = f"{detail.override.override_state.value}{until}: {detail.override.override_reason}"
+        fields.append(("override", f"{reason} ({detail.override.created_by})"))
+    return [(name, value) for name, value in fields if (value.text if isinstance(value, Cell) else value)]
+
+
+@click.command("status")
+@prints
+def status(invocation: Invocation) -> None:
+    """Show the system on one screen: flags by state, what is killed, who is behind."""
+
+    async def work(backend: Backend, target: Target) -> Status:
+        return await backend.status()
+
+    found = invocation.run(work)
+    if invocation.as_json:
+        print_json(found)
+    else:
+        print_fields(_status_fields(found))
+
+
+def _status_fields(status: Status) -> list[tuple[str, Cell | str]]:
+    states = ", ".join(f"{count} {state.value}" for state, count in status.by_state.items() if count)
+    behind = f", {status.instances_behind} behind" if status.instances_behind else ""
+    last = "never" if status.last_change_at is None else f"{age(status.last_change_at, status.now)} ago"
+    fields: list[tuple[str, Cell | str]] = [
+        ("environment", status.environment + (" (changes that raise need a version)" * status.requires_versions)),
+        ("revision", f"{status.revision} of {status.epoch}"),
+        ("flags", f"{status.flags}{f': {states}' if states else ''}"),
+    ]
+    if status.killed:
+        fields.append(("killed", Cell(", ".join(status.killed), "red", bold=True)))
+    return [
+        *fields,
+        ("overrides", str(status.overrides)),
+        ("tenants", str(status.tenants)),
+        ("instances", f"{status.instances_live} live of {status.instances_expected} expected{behind}"),
+        ("last change", last),
+        ("you", f"{status.you.name}, {status.you.role.value}"),
+        ("server", f"flagconsole {status.server_version}"),
+    ]

@@ -1,0 +1,44 @@
+"""``revive``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from flagconsole.cli.invocation import Invocation, changes
+from flagconsole.cli.parameters import PERCENTAGE, REVIVE_STATE
+from flagconsole.cli.reason import with_reason
+from flagconsole.domain.states import FlagState
+
+if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.cli.target import Target
+    from flagconsole.domain.views import ChangeResult
+
+
+@click.command("revive")
+@click.argument("flag")
+@click.option("--to", "state", type=REVIVE_STATE, default="off", help="A state below the one it was killed in [off].")
+@click.option("--percentage", type=PERCENTAGE, metavar="N", help="The percentage, for --to canary.")
+@with_reason
+@changes
+def revive(invocation: Invocation, flag: str, state: FlagState, percentage: int | None, reason: str) -> None:
+    """Clear the kill of FLAG. It stays off unless --to names another state, and no rollout goes on by itself."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.cli.wording import print_result
+    from flagconsole.domain.requests import Revive
+
+    request = ask(Revive, revive_reason=reason, state=state, canary_percentage=percentage)
+
+    async def work(backend: Backend, target: Target) -> ChangeResult:
+        seen = await backend.flag(flag)
+        return await backend.revive(
+            flag,
+            request,
+            version=seen.flag.version,
+            idempotency_key=invocation.idempotency_key,
+            dry_run=invocation.dry_run,
+        )
+
+    print_result(invocation, invocation.run(work))

@@ -1,0 +1,38 @@
+"""``serve``."""
+
+from __future__ import annotations
+
+import click
+
+from flagconsole.cli.invocation import Invocation
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
+@click.option("--store", metavar="URL", help="The store, such as sqlite:flags.db [the embedded one].")
+@click.option("--environment", default="local", show_default=True, help="What consoles show: production, staging …")
+@click.option("--require-versions", is_flag=True, help="Refuse changes that raise exposure without If-Match.")
+@click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
+@click.pass_obj
+def serve(
+    invocation: Invocation,
+    host: str,
+    port: int,
+    store: str | None,
+    environment: str,
+    require_versions: bool,
+    end_with_stdin: bool,
+) -> None:
+    """Serve a store over HTTP until interrupted. Says on standard error where it listens."""
+    from flagconsole.cli.target import resolve_store
+    from flagconsole.server.run import serve as run_server
+
+    run_server(
+        resolve_store(store or invocation.store),
+        host,
+        port,
+        environment=environment,
+        requires_versions=require_versions,
+        end_with_stdin=end_with_stdin,
+    )

@@ -1,0 +1,177 @@
+"""The embedded store as a backend: the same use cases that a server runs, asked by the user of this machine."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import platform
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from flagconsole.domain import requests as ask
+from flagconsole.domain import views
+from flagconsole.domain.role import Actor, ApiKey, Role
+from flagconsole.domain.text import safe_text
+from flagconsole.operations.service import Operations
+from flagconsole.store import open_store
+
+
+def local_actor() -> Actor:
+    """``user@host``, who may do everything: the store is a file of theirs."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid-{os.getuid()}"
+    return Actor(name=safe_text(f"{user}@{platform.node() or 'localhost'}", 200), role=Role.ADMIN)
+
+
+@asynccontextmanager
+async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
+    """Open the store while the block runs."""
+    store = await open_store(store_url)
+    try:
+        operations = Operations(store)
+        await operations.expire_overrides()
+        yield Embedded(operations, local_actor())
+    finally:
+        await store.close()
+
+
+class Embedded:
+    """``Backend`` on ``Operations``, for one actor."""
+
+    def __init__(self, operations: Operations, actor: Actor) -> None:
+        self._operations = operations
+        self._actor = actor
+
+    async def status(self) -> views.Status:
+        return await self._operations.status(self._actor)
+
+    async def flags(self, tenant_id: str | None = None) -> views.FlagListing:
+        return await self._operations.flags(self._actor, tenant_id)
+
+    async def flag(self, name: str, tenant_id: str | None = None) -> views.FlagDetail:
+        return await self._operations.flag(self._actor, name, tenant_id)
+
+    async def history(
+        self,
+        flag_name: str | None = None,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        tenant_id: str | None = None,
+        domain: str | None = None,
+    ) -> views.HistoryPage:
+        return await self._operations.history(
+            self._actor, flag_name, limit=limit, before=before, tenant_id=tenant_id, domain=domain
+        )
+
+    async def instances(self, revision: int | None = None) -> views.InstanceList:
+        return await self._operations.instances(self._actor, revision)
+
+    async def blast_radius(self, name: str) -> views.BlastView:
+        return await self._operations.blast_radius(self._actor, name)
+
+    async def create(
+        self, request: ask.FlagCreate, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> views.ChangeResult:
+        return await self._operations.create(self._actor, request, idempotency_key=idempotency_key, dry_run=dry_run)
+
+    async def update(
+        self,
+        name: str,
+        request: ask.FlagUpdate,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult:
+        return await self._operations.update(
+            self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def kill(
+        self, name: str, request: ask.Kill, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> views.ChangeResult:
+        return await self._operations.kill(self._actor, name, request, idempotency_key=idempotency_key, dry_run=dry_run)
+
+    async def revive(
+        self,
+        name: str,
+        request: ask.Revive,
+        *,
+        version: int,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult:
+        return await self._operations.revive(
+            self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def rollback(
+        self,
+        name: str,
+        request: ask.Rollback,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult:
+        return await self._operations.rollback(
+            self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def set_override(
+        self,
+        name: str,
+        request: ask.OverrideSet,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult:
+        return await self._operations.set_override(
+            self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def remove_override(
+        self,
+        name: str,
+        request: ask.OverrideRemove,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult:
+        return await self._operations.remove_override(
+            self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def archive(
+        self,
+        name: str,
+        request: ask.Archive,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> views.ChangeResult:
+        return await self._operations.archive(
+            self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def verify_audit(self) -> views.AuditReport:
+        return await self._operations.verify_audit(self._actor)
+
+    async def keys(self) -> views.KeyList:
+        return await self._operations.keys(self._actor)
+
+    async def create_key(self, request: ask.KeyCreate) -> views.NewKey:
+        return await self._operations.create_key(self._actor, request)
+
+    async def revoke_key(self, key_id: str) -> ApiKey:
+        return await self._operations.revoke_key(self._actor, key_id)
+
+    async def load_catalogue(self, flags: Sequence[ask.FlagCreate], *, dry_run: bool = False) -> int:
+        """Create all flags in one transaction. Raises ``StoreNotEmpty``."""
+        return await self._operations.load_catalogue(self._actor, flags, dry_run=dry_run)

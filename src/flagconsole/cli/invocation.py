@@ -1,0 +1,79 @@
+"""What was asked for besides a command's own arguments: where, as whom, for which tenant, and how to answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.cli.target import Target
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The options that every command shares. An option behind the command replaces the same one before it."""
+
+    url: str | None = None
+    store: str | None = None
+    api_key: str | None = None
+    tenant: str | None = None
+    as_json: bool = False
+    dry_run: bool = False
+    idempotency_key: str | None = None
+
+    def target(self) -> Target:
+        """Where the command works, from these options, the environment and the configuration, in this order."""
+        from flagconsole.cli.target import resolve
+
+        return resolve(self)
+
+    def run(self, work: Callable[[Backend, Target], Awaitable[T]]) -> T:
+        """Run ``work`` on the backend. An unknown flag's error names the flag that may have been meant."""
+        import asyncio
+
+        from flagconsole.cli.backend import working_on
+
+        return asyncio.run(working_on(self.target(), work))
+
+
+def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if value is not None and value is not False:
+        setattr(ctx.ensure_object(Invocation), str(parameter.name), value)
+
+
+def _shared(*flags: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*flags, callback=_keep, expose_value=False, **attributes)
+
+
+def connection_options(command: F) -> F:
+    """``--url``, ``--store``, ``--api-key`` and ``--tenant``."""
+    for option in (
+        _shared("--tenant", metavar="ID", help="The tenant that is meant."),
+        _shared("--api-key", metavar="KEY", help="The API key to use (better: FLAGCONSOLE_API_KEY)."),
+        _shared("--store", metavar="URL", help="Work on this store, such as sqlite:flags.db, without a server."),
+        _shared("--url", metavar="URL", help="Work on this server."),
+    ):
+        command = option(command)
+    return command
+
+
+def prints(command: F) -> F:
+    """The options of a command that prints."""
+    json_option = _shared("--json", "as_json", is_flag=True, help="Print JSON.")
+    return click.pass_obj(connection_options(json_option(command)))  # type: ignore[return-value]
+
+
+def changes(command: F) -> F:
+    """The options of a command that changes something."""
+    dry_run = _shared("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
+    key = _shared(
+        "--idempotency-key", metavar="KEY", help="Repeat a request whose answer was lost, never doing it twice."
+    )
+    return prints(dry_run(key(command)))

@@ -1,0 +1,113 @@
+"""The entry point: the table of commands, and the one place that turns errors into a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from flagconsole.cli.invocation import Invocation, connection_options
+from flagconsole.cli.lazy import Entry, LazyGroup
+from flagconsole.domain.errors import ExitCode, FlagConsoleError
+from flagconsole.domain.text import safe_text
+
+_LOOK, _ACT, _RUN, _SETUP = "Look", "Change", "Run", "Set up"
+
+COMMANDS: dict[str, Entry] = {
+    "console": Entry(_LOOK, "console:console", "Open the console (the default)."),
+    "list": Entry(_LOOK, "reading:list_flags", "List the flags."),
+    "get": Entry(_LOOK, "reading:get", "Show one flag."),
+    "status": Entry(_LOOK, "reading:status", "Show the system on one screen."),
+    "history": Entry(_LOOK, "history:history", "Show who changed what, when and why."),
+    "kill": Entry(_ACT, "kill:kill", "Turn a flag off for everyone, at once, and wait for the proof."),
+    "revive": Entry(_ACT, "revive:revive", "Clear a kill."),
+    "rollback": Entry(_ACT, "rollback:rollback", "Undo a flag's newest change, or return to an earlier one."),
+    "set": Entry(_ACT, "setting:set_flag", "Set a flag's state, percentage or cohort."),
+    "override": Entry(_ACT, "override:override", "Give one tenant its own state, or take it away."),
+    "create": Entry(_ACT, "lifecycle:create", "Create a flag."),
+    "archive": Entry(_ACT, "lifecycle:archive", "Retire a flag and its name."),
+    "demo": Entry(_RUN, "demo:demo", "Try everything out on a simulated fleet."),
+    "serve": Entry(_RUN, "serve:serve", "Serve a store over HTTP."),
+    "init": Entry(_SETUP, "init:init", "Load a catalogue of flags into an empty store."),
+    "config": Entry(_SETUP, "config:config", "Choose the server, the key and the tenant."),
+    "keys": Entry(_SETUP, "keys:keys", "Make, list and revoke API keys."),
+    "audit": Entry(_SETUP, "audit:audit", "Check that nobody has edited the log."),
+}
+
+#: What a shell shows for a program that ended by SIGINT, and by a pipe nobody reads.
+_INTERRUPTED, _BROKEN_PIPE = 130, 141
+
+
+@click.group(
+    cls=LazyGroup,
+    entries=COMMANDS,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 2 usage, 3 not found, 4 refused, 5 conflict, 6 unreachable, 7 not allowed, "
+    "8 kill not confirmed everywhere, 1 internal error.",
+)
+@click.version_option(package_name="flagconsole")
+@connection_options
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """See, stop and roll out features.
+
+    Without a command it opens the console. Without a configured server, commands work on the embedded store in your data
+    folder.
+    """
+    if ctx.invoked_subcommand is None:
+        from flagconsole.cli.commands.console import console
+
+        ctx.invoke(console)
+
+
+def run(arguments: Sequence[str] | None = None, program: str | None = None) -> int:
+    """Run one command and return its exit code. Prints at most one line about an error."""
+    try:
+        result = cli.main(arguments, program, standalone_mode=False, obj=Invocation())
+        sys.stdout.flush()
+    except click.ClickException as error:
+        _complain(error)
+        return error.exit_code
+    except FlagConsoleError as error:
+        _say(f"error: {safe_text(error, 1000)}")
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted")
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output is gone; Python must not complain about it again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return _BROKEN_PIPE
+    except Exception as error:
+        if os.environ.get("FLAGCONSOLE_DEBUG"):
+            raise
+        _say(f"internal error: {type(error).__name__} (set FLAGCONSOLE_DEBUG=1 to see where)")
+        return ExitCode.INTERNAL
+    return result if isinstance(result, int) else ExitCode.OK
+
+
+def main() -> NoReturn:
+    """``flagconsole`` and ``thorbis-flags``."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            # A terminal that can't show a letter gets its number instead of a traceback.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run())
+
+
+def _complain(error: click.ClickException) -> None:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        _say(error.ctx.get_usage())
+    _say(f"error: {safe_text(error.format_message(), 1000)}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,94 @@
+"""Printing: data to standard output, talk to standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from flagconsole.cli.table import Cell, styled, table
+from flagconsole.domain.states import FlagState
+from flagconsole.domain.text import safe_text
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+_STATE_CELLS: Final = {
+    FlagState.OFF: Cell("○ off", dim=True),
+    FlagState.SHADOW: Cell("◐ shadow", "cyan"),
+    FlagState.CANARY: Cell("▲ canary", "yellow"),
+    FlagState.ON: Cell("● on", "green"),
+    FlagState.KILL: Cell("■ kill", "red", bold=True),
+}
+
+
+def print_json(value: BaseModel | dict[str, Any], **more: Any) -> None:
+    """Print one JSON object, with ``more`` keys in it. Only printable ASCII, so that nothing in it can act on a terminal."""
+    data = value if isinstance(value, dict) else value.model_dump(mode="json")
+    click.echo(json.dumps({**data, **more}, indent=2, default=_json_of).replace("\x7f", "\\u007f"))
+
+
+def _json_of(value: BaseModel) -> Any:
+    return value.model_dump(mode="json")
+
+
+def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
+    """Print a table, cut to the terminal's width where it goes to one."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table(header, rows, width=width, colours=has_colours()):
+        # click would strip the colours again where it believes there is no terminal.
+        click.echo(line, color=True)
+
+
+def print_fields(fields: Sequence[tuple[str, Cell | str]]) -> None:
+    """Print names and values, one pair a line."""
+    longest = max(len(name) for name, _ in fields)
+    for name, value in fields:
+        cell = value if isinstance(value, Cell) else Cell(value)
+        text = styled(cell._replace(text=safe_text(cell.text, 2000)), has_colours())
+        click.echo(f"{name.ljust(longest)}  {text}".rstrip(), color=True)
+
+
+def say(line: str) -> None:
+    """Print a line of outcome; what comes from outside in it must have passed ``safe_text``."""
+    click.echo(line)
+
+
+def talk(line: str) -> None:
+    """Print a remark to standard error."""
+    click.echo(line, err=True)
+
+
+def has_colours() -> bool:
+    """Whether colours reach somebody who wants them."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def state_cell(state: FlagState) -> Cell:
+    """A state by glyph, word and colour."""
+    return _STATE_CELLS[state]
+
+
+def moment(value: datetime | None) -> str:
+    """A time in UTC to the second."""
+    return "-" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def age(then: datetime, now: datetime) -> str:
+    """How long ago, in one unit: ``12s``, ``5m``, ``3h``, ``9d``."""
+    seconds = max(0, int((now - then).total_seconds()))
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def duration(seconds: float) -> str:
+    """A short duration: ``38 ms``, ``1.2 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,63 @@
+"""The kinds of values that arguments and options take, with errors that say what would be right."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from flagconsole.cli.suggestion import did_you_mean
+from flagconsole.domain.states import OVERRIDE_STATES, FlagState
+
+
+class StateType(click.ParamType[FlagState]):
+    """One of the states of a flag."""
+
+    name = "state"
+
+    def __init__(self, *allowed: FlagState) -> None:
+        self.allowed = allowed or tuple(FlagState)
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> FlagState:
+        """The state of that name, in any case."""
+        names = [state.value for state in self.allowed]
+        word = str(value).lower()
+        if word not in names:
+            self.fail(f"{value!r} is not one of {', '.join(names)}.{did_you_mean(word, names)}", param, ctx)
+        return FlagState(word)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """How help shows it."""
+        return "STATE"
+
+
+STATE = StateType()
+OVERRIDE_STATE = StateType(*(state for state in FlagState if state in OVERRIDE_STATES))
+REVIVE_STATE = StateType(FlagState.OFF, FlagState.SHADOW, FlagState.CANARY)
+PERCENTAGE = click.IntRange(0, 100)
+
+
+class MomentType(click.ParamType[datetime]):
+    """A date and time in ISO 8601; without an offset it is UTC."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2026-12-31T18:00:00Z", param, ctx)
+        return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+MOMENT = MomentType()
+
+
+def names(value: str | None) -> tuple[str, ...] | None:
+    """The names of a list like ``a,b``; none for an empty one; None where nothing was given."""
+    if value is None:
+        return None
+    return tuple(name.strip() for name in value.split(",") if name.strip())

@@ -1,0 +1,108 @@
+"""How far a change has come: which instances have confirmed it, how long that took, and who is behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from flagconsole.cli.output import age, duration
+from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.domain.instance import EXPECTED, Instance
+from flagconsole.domain.text import safe_text
+
+if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.domain.views import ChangeResult, InstanceList
+
+#: Seconds between two looks at the instances.
+POLL_SECONDS: Final = 0.05
+#: So many names of instances are printed; the rest is counted.
+_NAMED: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Propagation:
+    """What was seen when the waiting ended. ``seconds`` is from the change to the last confirmation, by the server's clock,
+    None where nothing is known of it; ``problem`` says why the instances couldn't be read to the end."""
+
+    revision: int
+    expected: int
+    confirmed: int
+    seconds: float | None
+    behind: tuple[Instance, ...]
+    seen_at: datetime | None
+    problem: str | None = None
+
+    @property
+    def confirmed_everywhere(self) -> bool:
+        """Whether nobody is left who may still serve the old state, as far as is known."""
+        return self.problem is None and self.confirmed == self.expected
+
+    def as_json(self) -> dict[str, Any]:
+        """The keys that ``kill --json`` has under ``propagation``."""
+        return {
+            "revision": self.revision,
+            "expected": self.expected,
+            "confirmed": self.confirmed,
+            "confirmed_everywhere": self.confirmed_everywhere,
+            "milliseconds": None if self.seconds is None else round(self.seconds * 1000, 1),
+            "behind": [
+                {
+                    "instance_id": instance.instance_id,
+                    "service": instance.service,
+                    "revision": instance.revision,
+                    "presence": instance.presence.value,
+                    "last_seen": instance.last_seen.isoformat(),
+                }
+                for instance in self.behind
+            ],
+            "problem": self.problem,
+        }
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        if self.problem is not None:
+            return [f"how far it has come is not known: {self.problem}"]
+        if self.expected == 0:
+            return ["no instances are connected, so there is nobody to confirm it"]
+        took = "" if self.seconds is None or not self.confirmed else f" after {duration(self.seconds)}"
+        lines = [f"confirmed by {self.confirmed} of {self.expected} instances{took}"]
+        lines += [f"  not by {self._describe(instance)}" for instance in self.behind[:_NAMED]]
+        if len(self.behind) > _NAMED:
+            lines.append(f"  and not by {len(self.behind) - _NAMED} more")
+        return lines
+
+    def _describe(self, instance: Instance) -> str:
+        seen = "" if self.seen_at is None else f", last seen {age(instance.last_seen, self.seen_at)} ago"
+        name, service = safe_text(instance.instance_id, 140), safe_text(instance.service, 140)
+        return f"{name} ({service}, at revision {instance.revision}, {instance.presence.value}{seen})"
+
+
+async def wait_for_confirmation(backend: Backend, result: ChangeResult, wait: float) -> Propagation:
+    """Look until every expected instance has confirmed the result's change, for at most ``wait`` seconds."""
+    change = result.change
+    revision = result.revision if change is None else change.change_id
+    since = change.changed_at if change is not None and result.changed else None
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            listed = await backend.instances(revision)
+        except FlagConsoleError as error:
+            # The kill is done whatever happens to this question, so a failing server is asked again until the deadline.
+            seen = Propagation(revision, 0, 0, None, (), None, safe_text(error))
+        else:
+            seen = _seen(listed, revision, since)
+        if seen.confirmed_everywhere or time.monotonic() >= deadline:
+            return seen
+        await asyncio.sleep(min(POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+
+
+def _seen(listed: InstanceList, revision: int, since: datetime | None) -> Propagation:
+    expected = [instance for instance in listed.instances if instance.presence in EXPECTED]
+    behind = tuple(instance for instance in expected if not instance.confirms(listed.epoch, revision))
+    received = [i.received_at for i in expected if i.received_at is not None and i.confirms(listed.epoch, revision)]
+    seconds = max(0.0, (max(received) - since).total_seconds()) if received and since is not None else None
+    return Propagation(revision, len(expected), len(expected) - len(behind), seconds, behind, listed.now)

@@ -1,0 +1,36 @@
+"""The reason of a change, given as a word behind the arguments or with ``--reason``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def with_reason(command: F) -> F:
+    """Adds ``REASON`` and ``--reason``; the command gets the one that was given as ``reason``."""
+
+    @wraps(command)
+    def call(*args: Any, words: tuple[str, ...], reason: str | None, **kwargs: Any) -> Any:
+        return command(*args, reason=one_reason(words, reason), **kwargs)
+
+    option = click.option("--reason", metavar="TEXT", help="Why; the same as REASON.")
+    return click.argument("words", metavar="REASON", nargs=-1)(option(call))  # type: ignore[return-value]
+
+
+def one_reason(words: Sequence[str], option: str | None, default: str | None = None) -> str:
+    """The reason. Raises a usage error for none (without a ``default``), for two, and for several unquoted words."""
+    if len(words) > 1:
+        raise click.UsageError(f"put the reason in quotes: {' '.join(words)!r}", click.get_current_context())
+    if words and option is not None:
+        raise click.UsageError("give the reason once: as REASON or with --reason", click.get_current_context())
+    given = words[0] if words else option
+    if given is None:
+        given = default
+    if given is None or not given.strip():
+        raise click.UsageError('a reason is needed, such as "error rate above 2 %"', click.get_current_context())
+    return given

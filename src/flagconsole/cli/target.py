@@ -1,0 +1,86 @@
+"""Where a command works: on a server or on an embedded store, with which key, for which tenant."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+from flagconsole.cli import configuration
+from flagconsole.cli.configuration import KEYRING, Configuration, server_url
+from flagconsole.domain.errors import InvalidInput, Unauthenticated
+
+if TYPE_CHECKING:
+    from flagconsole.cli.invocation import Invocation
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server (``url``) or an embedded store (``store``), never both. ``asked_tenant`` is the one of this very command,
+    ``tenant`` also the environment's and the configured one."""
+
+    url: str | None
+    store: str | None
+    tenant: str | None
+    asked_tenant: str | None
+    given_key: str | None
+    configured: Configuration
+
+    def api_key(self) -> str:
+        """The key for the server. Raises ``Unauthenticated`` where none is known for it."""
+        if self.given_key:
+            return self.given_key
+        known = self.configured
+        has_key = known.api_key is not None or known.api_key_in == KEYRING
+        if has_key and known.api_key_url not in {None, self.url}:
+            raise Unauthenticated(f"The configured key is for {known.api_key_url}, and is sent to no other server.")
+        if known.api_key_in == KEYRING:
+            from flagconsole.cli.credentials import read_from_keyring
+
+            key = read_from_keyring(known.api_key_url)
+            if key is None:
+                raise Unauthenticated("The keyring doesn't give the key; set FLAGCONSOLE_API_KEY.")
+            return key
+        if known.api_key is None:
+            raise Unauthenticated("Set FLAGCONSOLE_API_KEY, or run: flagconsole config set-api-key -")
+        return known.api_key
+
+
+def default_store() -> str:
+    """The embedded store in the user's data folder."""
+    return f"sqlite:{Path(platformdirs.user_data_dir('flagconsole')) / 'flagconsole.db'}"
+
+
+def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> Target:
+    """What the command's options say, else the environment, else the configuration, else the embedded store."""
+    configured = configuration.load(configuration.configuration_path())
+    variables = {name: environment.get(f"FLAGCONSOLE_{name}") or None for name in ("URL", "STORE", "API_KEY", "TENANT")}
+    url, store = _place(asked.url, asked.store, "--url and --store")
+    if url is None and store is None:
+        url, store = _place(variables["URL"], variables["STORE"], "FLAGCONSOLE_URL and FLAGCONSOLE_STORE")
+    if url is None and store is None:
+        url, store = _place(configured.url, configured.store, "the configuration's url and store")
+    return Target(
+        url=None if url is None else server_url(url),
+        store=(store or default_store()) if url is None else None,
+        tenant=asked.tenant or variables["TENANT"] or configured.tenant,
+        asked_tenant=asked.tenant,
+        given_key=asked.api_key or variables["API_KEY"],
+        configured=configured,
+    )
+
+
+def resolve_store(asked: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The store that a server serves: the one asked for, else FLAGCONSOLE_STORE, the configured or the embedded one."""
+    configured = configuration.load(configuration.configuration_path())
+    return asked or environment.get("FLAGCONSOLE_STORE") or configured.store or default_store()
+
+
+def _place(url: str | None, store: str | None, where: str) -> tuple[str | None, str | None]:
+    if url is not None and store is not None:
+        raise InvalidInput(field=where, problem="only one of them can be given", value=url)
+    return url, store

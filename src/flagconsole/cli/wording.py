@@ -1,0 +1,67 @@
+"""Changes in words: what was, what is, and what else moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flagconsole.cli.output import print_json, say
+from flagconsole.domain.flag import Setting
+from flagconsole.domain.text import safe_text
+
+if TYPE_CHECKING:
+    from flagconsole.cli.invocation import Invocation
+    from flagconsole.domain.change import Change
+    from flagconsole.domain.views import ChangeResult
+
+
+def transition(change: Change) -> str:
+    """From what to what: ``canary 10 % → on``, ``no override → shadow``, or the fields that a change set."""
+    if change.tenant_id is not None:
+        return f"{_override(change.previous)} → {_override(change.new)}"
+    if change.action == "created":
+        return f"created {_setting(change.new)}"
+    if change.action == "archived":
+        return f"{_setting(change.previous)} → archived"
+    was, is_now = _setting(change.previous), _setting(change.new)
+    fields = ", ".join(sorted(set(change.new or {}) - set(Setting.model_fields)))
+    if was == is_now and fields:
+        return f"{is_now}; {fields}"
+    return f"{was} → {is_now}{f'; {fields}' if fields else ''}"
+
+
+def before(change: Change) -> str:
+    """What the flag was before the change: ``canary 10 %``."""
+    return _setting(change.previous)
+
+
+def _setting(value: dict[str, Any] | None) -> str:
+    known = {name: item for name, item in (value or {}).items() if name in Setting.model_fields}
+    return Setting.model_validate(known).describe() if "current_state" in known else "none"
+
+
+def _override(value: dict[str, Any] | None) -> str:
+    if value is None:
+        return "no override"
+    until = value.get("expires_at")
+    return f"override {safe_text(value.get('override_state'), 20)}{f' until {safe_text(until, 40)}' if until else ''}"
+
+
+def print_result(invocation: Invocation, result: ChangeResult) -> None:
+    """Print what a change did, or would do."""
+    if invocation.as_json:
+        print_json(result)
+        return
+    say(outcome(result))
+
+
+def outcome(result: ChangeResult) -> str:
+    """One line: flag, transition, position."""
+    name = result.flag.flag_name
+    if not result.changed or result.change is None:
+        since = "" if result.change is None else f" since revision {result.change.change_id}"
+        return f"{name}: nothing to change, it is {result.flag.setting.describe()}{since}"
+    tenant = "" if result.change.tenant_id is None else f" for tenant {safe_text(result.change.tenant_id, 140)}"
+    what = f"{name}{tenant}: {transition(result.change)}"
+    if result.dry_run:
+        return f"would change {what} (dry run, nothing was changed)"
+    return f"{what} (revision {result.change.change_id}, version {result.flag.version})"
