@@ -272,6 +272,22 @@ class Unreachable(FlagConsoleError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class UnexpectedAnswer(FlagConsoleError):
+    """{url} did not answer like a flagconsole server: {problem}."""
+
+    code = "unexpected_answer"
+    status = 502
+    exit_code = ExitCode.UNREACHABLE
+
+
+class OutcomeUnknown(FlagConsoleError):
+    """The change was sent, but whether it was made is not known: {problem}."""
+
+    code = "outcome_unknown"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
 def _subclasses(base: type[FlagConsoleError]) -> list[type[FlagConsoleError]]:
     return [base, *(sub for direct in base.__subclasses__() for sub in _subclasses(direct))]
 

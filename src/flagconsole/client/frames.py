@@ -1,0 +1,109 @@
+"""What a stream yields, and how one server-sent event is read: strictly, since a frame that is half understood is wrong."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Final, NamedTuple
+
+from flagconsole.client.position import parse_position
+from flagconsole.domain.text import safe_text
+
+MAX_RETRY_SECONDS: Final = 60.0
+
+
+class Connected(NamedTuple):
+    """The server accepted the stream. Whether it is alive only shows with the first heartbeat."""
+
+
+class Disconnected(NamedTuple):
+    """The stream is gone. ``problem`` is safe to show; the next attempt comes ``retry_in`` seconds later.
+
+    ``status`` is the HTTP status where the server refused, ``code`` its problem code.
+    """
+
+    problem: str
+    retry_in: float
+    status: int | None = None
+    code: str | None = None
+
+
+class Snapshot(NamedTuple):
+    """All rules at one position, as JSON text."""
+
+    epoch: str
+    revision: int
+    text: str
+
+
+class ChangeFrame(NamedTuple):
+    """One change and what came of it, as JSON text."""
+
+    epoch: str
+    revision: int
+    text: str
+
+
+class Heartbeat(NamedTuple):
+    """The server's head and its time, in seconds since the epoch."""
+
+    epoch: str
+    revision: int
+    now: float
+
+
+class ReceiptFrame(NamedTuple):
+    """An instance after it reported, as JSON text."""
+
+    text: str
+
+
+class Goodbye(NamedTuple):
+    """The server ends this stream; ``retry_ms`` is how long it asks to be left alone."""
+
+    reason: str
+    retry_ms: int
+
+
+Frame = Snapshot | ChangeFrame | Heartbeat | ReceiptFrame | Goodbye
+StreamEvent = Connected | Disconnected | Frame
+
+
+class BadFrame(ValueError):
+    """An event that can't be understood."""
+
+
+def frame_of(event: str, event_id: str, data: str) -> Frame | None:
+    """The frame of one event; ``None`` for kinds that are not known here. Raises ``BadFrame``."""
+    try:
+        match event:
+            case "snapshot":
+                return Snapshot(*parse_position(event_id), data)
+            case "change":
+                return ChangeFrame(*parse_position(event_id), data)
+            case "heartbeat":
+                return _heartbeat(json.loads(data))
+            case "receipt":
+                return ReceiptFrame(data)
+            case "goodbye":
+                return _goodbye(json.loads(data))
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+        raise BadFrame(f"a {event} that can't be understood ({type(error).__name__})") from error
+    return None
+
+
+def _heartbeat(data: dict[str, object]) -> Heartbeat:
+    epoch, revision, now = data["epoch"], data["revision"], data["now"]
+    if not isinstance(epoch, str) or not isinstance(revision, int) or isinstance(revision, bool):
+        raise BadFrame("a heartbeat without a position")
+    if not isinstance(now, int | float) or isinstance(now, bool) or not isfinite(now):
+        raise BadFrame("a heartbeat without the time")
+    return Heartbeat(epoch, revision, float(now))
+
+
+def _goodbye(data: dict[str, object]) -> Goodbye:
+    retry_ms = data.get("retry_ms", 1000)
+    if not isinstance(retry_ms, int | float) or not isfinite(retry_ms):
+        retry_ms = 1000
+    bounded = int(min(max(retry_ms, 0), MAX_RETRY_SECONDS * 1000))
+    return Goodbye(safe_text(data.get("reason", ""), 200), bounded)
