@@ -59,8 +59,10 @@ def create_app(operations: Operations) -> FastAPI:
     )
     app.state.hub = hub
     problems.install(app)
-    for module in (change_routes, flag_routes, fleet_routes, stream, public_routes):
+    modules = (change_routes, flag_routes, fleet_routes, stream, public_routes)
+    for module in modules:
         app.include_router(module.router)
+    app.state.routes = [route for module in modules for route in module.router.routes]
     app.add_middleware(Counting)
     app.add_middleware(Limits)
     _describe_problems(app)

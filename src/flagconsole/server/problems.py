@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from flagconsole.domain.errors import (
     FlagConsoleError,
@@ -70,7 +71,7 @@ def install(app: FastAPI) -> None:
             return problem_response(RouteNotFound(path=path))
         if error.status_code == 405:
             response = problem_response(MethodNotAllowed(method=safe_text(request.method, 20), path=path))
-            response.headers.update(error.headers or {})
+            response.headers["Allow"] = _allowed(request)
             return response
         return problem_response(MalformedBody(problem=safe_text(error.detail, 200)))
 
@@ -78,6 +79,16 @@ def install(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected error at %s", safe_text(request.url.path, 200), exc_info=error)
         return problem_response(FlagConsoleError("The server's log has the details."))
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes at this path; the router itself would name only the first route's."""
+    methods: set[str] = set()
+    for route in request.app.state.routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods.update(getattr(route, "methods", None) or ())
+    return ", ".join(sorted(methods))
 
 
 def _invalid_input(error: RequestValidationError) -> InvalidInput:

@@ -6,6 +6,7 @@ import asyncio
 import ipaddress
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -34,8 +35,10 @@ class Server(uvicorn.Server):
         self._hub = hub
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Say goodbye to all streams, then stop. A signal may come between any two instructions, hence the detour."""
-        super().handle_exit(sig, frame)
+        """Say goodbye to all streams, then stop; a second Ctrl-C doesn't wait. uvicorn's own handler would raise the
+        signal again at the end, before the store is closed."""
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
         self._loop.call_soon_threadsafe(self._hub.close)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -121,6 +124,6 @@ def _stop_at_end_of_input(server: Server) -> None:
     def wait() -> None:
         while os.read(sys.stdin.fileno(), 4096):
             pass
-        server.handle_exit(15, None)
+        server.handle_exit(signal.SIGTERM, None)
 
     threading.Thread(target=wait, name="flagconsole-stdin", daemon=True).start()
