@@ -1,0 +1,145 @@
+"""The life of one action, as pure data: ``INTENT → SENT → ACCEPTED → PROPAGATING k/n → CONFIRMED``, or ``PARTIAL``,
+``REJECTED``, ``UNKNOWN``. Nothing is shown as done that isn't confirmed. ``performer`` drives it with a server."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Final
+
+from flagconsole.console.rows import InstanceRow
+
+#: An instance that has not confirmed so many seconds after the change was accepted is named as being behind.
+PARTIAL_AFTER: Final = 5.0
+
+
+class Kind(StrEnum):
+    """What an action does."""
+
+    KILL = "kill"
+    REVIVE = "revive"
+    ROLLBACK = "rollback"
+
+
+class Stage(StrEnum):
+    """How far an action is."""
+
+    INTENT = "intent"
+    SENT = "sent"
+    ACCEPTED = "accepted"
+    PROPAGATING = "propagating"
+    CONFIRMED = "confirmed"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+#: Stages in which it isn't certain yet that the server has the action.
+IN_FLIGHT: Final = frozenset({Stage.INTENT, Stage.SENT, Stage.UNKNOWN})
+#: Stages in which instances are still waited for; PARTIAL can still become CONFIRMED.
+OBSERVED: Final = frozenset({Stage.ACCEPTED, Stage.PROPAGATING, Stage.PARTIAL})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action. ``key`` is its idempotency key; ``version`` the flag's version that it was decided on.
+
+    ``begun_at`` is shown to people (seconds since the epoch); ``sent_at``, ``accepted_at`` and ``confirmed_at`` are
+    monotonic seconds. ``confirmed`` and ``behind`` name instances. ``message`` says why it was refused or isn't known.
+    """
+
+    key: str
+    kind: Kind
+    flag_name: str
+    environment: str
+    reason: str
+    version: int
+    before: str
+    begun_at: float
+    base_revision: int = -1
+    stage: Stage = Stage.INTENT
+    sent_at: float | None = None
+    accepted_at: float | None = None
+    confirmed_at: float | None = None
+    epoch: str = ""
+    revision: int = 0
+    changed: bool = True
+    after: str = ""
+    confirmed: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
+    message: str = ""
+    attempts: int = 0
+    earlier: bool = False
+
+    @property
+    def expected(self) -> int:
+        """How many instances have to confirm."""
+        return len(self.confirmed) + len(self.behind)
+
+    @property
+    def took(self) -> float | None:
+        """Seconds from sending to the last confirmation; None before that."""
+        if self.sent_at is None or self.confirmed_at is None:
+            return None
+        return self.confirmed_at - self.sent_at
+
+
+def sent(action: Action, at: float) -> Action:
+    """The action after its request was handed to the network (again, where the outcome isn't known)."""
+    return replace(
+        action,
+        stage=Stage.UNKNOWN if action.stage is Stage.UNKNOWN else Stage.SENT,
+        sent_at=action.sent_at if action.sent_at is not None else at,
+        attempts=action.attempts + 1,
+    )
+
+
+def accepted(action: Action, at: float, epoch: str, revision: int, *, changed: bool, after: str) -> Action:
+    """The action after the server said that it is committed, at ``revision``."""
+    return replace(
+        action,
+        stage=Stage.ACCEPTED,
+        accepted_at=at,
+        epoch=epoch,
+        revision=revision,
+        changed=changed,
+        after=after,
+        message="",
+    )
+
+
+def rejected(action: Action, message: str) -> Action:
+    """The action after the server refused it, or when it is sure that it never took effect."""
+    return replace(action, stage=Stage.REJECTED, message=message)
+
+
+def unknown(action: Action, message: str) -> Action:
+    """The action when it isn't known whether it took effect."""
+    return replace(action, stage=Stage.UNKNOWN, message=message)
+
+
+def observed(action: Action, instances: Mapping[str, InstanceRow], at: float) -> Action:
+    """The action with what the instances have confirmed by now. It never loses a confirmation.
+
+    An instance that left, or was lost for good, isn't waited for. Where no instance is known nobody can confirm, and the
+    action stays ``ACCEPTED``.
+    """
+    if action.stage not in OBSERVED or action.accepted_at is None:
+        return action
+    confirmed = set(action.confirmed)
+    confirmed.update(name for name, row in instances.items() if row.confirms(action.epoch, action.revision))
+    behind = [name for name, row in instances.items() if row.expected and name not in confirmed]
+    if not confirmed and not behind:
+        return action
+    stage = Stage.CONFIRMED if not behind else Stage.PROPAGATING
+    if behind and at - action.accepted_at >= PARTIAL_AFTER:
+        stage = Stage.PARTIAL
+    confirmed_at = at if stage is Stage.CONFIRMED else None
+    return replace(
+        action,
+        stage=stage,
+        confirmed=tuple(sorted(confirmed)),
+        behind=tuple(sorted(behind)),
+        confirmed_at=confirmed_at,
+    )

@@ -1,0 +1,258 @@
+"""Keeps the view model true: fetches what the server has, then follows its stream, and publishes at most ten times a second.
+
+A gap, a snapshot or another epoch fetches the listing again. Counts that the stream doesn't carry (who runs, who I am) are
+asked for every few seconds. A lost connection keeps the data, with its age.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from flagconsole.console import state as model
+from flagconsole.console.clock import Clock
+from flagconsole.console.state import ConsoleState
+from flagconsole.domain.errors import FlagConsoleError
+
+if TYPE_CHECKING:
+    from flagconsole.domain.views import FlagListing, HistoryPage, InstanceList, Status, TenantList
+
+#: Seconds between two publications of what the stream brought.
+FLUSH: Final = 0.1
+#: Seconds between two questions about instances and status.
+POLL: Final = 5.0
+#: Seconds before the first new attempt after a failed fetch; doubled up to the longest.
+FIRST_RETRY: Final = 1.0
+LONGEST_RETRY: Final = 15.0
+HISTORY_PAGE: Final = 200
+#: Seconds that the stream has to bring a change of our own, before the listing is fetched for it.
+CATCH_UP: Final = 1.0
+
+
+class Reader(Protocol):
+    """What the feed needs of a client."""
+
+    async def status(self) -> Status:
+        """The fleet in short, and who I am."""
+        ...
+
+    async def flags(self, tenant_id: str | None = None) -> FlagListing:
+        """All flags and overrides."""
+        ...
+
+    async def instances(self) -> InstanceList:
+        """The running SDKs."""
+        ...
+
+    async def tenants(self) -> TenantList:
+        """The known tenants."""
+        ...
+
+    async def history(
+        self, flag_name: str | None = None, *, limit: int = 100, before: int | None = None
+    ) -> HistoryPage:
+        """The changes of one flag, or of all, newest first."""
+        ...
+
+
+class Host(Protocol):
+    """Who holds the state: the app."""
+
+    state: ConsoleState
+
+    def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
+        """Take a new state in which these flags look different."""
+        ...
+
+
+#: Opens a stream from a position; each opening is a new iterator of the client's frames.
+StreamFactory = Callable[[Callable[[], tuple[str, int] | None]], AsyncIterator[Any]]
+
+
+class Feed:
+    """One connection's worth of keeping up. ``run`` never returns by itself; cancel it."""
+
+    def __init__(self, client: Reader, streams: StreamFactory, host: Host, clock: Clock) -> None:
+        self._client = client
+        self._streams = streams
+        self._host = host
+        self._clock = clock
+        self._dirty: set[str] = set()
+        self._flush_task: asyncio.Task[None] | None = None
+        self._retry_now = asyncio.Event()
+        self._following: asyncio.Task[None] | None = None
+        self._head = -1
+
+    def reconnect(self) -> None:
+        """Try again now instead of waiting."""
+        self._retry_now.set()
+        if self._following is not None:
+            self._following.cancel()
+
+    async def run(self) -> None:
+        """Follow the server until cancelled."""
+        poller = asyncio.create_task(self._poll())
+        try:
+            while True:
+                await self._until_it_works(self.fetch)
+                self._following = asyncio.create_task(self._follow())
+                try:
+                    await self._following
+                except asyncio.CancelledError:
+                    if not self._retry_now.is_set():
+                        raise
+        finally:
+            poller.cancel()
+            if self._following is not None:
+                self._following.cancel()
+            if self._flush_task is not None:
+                self._flush_task.cancel()
+
+    async def fetch(self) -> None:
+        """Fetch everything that the screens show, and publish it."""
+        listing, status, instances, tenants, history = await asyncio.gather(
+            self._client.flags(),
+            self._client.status(),
+            self._client.instances(),
+            self._client.tenants(),
+            self._client.history(limit=HISTORY_PAGE),
+        )
+        now = self._clock.time()
+        state, changed = model.with_listing(self._host.state, listing.model_dump(mode="json"), now)
+        state = model.with_instances(state, (item.model_dump(mode="json") for item in instances.instances))
+        state = model.with_tenants(state, (item.model_dump(mode="json") for item in tenants.tenants))
+        state = model.with_history(state, [item.model_dump(mode="json") for item in history.changes])
+        state = _with_status(state, status)
+        self._publish(model.heard(state, self._clock.monotonic()), changed | self._dirty)
+
+    async def catch_up(self, epoch: str, revision: int) -> None:
+        """Fetch the listing if the stream hasn't brought a change that the server has already answered for."""
+        await asyncio.sleep(CATCH_UP)
+        if (self._host.state.epoch, self._host.state.revision) < (epoch, revision):
+            with suppress(FlagConsoleError, OSError):
+                await self._refetch_listing()
+
+    async def _refetch_listing(self) -> None:
+        listing = await self._client.flags()
+        if (listing.epoch, listing.revision) < (self._host.state.epoch, self._host.state.revision):
+            return  # never back in time
+        state, changed = model.with_listing(self._host.state, listing.model_dump(mode="json"), self._clock.time())
+        self._publish(model.heard(state, self._clock.monotonic()), changed | self._dirty)
+
+    async def _follow(self) -> None:
+        """Follow one stream until it breaks in a way that only a fetch can mend."""
+        from flagconsole.client import stream as frames
+
+        events = self._streams(self._position)
+        self._head = -1
+        try:
+            async for frame in events:
+                match frame:
+                    case frames.ChangeFrame(text=text):
+                        if not self._apply(text):
+                            await self._refetch_listing()
+                    case frames.ReceiptFrame(text=text):
+                        self._fold(model.apply_receipt(self._host.state, text))
+                    case frames.Heartbeat(revision=revision):
+                        # What came before the last heartbeat should be here by now; if not, it was lost on the way.
+                        missed, self._head = self._host.state.revision < self._head, revision
+                        self._fold(model.heard(self._host.state, self._clock.monotonic(), revision))
+                        if missed:
+                            await self._refetch_listing()
+                    case frames.Snapshot():
+                        await self._refetch_listing()
+                    case frames.Connected():
+                        if self._host.state.connection.phase is not model.Phase.LIVE:
+                            # Who runs and what happened may have moved on while nothing was heard.
+                            await self.fetch()
+                    case frames.Disconnected(problem=problem, retry_in=retry_in):
+                        self._lost(problem, retry_in)
+        except FlagConsoleError as error:
+            self._lost(str(error), None)
+        finally:
+            close = getattr(events, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _apply(self, text: str) -> bool:
+        applied = model.apply_event(self._host.state, text)
+        if applied is None:
+            return False
+        self._fold(model.heard(applied.state, self._clock.monotonic()), applied.changed)
+        return True
+
+    def _fold(self, state: ConsoleState, changed: frozenset[str] = frozenset()) -> None:
+        """Take a new state at once, and show it within ``FLUSH``: at once after a quiet while, else with what follows."""
+        self._host.state = state
+        self._dirty |= changed
+        if self._flush_task is None or self._flush_task.done():
+            self._publish(state, frozenset(self._dirty))
+            self._flush_task = asyncio.create_task(self._flush_later())
+
+    async def _flush_later(self) -> None:
+        published = self._host.state
+        await asyncio.sleep(FLUSH)
+        while self._host.state is not published:
+            published = self._host.state
+            self._publish(published, frozenset(self._dirty))
+            await asyncio.sleep(FLUSH)
+
+    def _publish(self, state: ConsoleState, changed: frozenset[str] | set[str]) -> None:
+        self._dirty.clear()
+        self._host.publish(state, frozenset(changed))
+
+    def _position(self) -> tuple[str, int] | None:
+        state = self._host.state
+        return (state.epoch, state.revision) if state.loaded else None
+
+    def _lost(self, problem: str, retry_in: float | None) -> None:
+        retry_at = None if retry_in is None else self._clock.monotonic() + retry_in
+        self._publish(model.offline(self._host.state, problem, retry_at), frozenset(self._dirty))
+
+    async def _until_it_works(self, attempt: Callable[[], Awaitable[None]]) -> None:
+        delay = FIRST_RETRY
+        while True:
+            self._retry_now.clear()
+            try:
+                await attempt()
+            except (FlagConsoleError, OSError) as error:
+                wait = delay * random.uniform(0.8, 1.2)  # noqa: S311 - many consoles must not knock in step
+                self._lost(str(error) or type(error).__name__, wait)
+            else:
+                return
+            delay = min(LONGEST_RETRY, delay * 2)
+            try:
+                await asyncio.wait_for(self._retry_now.wait(), wait)
+            except TimeoutError:
+                continue
+
+    async def _poll(self) -> None:
+        """Ask now and then for what the stream doesn't carry. A failure is the stream's to report."""
+        while True:
+            await asyncio.sleep(POLL)
+            if self._host.state.connection.phase is not model.Phase.LIVE:
+                continue
+            try:
+                instances, status = await asyncio.gather(self._client.instances(), self._client.status())
+            except (FlagConsoleError, OSError):
+                continue
+            rows = [item.model_dump(mode="json") for item in instances.instances]
+            self._fold(_with_status(model.with_instances(self._host.state, rows), status))
+
+
+def _with_status(state: ConsoleState, status: Status) -> ConsoleState:
+    from flagconsole.domain.role import Role, may
+
+    connection = state.connection._replace(
+        environment=status.environment,
+        you=status.you.name,
+        role=status.you.role.value,
+        may_operate=may(status.you.role, Role.OPERATOR),
+        may_administer=may(status.you.role, Role.ADMIN),
+        server_version=status.server_version,
+    )
+    return replace(state, connection=connection)

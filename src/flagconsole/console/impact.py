@@ -1,0 +1,83 @@
+"""What a kill would do, computed here from the rules at hand before anything is sent, and whether it is high risk."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from flagconsole.console.rows import FlagRow
+from flagconsole.console.state import ConsoleState, Reach
+from flagconsole.domain.blast import BlastRadius, kill_radius
+from flagconsole.domain.evaluation import Ruleset
+from flagconsole.domain.states import FlagState
+
+#: With more known tenants than this, computing moves to a thread.
+INLINE_TENANTS: Final = 2_000
+#: Evaluations that the table's TENANTS column may cost at once; beyond, only the selected flag is counted.
+REACH_BUDGET: Final = 400_000
+
+#: On for everyone for longer than this many seconds: the code without the feature may have rotted.
+LONG_ON: Final = 14 * 86_400.0
+#: A dependent that changes for at least this share of the known tenants, and at least so many of them, is "many".
+MANY_SHARE: Final = 0.5
+MANY_TENANTS: Final = 100
+
+
+class KillImpact(NamedTuple):
+    """The blast radius of a kill with what it was computed from. ``risks`` says why it is high risk; empty otherwise."""
+
+    blast: BlastRadius
+    revision: int
+    instances: int
+    risks: tuple[str, ...]
+
+
+def kill_impact(state: ConsoleState, flag_name: str, now: float) -> KillImpact:
+    """The impact of killing ``flag_name`` at ``now`` (server's seconds since the epoch). ``KeyError`` if there is none."""
+    blast = kill_radius(state.ruleset, flag_name, state.tenants, now)
+    return KillImpact(blast, state.revision, len(state.expected), tuple(_risks(state.flags[flag_name], blast, now)))
+
+
+def _risks(row: FlagRow, blast: BlastRadius, now: float) -> list[str]:
+    risks = []
+    on_for = now - (row.last.at if row.last is not None and row.last.tenant_id is None else row.updated_at)
+    if row.state is FlagState.ON and on_for > LONG_ON:
+        risks.append(f"on for everyone for {int(on_for // 86_400)} days: the path without it has not run since")
+    many = max(MANY_TENANTS, MANY_SHARE * blast.tenants)
+    hit = [dependent for dependent in blast.dependents if dependent.tenants >= many]
+    if hit:
+        worst = max(hit, key=lambda dependent: dependent.tenants)
+        more = f" and {len(hit) - 1} more" if len(hit) > 1 else ""
+        risks.append(f"{worst.flag_name}{more} would change for {worst.tenants} of {blast.tenants} tenants")
+    return risks
+
+
+def known_dependencies(state: ConsoleState, row: FlagRow) -> tuple[tuple[str, FlagState | None], ...]:
+    """A flag's direct dependencies with their states; None for one outside of the store."""
+    return tuple((name, known.state if (known := state.flags.get(name)) else None) for name in row.dependencies)
+
+
+def reach_of(ruleset: Ruleset, flag_name: str, tenants: tuple[str, ...], now: float) -> Reach:
+    """For how many tenants a flag is enabled, or runs in shadow."""
+    enabled = shadow = 0
+    for tenant in tenants:
+        outcome = ruleset.evaluate(flag_name, tenant, now)
+        enabled += outcome.enabled
+        shadow += outcome.shadow
+    return Reach(enabled, shadow, len(tenants))
+
+
+def reaches(ruleset: Ruleset, names: frozenset[str], tenants: tuple[str, ...], now: float) -> dict[str, Reach]:
+    """``reach_of`` for many flags. A flag that is off or killed for everyone costs nothing."""
+    found: dict[str, Reach] = {}
+    for name in names:
+        rule = ruleset.rules.get(name)
+        if rule is None:
+            continue
+        nobody = rule.state is FlagState.KILL or (rule.state is FlagState.OFF and not ruleset.overrides.get(name))
+        found[name] = Reach(0, 0, len(tenants)) if nobody else reach_of(ruleset, name, tenants, now)
+    return found
+
+
+def last_part(flag_name: str) -> str:
+    """The word that is typed to confirm: what follows the last dot of the name."""
+    return flag_name.rpartition(".")[2]

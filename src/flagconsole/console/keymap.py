@@ -1,0 +1,228 @@
+"""The one key map. Footer, help and palette are made from it, and a key does something only because it stands here.
+
+Keys are bound to command ids, so that they can be remapped (``KeyMap.remapped``). Upper case changes the world, lower case
+looks. A command that the role, ``--readonly`` or a lost connection forbids is *removed*, not greyed out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from flagconsole.domain.errors import InvalidInput
+
+
+class Needs(StrEnum):
+    """What must be so for a command to exist."""
+
+    NOTHING = "nothing"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    OFFLINE = "offline"
+
+
+class Powers(NamedTuple):
+    """What the user can do at the moment."""
+
+    operate: bool = False
+    administer: bool = False
+    offline: bool = False
+
+    def allow(self, needs: Needs) -> bool:
+        """Whether a command with these needs exists."""
+        match needs:
+            case Needs.OPERATOR:
+                return self.operate
+            case Needs.ADMIN:
+                return self.administer
+            case Needs.OFFLINE:
+                return self.offline
+            case Needs.NOTHING:
+                return True
+
+
+class Command(NamedTuple):
+    """One thing that a key does.
+
+    ``context`` is where (a screen, a sheet; ``everywhere`` means on each screen). ``group`` and ``help`` are for the help;
+    ``label`` for the footer, empty where it isn't shown there; ``words`` call it from the palette. The first of ``keys`` is
+    shown. ``changes`` marks what changes the world.
+    """
+
+    id: str
+    keys: tuple[str, ...]
+    context: str
+    label: str
+    help: str
+    group: str = "see"
+    needs: Needs = Needs.NOTHING
+    words: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether the command leads to a change."""
+        return self.group == "act"
+
+
+_KEY_NAMES: Final = {
+    "enter": "⏎",
+    "escape": "Esc",
+    "up": "↑",
+    "down": "↓",
+    "left": "←",
+    "right": "→",
+    "pageup": "PgUp",
+    "pagedown": "PgDn",
+    "home": "Home",
+    "end": "End",
+    "tab": "Tab",
+}
+
+
+def key_name(key: str) -> str:
+    """A key as people call it: ``⏎``, ``Esc``, ``PgUp``, ``^C``."""
+    return f"^{key[5:].upper()}" if key.startswith("ctrl+") else _KEY_NAMES.get(key, key)
+
+
+def _row_keys(context: str) -> tuple[Command, ...]:
+    return (
+        Command(f"{context}.down", ("j", "down"), context, "", "next row", "move"),
+        Command(f"{context}.up", ("k", "up"), context, "", "previous row", "move"),
+        Command(f"{context}.page_down", ("pagedown",), context, "", "a page down", "move"),
+        Command(f"{context}.page_up", ("pageup",), context, "", "a page up", "move"),
+        Command(f"{context}.first", ("g", "home"), context, "", "first row", "move"),
+        Command(f"{context}.last", ("G", "end"), context, "", "last row", "move"),
+    )
+
+
+_ACTIONS: Final = (
+    Command("kill", ("K",), "flag", "kill", "K, a digit for the reason, Y", "act", Needs.OPERATOR, ("kill",)),
+    Command("rollback", ("R",), "flag", "rollback", "undo the newest change: R, a digit, Y", "act", Needs.OPERATOR,
+            ("rollback", "undo")),
+    Command("revive", ("V",), "flag", "revive", "clear a kill, to off: V, a digit, confirm", "act", Needs.ADMIN,
+            ("revive",)),
+)  # fmt: skip
+
+COMMANDS: Final[tuple[Command, ...]] = (
+    *_ACTIONS,
+    Command("detail", ("d", "enter"), "fleet", "detail", "all about the selected flag", words=("detail", "get", "describe")),
+    Command("history", ("h",), "flag", "history", "changes of the selected flag", words=("history",)),
+    Command("history_all", ("a",), "flag", "all changes", "changes of all flags", words=("audit", "changes")),
+    Command("tenant", ("t",), "flag", "tenant", "choose a tenant: its state for each flag, and why", words=("tenant",)),
+    Command("filter", ("/",), "fleet", "filter", "filter: text, !text, state:canary, domain:pos, who:ops",
+            words=("filter",)),
+    Command("clear", ("escape",), "fleet", "", "clear the filter, then the tenant"),
+    Command("order", ("s",), "fleet", "", "sort by last change, name or state", words=("sort", "order")),
+    *_row_keys("fleet"),
+    *_row_keys("history"),
+    Command("scope", ("tab",), "history", "this flag / all", "changes of this flag, or of all"),
+    Command("older", ("o",), "history", "older", "fetch older changes"),
+    Command("detail.down", ("j", "down"), "detail", "", "scroll down", "move"),
+    Command("detail.up", ("k", "up"), "detail", "", "scroll up", "move"),
+    Command("next_flag", ("n",), "detail", "next", "next flag of the table", "move"),
+    Command("previous_flag", ("p",), "detail", "previous", "previous flag of the table", "move"),
+    Command("back", ("-", "escape"), "history", "back", "previous screen", "move"),
+    Command("detail_back", ("-", "escape"), "detail", "back", "previous screen", "move"),
+    Command("reconnect", ("r",), "everywhere", "reconnect", "try the connection now", needs=Needs.OFFLINE,
+            words=("reconnect",)),
+    Command("theme", (), "everywhere", "", "the next theme, or the one that is named", words=("theme",)),
+    Command("palette", (":",), "everywhere", "go", "command palette", words=()),
+    Command("help", ("?",), "everywhere", "help", "this help", words=("help",)),
+    Command("quit", ("q", "ctrl+c"), "fleet", "quit", "leave; asks while an action is on its way", "move",
+            words=("quit", "q")),
+    Command("leave", ("ctrl+c",), "history", "", "leave the console", "move"),
+    Command("detail_leave", ("ctrl+c",), "detail", "", "leave the console", "move"),
+    # sheets and boxes: while one is open, only its own keys count
+    Command("sheet.reason", ("1", "2", "3", "4", "5", "6"), "confirm", "reason", "choose the reason", "act"),
+    Command("sheet.confirm", ("Y",), "confirm", "confirm", "do it; counts after a reason, typed by hand", "act"),
+    Command("sheet.cancel", ("n", "escape"), "confirm", "cancel", "nothing is sent", "move"),
+    Command("sheet.word", ("enter",), "typing", "done", "take the typed text", "move"),
+    Command("sheet.stop_typing", ("escape",), "typing", "cancel", "nothing is sent", "move"),
+    Command("sheet.hide", ("x", "escape"), "progress", "hide", "the action goes on in the ledger", "move"),
+    Command("choice.take", ("enter",), "choice", "choose", "take the marked one", "move"),
+    Command("choice.down", ("down", "tab"), "choice", "", "next one", "move"),
+    Command("choice.up", ("up",), "choice", "", "previous one", "move"),
+    Command("choice.close", ("escape",), "choice", "close", "leave it as it was", "move"),
+    Command("filter.keep", ("enter",), "filtering", "keep", "keep the filter", "move"),
+    Command("filter.drop", ("escape",), "filtering", "drop", "without filter", "move"),
+    Command("filter.down", ("down",), "filtering", "", "next row", "move"),
+    Command("filter.up", ("up",), "filtering", "", "previous row", "move"),
+    Command("help.close", ("?", "escape", "q", "-"), "help", "close", "back to the screen", "move"),
+    Command("help.down", ("j", "down", "pagedown"), "help", "", "scroll down", "move"),
+    Command("help.up", ("k", "up", "pageup"), "help", "", "scroll up", "move"),
+    Command("leaving.yes", ("Y",), "leaving", "leave anyway", "the action goes on at the server", "move"),
+    Command("leaving.no", ("n", "escape"), "leaving", "stay", "stay here", "move"),
+)  # fmt: skip
+
+#: Which contexts' commands a screen or sheet has.
+CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "fleet": ("flag", "fleet", "everywhere"),
+    "history": ("flag", "history", "everywhere"),
+    "detail": ("flag", "detail", "everywhere"),
+    "confirm": ("confirm",),
+    "typing": ("typing",),
+    "progress": ("progress",),
+    "choice": ("choice",),
+    "filtering": ("filtering",),
+    "help": ("help",),
+    "leaving": ("leaving",),
+}
+
+#: Contexts in which other printable keys are typed text.
+TYPING_CONTEXTS: Final = frozenset({"typing", "choice", "filtering"})
+
+
+class KeyMap:
+    """Which key does what, in every context."""
+
+    def __init__(self, commands: Iterable[Command] = COMMANDS) -> None:
+        self.commands = tuple(commands)
+        self._by_context = {
+            context: tuple(command for command in self.commands if command.context in parts)
+            for context, parts in CONTEXTS.items()
+        }
+
+    def remapped(self, keys: Mapping[str, str | Sequence[str]]) -> KeyMap:
+        """A key map with other keys for some command ids. Raises ``InvalidInput`` for an unknown id or a taken key."""
+        known = {command.id for command in self.commands}
+        for name, value in keys.items():
+            if name not in known:
+                raise InvalidInput(f"Known are {', '.join(sorted(known))}.", field=f"keys.{name}",
+                                   problem="is not a command", value=value)  # fmt: skip
+        changed = KeyMap(
+            command._replace(keys=_as_keys(keys[command.id])) if command.id in keys else command
+            for command in self.commands
+        )
+        for context in CONTEXTS:
+            clash = changed.clash(context)
+            if clash is not None:
+                raise InvalidInput(f"In {context} it is taken by {clash[1]}.", field=f"keys.{clash[2]}",
+                                   problem="another command has this key", value=clash[0])  # fmt: skip
+        return changed
+
+    def clash(self, context: str) -> tuple[str, str, str] | None:
+        """A key that two commands of a context share, with their ids; None where there is none."""
+        owner: dict[str, str] = {}
+        for command in self._by_context[context]:
+            for key in command.keys:
+                if key in owner:
+                    return key, owner[key], command.id
+                owner[key] = command.id
+        return None
+
+    def available(self, context: str, powers: Powers) -> list[Command]:
+        """The commands that exist in a context at the moment."""
+        return [command for command in self._by_context[context] if powers.allow(command.needs)]
+
+    def resolve(self, context: str, key: str, powers: Powers) -> Command | None:
+        """The command that ``key`` calls in a context at the moment; None where it calls none."""
+        return next((command for command in self.available(context, powers) if key in command.keys), None)
+
+    def command(self, command_id: str) -> Command:
+        """The command of that id."""
+        return next(command for command in self.commands if command.id == command_id)
+
+
+def _as_keys(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)

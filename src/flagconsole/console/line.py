@@ -1,0 +1,110 @@
+"""Rows of text in cells: measured, cut, padded and wrapped. Wide characters count two cells, combining ones none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from flagconsole.console.safe import Line as Line
+from flagconsole.console.safe import Span, span
+
+ELLIPSIS = "…"
+BLANK: Line = ()
+
+
+def line(*parts: Span | str) -> Line:
+    """A row of the given spans; a bare string is fixed text of our own in the row's plain style."""
+    return tuple(span(part) if isinstance(part, str) else part for part in parts)
+
+
+def line_width(row: Line) -> int:
+    """The cells that a row needs."""
+    return sum(cell_len(part.text) for part in row)
+
+
+def cut_text(text: str, width: int) -> str:
+    """``text`` in at most ``width`` cells, ending in ``…`` where something is missing."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
+
+
+def cut(row: Line, width: int) -> Line:
+    """The row in at most ``width`` cells."""
+    kept: list[Span] = []
+    left = width
+    for part in row:
+        size = cell_len(part.text)
+        if size > left:
+            if left > 0:
+                kept.append(part._replace(text=cut_text(part.text, left)))
+            elif kept and not kept[-1].text.endswith(ELLIPSIS):
+                last = kept[-1]
+                kept[-1] = last._replace(text=cut_text(last.text + " ", cell_len(last.text)))
+            break
+        kept.append(part)
+        left -= size
+    return tuple(kept)
+
+
+def pad(row: Line, width: int, role: str = "plain") -> Line:
+    """The row in exactly ``width`` cells."""
+    row = cut(row, width)
+    missing = width - line_width(row)
+    return (*row, Span(" " * missing, role)) if missing > 0 else row
+
+
+def cell(value: object, width: int, role: str = "plain", *, right: bool = False) -> Span:
+    """One table cell of exactly ``width`` cells."""
+    shown = span(value, role)
+    text = cut_text(shown.text, width)
+    fill = " " * (width - cell_len(text))
+    return Span(fill + text if right else text + fill, role)
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """``left`` at the left edge and ``right`` at the right one; the left gives way where both don't fit."""
+    right = cut(right, width)
+    room = width - line_width(right)
+    return (*pad(left, room), *right)
+
+
+def joined(parts: Iterable[Line], between: str = "  ") -> Line:
+    """Rows as one row with a gap between them; empty ones are left out."""
+    row: list[Span] = []
+    for part in parts:
+        if not part:
+            continue
+        if row:
+            row.append(Span(between, "plain"))
+        row.extend(part)
+    return tuple(row)
+
+
+def wrapped(value: object, width: int, role: str = "plain", most: int = 20) -> list[Line]:
+    """Text broken at blanks into rows of at most ``width`` cells; at most ``most`` rows, the last one ending in ``…``."""
+    words = span(value, role, limit=2000).text.split(" ")
+    rows: list[str] = []
+    current = ""
+    for word in words:
+        candidate = f"{current} {word}" if current else word
+        if cell_len(candidate) <= width:
+            current = candidate
+            continue
+        if current:
+            rows.append(current)
+        current = word
+        while cell_len(current) > width > 0:
+            head = set_cell_size(current, width).rstrip(" ")
+            rows.append(head)
+            current = current[len(head) :]
+    rows.append(current)
+    if len(rows) > most:
+        rows = [*rows[: most - 1], cut_text(rows[most - 1] + " " + ELLIPSIS, width)]
+    return [(Span(row, role),) for row in rows]
+
+
+def text_of(row: Sequence[Span]) -> str:
+    """What a row says, without its styles."""
+    return "".join(part.text for part in row)

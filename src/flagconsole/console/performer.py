@@ -1,0 +1,203 @@
+"""Drives one action with the server: journal, request, answer, and the questions asked when no answer came."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, Protocol
+
+from flagconsole.console import actions
+from flagconsole.console.actions import Action, Kind, Stage
+from flagconsole.console.clock import Clock
+from flagconsole.console.journal import Journal
+from flagconsole.console.rows import change_row, flag_row
+from flagconsole.domain.errors import FlagConsoleError
+
+if TYPE_CHECKING:
+    from flagconsole.domain.requests import Kill, Revive, Rollback
+    from flagconsole.domain.views import ChangeResult, FlagDetail, HistoryPage
+
+#: An unknown outcome is asked for again with the same key for so long; after that it is only read back.
+ASK_AGAIN_SECONDS: Final = 60.0
+#: Seconds between two questions.
+ASK_EVERY: Final = 1.0
+
+#: The audit entry that each kind of action leaves.
+_LEAVES: Final = {Kind.KILL: "killed", Kind.REVIVE: "revived", Kind.ROLLBACK: "rolled_back"}
+
+#: Errors after which the change may have been made: a proxy or a server failed somewhere on the way.
+_OPEN: Final = frozenset({"outcome_unknown", "unexpected_answer", "internal"})
+
+
+class Changer(Protocol):
+    """What the performer needs of a client."""
+
+    async def kill(self, name: str, body: Kill, *, idempotency_key: str | None = None) -> ChangeResult:
+        """Kill a flag."""
+        ...
+
+    async def revive(
+        self, name: str, body: Revive, *, version: int | None = None, idempotency_key: str | None = None
+    ) -> ChangeResult:
+        """Clear a kill, decided on ``version``."""
+        ...
+
+    async def rollback(
+        self,
+        name: str,
+        body: Rollback,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> ChangeResult:
+        """Undo a flag's newest change, decided on ``version``; only said, not done, with ``dry_run``."""
+        ...
+
+    async def flag(self, name: str) -> FlagDetail:
+        """One flag."""
+        ...
+
+    async def history(
+        self, flag_name: str | None = None, *, limit: int = 100, before: int | None = None
+    ) -> HistoryPage:
+        """The changes of one flag, or of all, newest first."""
+        ...
+
+
+class Performer:
+    """Performs actions. ``report`` is called with each new stage; ``position`` gives the store's epoch and revision."""
+
+    def __init__(
+        self,
+        client: Changer,
+        journal: Journal | None,
+        clock: Clock,
+        server: str,
+        position: Callable[[], tuple[str, int]],
+        report: Callable[[Action], None],
+        ask_every: float = ASK_EVERY,
+    ) -> None:
+        self._client = client
+        self._journal = journal
+        self._clock = clock
+        self._server = server
+        self._position = position
+        self._report = report
+        self._ask_every = ask_every
+        #: Why the journal couldn't be written; empty while it can.
+        self.journal_problem = ""
+
+    async def perform(self, action: Action) -> Action:
+        """See an action through until the server has answered for it. Returns it accepted, rejected or unknown.
+
+        A journal that can't be written doesn't stop anybody from stopping an incident: it is reported and passed over.
+        """
+        epoch, revision = self._position()
+        action = replace(action, base_revision=revision)
+        self._report(action)
+        await self._write(lambda journal: journal.record(action, self._server, epoch))
+        first_asked = self._clock.monotonic()
+        while True:
+            action = actions.sent(action, self._clock.monotonic())
+            self._report(action)
+            action = await self._ask(action)
+            self._report(action)
+            if action.stage is not Stage.UNKNOWN:
+                break
+            if self._clock.monotonic() - first_asked > ASK_AGAIN_SECONDS:
+                action = await self.read_back(action, epoch)
+                self._report(action)
+                break
+            await asyncio.sleep(self._ask_every)
+        settled = action
+        await self._write(lambda journal: journal.settle(settled))
+        return action
+
+    async def read_back(self, action: Action, base_epoch: str) -> Action:
+        """What became of an action whose answer is missing, from the store's log alone. Sends nothing that changes."""
+        try:
+            page = await self._client.history(action.flag_name, limit=200)
+            detail = await self._client.flag(action.flag_name)
+        except Exception as error:
+            return actions.unknown(action, f"can't be read back: {_text(error)}")
+        if page.epoch != base_epoch:
+            return actions.unknown(action, "the store was restored from another past: read the history")
+        after = flag_row(detail.flag.model_dump(mode="json")).setting
+        at = self._clock.monotonic()
+        for change in page.changes:
+            row = change_row(change.model_dump(mode="json"))
+            if (
+                row.change_id > action.base_revision
+                and row.action == _LEAVES[action.kind]
+                and row.reason == action.reason
+            ):
+                return actions.accepted(action, at, page.epoch, row.change_id, changed=True, after=row.after)
+        if action.kind is Kind.KILL and after == "kill":
+            return actions.accepted(action, at, page.epoch, page.revision, changed=False, after=after)
+        return actions.rejected(action, f"not in the store's log, so it never took effect: it is {after}")
+
+    async def read_back_earlier(self) -> None:
+        """Report what became of the actions that an earlier console left without an answer."""
+        if self._journal is None:
+            return
+        try:
+            found = await asyncio.to_thread(self._journal.unresolved, self._server)
+        except Exception as error:
+            self.journal_problem = _text(error)
+            return
+        for action, base_epoch in found:
+            resolved = await self.read_back(action, base_epoch)
+            self._report(resolved)
+            if resolved.stage is not Stage.UNKNOWN:
+                await self._write(lambda journal, settled=resolved: journal.settle(settled))  # type: ignore[misc]
+
+    async def _ask(self, action: Action) -> Action:
+        try:
+            result = await self._request(action)
+        except FlagConsoleError as error:
+            if outcome_is_unknown(error) or (action.stage is Stage.UNKNOWN and error.status == 503):
+                return actions.unknown(action, str(error))
+            return actions.rejected(action, str(error))
+        except Exception as error:
+            # The request may have left: whatever went wrong here says nothing about what the server did.
+            return actions.unknown(action, _text(error))
+        after = flag_row(result.flag.model_dump(mode="json")).setting
+        revision = result.revision
+        if not result.changed and result.change is not None:
+            revision = result.change.change_id
+        now = self._clock.monotonic()
+        return actions.accepted(action, now, result.epoch, revision, changed=result.changed, after=after)
+
+    async def _request(self, action: Action) -> ChangeResult:
+        from flagconsole.domain.requests import Kill, Revive, Rollback
+
+        name, key = action.flag_name, action.key
+        match action.kind:
+            case Kind.KILL:
+                return await self._client.kill(name, Kill(kill_reason=action.reason), idempotency_key=key)
+            case Kind.REVIVE:
+                revive = Revive(revive_reason=action.reason)
+                return await self._client.revive(name, revive, version=action.version, idempotency_key=key)
+            case Kind.ROLLBACK:
+                rollback = Rollback(rollback_reason=action.reason)
+                return await self._client.rollback(name, rollback, version=action.version, idempotency_key=key)
+
+    async def _write(self, write: Callable[[Journal], None]) -> None:
+        if self._journal is None:
+            return
+        try:
+            await asyncio.to_thread(write, self._journal)
+            self.journal_problem = ""
+        except Exception as error:
+            self.journal_problem = _text(error)
+
+
+def outcome_is_unknown(error: FlagConsoleError) -> bool:
+    """Whether an error leaves open if the request took effect."""
+    return error.code in _OPEN
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,134 @@
+"""How far an action is, in words: for its sheet and for the ledger."""
+
+from __future__ import annotations
+
+from flagconsole.console.actions import PARTIAL_AFTER, Action, Kind, Stage
+from flagconsole.console.ages import clock_text, milliseconds_text, precise_text
+from flagconsole.console.glyphs import ARROW, DONE, EMPTY, FAILED, FULL
+from flagconsole.console.line import Line, joined, line, wrapped
+from flagconsole.console.safe import span
+
+VERB = {Kind.KILL: "KILL", Kind.REVIVE: "REVIVE", Kind.ROLLBACK: "ROLLBACK"}
+
+#: Names of instances that are shown as behind; the rest is counted.
+NAMED = 4
+
+
+def ledger_line(action: Action, now: float) -> Line:
+    """An action with its stage in one row; ``now`` is monotonic."""
+    return line(
+        " ",
+        span(clock_text(action.begun_at), "muted"),
+        " ",
+        span(VERB[action.kind], "strong"),
+        " ",
+        span(action.flag_name),
+        "  ",
+        *_stage(action, now),
+    )
+
+
+def progress_lines(action: Action, width: int, now: float) -> list[Line]:
+    """An action's walk from being sent to being confirmed everywhere, a row for each step; ``now`` is monotonic."""
+    rows = [line(span("REASON  ", "header"), span(action.reason))]
+    if action.stage is Stage.INTENT:
+        return [*rows, line(span("· writing it into the journal", "muted"))]
+    begun = joined([_sent(action), _accepted(action)])
+    if action.stage is Stage.REJECTED:
+        head = line(span(f"{FAILED} REJECTED", "danger"), "  nothing was changed")
+        return [*rows, begun, head, *wrapped(action.message, width, "danger", most=3)]
+    if action.stage is Stage.UNKNOWN:
+        again = (
+            f"asked {action.attempts}×, always with the same key" if not action.earlier else "read back from the log"
+        )
+        head = line(span("? UNKNOWN", "warning"), f"  whether it took effect; {again}")
+        return [*rows, begun, head, *wrapped(action.message, width, "warning", most=3)]
+    if action.accepted_at is None:
+        return [*rows, begun, line(span(f"· waiting for the server {_since(action, now)}", "muted"))]
+    rows.append(begun)
+    if not action.expected:
+        return [*rows, line(span("· no running SDK is known, so nobody can confirm it", "warning"))]
+    rows.append(_bar(action, width, now))
+    if action.behind:
+        rows.append(_behind(action, width))
+    return rows
+
+
+def _stage(action: Action, now: float) -> Line:
+    done, expected = len(action.confirmed), action.expected
+    count = f"{done}/{expected}"
+    at_revision = f"rev {action.revision}"
+    match action.stage:
+        case Stage.INTENT:
+            return (span("· about to be sent", "muted"),)
+        case Stage.SENT:
+            return (span(f"· SENT {_since(action, now)}", "muted"),)
+        case Stage.ACCEPTED:
+            what = f"{DONE} ACCEPTED {at_revision}" if action.changed else f"{DONE} already so since {at_revision}"
+            tail = "" if expected else "  no running SDK is known to confirm it"
+            return line(span(what, "good"), span(tail, "warning"))
+        case Stage.PROPAGATING:
+            return line(span(f"PROPAGATING {count}", "warning"), span(f"  {at_revision}", "muted"))
+        case Stage.CONFIRMED:
+            took = f"  {milliseconds_text(action.took)}" if action.took is not None and not action.earlier else ""
+            return line(span(f"{DONE} CONFIRMED {count}", "good"), span(f"  {at_revision}{took}", "muted"))
+        case Stage.PARTIAL:
+            return line(span(f"! PARTIAL {count}", "danger"), "  behind: ", *_names(action, 2))
+        case Stage.REJECTED:
+            return line(span(f"{FAILED} REJECTED", "danger"), " ", span(action.message))
+        case Stage.UNKNOWN:
+            return line(span("? UNKNOWN", "warning"), " ", span(action.message))
+
+
+def _sent(action: Action) -> Line:
+    return (span(f"{DONE} SENT {precise_text(action.begun_at)}", "good"),)
+
+
+def _accepted(action: Action) -> Line:
+    if action.accepted_at is None or action.sent_at is None:
+        return ()
+    if not action.changed:
+        return line(span(f"{DONE} already {action.after} since rev {action.revision}: nothing had to change", "good"))
+    waited = milliseconds_text(action.accepted_at - action.sent_at)
+    return line(
+        span(f"{DONE} ACCEPTED +{waited}", "good"),
+        span(f"  rev {action.revision}  {action.before} {ARROW} {action.after}", "muted"),
+    )
+
+
+def _bar(action: Action, width: int, now: float) -> Line:
+    done, expected = len(action.confirmed), action.expected
+    cells = max(8, min(expected, 50, width - 40))
+    filled = done * cells // expected
+    bar = FULL * filled + EMPTY * (cells - filled)
+    since = action.accepted_at if action.accepted_at is not None else now
+    sent_at = action.sent_at if action.sent_at is not None else since
+    match action.stage:
+        case Stage.CONFIRMED:
+            took = milliseconds_text(action.took or 0.0)
+            word = f"{DONE} CONFIRMED {done}/{expected}"
+            return line(span(f"{word}  ", "good"), span(bar, "good"), span(f"  all instances in {took}", "strong"))
+        case Stage.PARTIAL:
+            word = f"! PARTIAL {done}/{expected}"
+            return line(span(f"{word}  ", "danger"), span(bar, "danger"), f"  {milliseconds_text(now - sent_at)}")
+        case _:
+            word = f"· PROPAGATING {done}/{expected}"
+            return line(span(f"{word}  ", "warning"), span(bar, "warning"), f"  {milliseconds_text(now - sent_at)}")
+
+
+def _behind(action: Action, width: int) -> Line:
+    names = _names(action, NAMED if width < 100 else NAMED * 3)
+    if action.stage is Stage.PARTIAL:
+        return line(span(f"  behind for more than {PARTIAL_AFTER:.0f} s: ", "danger"), *names)
+    return line(span("  waiting for: ", "muted"), *names)
+
+
+def _names(action: Action, most: int) -> Line:
+    shown = [span(name, limit=60) for name in action.behind[:most]]
+    parts = joined([(name,) for name in shown], ", ")
+    more = len(action.behind) - len(shown)
+    return (*parts, span(f" and {more} more", "muted")) if more else parts
+
+
+def _since(action: Action, now: float) -> str:
+    return milliseconds_text(now - action.sent_at) if action.sent_at is not None else ""

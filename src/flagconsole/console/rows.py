@@ -1,0 +1,227 @@
+"""What the console knows of each flag, change, instance and override: light rows read from the API's JSON.
+
+No pydantic here: these rows are needed for the first paint, and the JSON was checked by the client that fetched it. A
+field that is missing or strange gives the harmless value, and a state that can't be read is ``off``, never "on".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from flagconsole.domain.states import FlagState
+
+Json = Mapping[str, Any]
+
+_STATES: Mapping[str, FlagState] = {state.value: state for state in FlagState}
+
+
+class ChangeRow(NamedTuple):
+    """One entry of the audit log. ``before`` and ``after`` say the setting in words; times are seconds since the epoch."""
+
+    change_id: int
+    flag_name: str
+    tenant_id: str | None
+    action: str
+    change_type: str
+    reason: str
+    who: str
+    at: float
+    before: str
+    after: str
+    reverts: tuple[int, ...] = ()
+    version: int = 0
+    hash: str = ""
+
+
+class FlagRow(NamedTuple):
+    """One flag. ``cohort`` is the number of chosen tenants of a canary, 0 where the cohort is drawn by hash."""
+
+    name: str
+    flag_type: str
+    state: FlagState
+    percentage: int
+    cohort: int
+    dependencies: tuple[str, ...]
+    version: int
+    description: str
+    owner: str
+    tags: tuple[str, ...]
+    expires_on: str
+    rollback_seconds: int
+    updated_at: float
+    updated_by: str
+    last: ChangeRow | None
+
+    @property
+    def setting(self) -> str:
+        """The state with its share: ``on``, ``canary 10 %``, ``canary 50 tenants``."""
+        return setting_text(self.state, self.percentage, self.cohort)
+
+
+class InstanceRow(NamedTuple):
+    """One running SDK; ``revision`` is the newest that it has confirmed, of ``epoch``."""
+
+    instance_id: str
+    service: str
+    epoch: str
+    revision: int
+    presence: str
+    status: str
+    transport: str
+    sdk_version: str
+    last_seen: float
+    received_at: float | None
+
+    @property
+    def expected(self) -> bool:
+        """Whether a kill waits for this instance: it runs, or has been silent only for a while."""
+        return self.presence in {"live", "silent"}
+
+    def confirms(self, epoch: str, revision: int) -> bool:
+        """Whether it has applied ``revision`` of ``epoch``."""
+        return self.epoch == epoch and self.revision >= revision
+
+
+class OverrideRow(NamedTuple):
+    """One tenant's own state for a flag; ``expires_at`` is None where it never expires."""
+
+    flag_name: str
+    tenant_id: str
+    state: FlagState
+    reason: str
+    who: str
+    expires_at: float | None
+
+
+def setting_text(state: FlagState, percentage: int, cohort: int) -> str:
+    """A setting in words."""
+    if state is not FlagState.CANARY:
+        return state.value
+    return f"canary {cohort} tenant{'s' if cohort != 1 else ''}" if cohort else f"canary {percentage} %"
+
+
+def state_of(value: object) -> FlagState:
+    """The state that ``value`` names; ``off`` for anything else."""
+    return _STATES.get(value, FlagState.OFF) if isinstance(value, str) else FlagState.OFF
+
+
+def seconds_of(value: object) -> float | None:
+    """An ISO 8601 time as seconds since the epoch; None where there is none or it can't be read."""
+    if not isinstance(value, str):
+        return None
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except (ValueError, OverflowError):
+        return None
+
+
+def flag_row(data: Json, last: ChangeRow | None = None) -> FlagRow:
+    """The row of a flag as the API spells it; ``last`` where its newest change is known from elsewhere."""
+    short = data.get("last_change")
+    name = str(data["flag_name"])
+    if last is None and isinstance(short, Mapping):
+        last = _short_change(name, short)
+    updated = seconds_of(data.get("updated_at"))
+    return FlagRow(
+        name,
+        str(data.get("flag_type") or "feature"),
+        state_of(data.get("current_state")),
+        _whole(data.get("canary_percentage")),
+        len(data.get("canary_tenant_ids") or ()),
+        tuple(map(str, data.get("dependencies") or ())),
+        _whole(data.get("version")),
+        str(data.get("description") or ""),
+        str(data.get("owner") or ""),
+        tuple(map(str, data.get("tags") or ())),
+        str(data.get("expires_on") or ""),
+        _whole(data.get("rollback_time_seconds")),
+        updated if updated is not None else 0.0,
+        str(data.get("updated_by") or ""),
+        last,
+    )
+
+
+def change_row(data: Json) -> ChangeRow:
+    """The row of an audit entry as the API spells it."""
+    at = seconds_of(data.get("changed_at"))
+    return ChangeRow(
+        _whole(data.get("change_id")),
+        str(data.get("flag_name")),
+        _text_or_none(data.get("tenant_id")),
+        str(data.get("action") or ""),
+        str(data.get("change_type") or ""),
+        str(data.get("change_reason") or ""),
+        str(data.get("changed_by") or ""),
+        at if at is not None else 0.0,
+        _setting_of(data.get("previous")),
+        _setting_of(data.get("new")),
+        tuple(_whole(item) for item in data.get("reverts") or ()),
+        _whole(data.get("version")),
+        str(data.get("hash") or ""),
+    )
+
+
+def instance_row(data: Json) -> InstanceRow:
+    """The row of an instance as the API spells it."""
+    return InstanceRow(
+        str(data["instance_id"]),
+        str(data.get("service") or ""),
+        str(data.get("epoch") or ""),
+        _whole(data.get("revision")),
+        str(data.get("presence") or "live"),
+        str(data.get("status") or ""),
+        str(data.get("transport") or ""),
+        str(data.get("sdk_version") or ""),
+        seconds_of(data.get("last_seen")) or 0.0,
+        seconds_of(data.get("received_at")),
+    )
+
+
+def override_row(data: Json) -> OverrideRow:
+    """The row of an override as the API spells it."""
+    return OverrideRow(
+        str(data["flag_name"]),
+        str(data["tenant_id"]),
+        state_of(data.get("override_state")),
+        str(data.get("override_reason") or ""),
+        str(data.get("created_by") or ""),
+        seconds_of(data.get("expires_at")),
+    )
+
+
+def _short_change(flag_name: str, data: Json) -> ChangeRow:
+    at = seconds_of(data.get("changed_at"))
+    return ChangeRow(
+        _whole(data.get("change_id")),
+        flag_name,
+        _text_or_none(data.get("tenant_id")),
+        str(data.get("action") or ""),
+        str(data.get("change_type") or ""),
+        str(data.get("change_reason") or ""),
+        str(data.get("changed_by") or ""),
+        at if at is not None else 0.0,
+        str(data.get("previous_state") or "–"),
+        str(data.get("new_state") or "–"),
+    )
+
+
+def _setting_of(value: object) -> str:
+    """A change's ``previous`` or ``new`` in words."""
+    if not isinstance(value, Mapping):
+        return "–"
+    state = value.get("current_state", value.get("override_state"))
+    if not isinstance(state, str):
+        return "–"
+    return setting_text(
+        state_of(state), _whole(value.get("canary_percentage")), len(value.get("canary_tenant_ids") or ())
+    )
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,202 @@
+"""The base of the screens: environment bar, banner, the screen's body, a sheet if one is open, ledger, footer.
+
+All keys come here, and go to the open sheet or through the key map to a handler. There are no Textual bindings and no
+``action_*`` methods: nothing that is written in a name or a reason can call anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+
+from flagconsole.console.keymap import TYPING_CONTEXTS, Command
+from flagconsole.console.line import BLANK, Line, line
+from flagconsole.console.safe import span
+from flagconsole.console.sheets.sheet import Sheet
+from flagconsole.console.state import Phase
+from flagconsole.console.widgets.env_bar import Banner, EnvBar
+from flagconsole.console.widgets.footer import Footer
+from flagconsole.console.widgets.ledger import Ledger
+from flagconsole.console.widgets.painted import Painted
+
+if TYPE_CHECKING:
+    from flagconsole.console.app import ConsoleApp
+
+LEAST_WIDTH, LEAST_HEIGHT = 60, 20
+
+Handler = Callable[[str], None]
+
+
+def pressed(event: events.Key) -> str:
+    """A key as the key map spells it: the character where it is a printable one, else Textual's name."""
+    character = event.character
+    return character if character is not None and character.isprintable() and character != " " else event.key
+
+
+class TooSmall(Painted):
+    """What is shown where the screen doesn't fit."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The size there is and the one that is needed."""
+        size = self.app.size
+        return [
+            BLANK,
+            line(span(f" {size.width}×{size.height} is too small", "warning")),
+            line(f" flagconsole needs {LEAST_WIDTH}×{LEAST_HEIGHT}"),
+            BLANK,
+            line(span(" ^C", "key"), " leaves", span("   other keys do nothing", "muted")),
+        ]
+
+
+class ConsoleScreen(Screen[None], inherit_bindings=False):
+    """A screen of the console. ``context`` is its place in the key map."""
+
+    AUTO_FOCUS = ""
+    ALLOW_SELECT = False
+    ESCAPE_TO_MINIMIZE = False
+
+    name_in_keymap: ClassVar[str]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
+        self.sheet: Sheet | None = None
+
+    @property
+    def console(self) -> ConsoleApp:
+        """The app, as what it is."""
+        return cast("ConsoleApp", self.app)
+
+    # what a screen is made of
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the bars."""
+        raise NotImplementedError
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """What this screen's commands do, by id; the argument is what the palette was given."""
+        raise NotImplementedError
+
+    def target(self) -> str | None:
+        """The flag that actions on this screen are about."""
+        return self.console.state.selected
+
+    def compose(self) -> ComposeResult:
+        """Bars and body."""
+        yield EnvBar()
+        yield Banner()
+        yield from self.body()
+        yield Ledger()
+        yield Footer()
+        yield TooSmall()
+
+    # keys
+
+    @property
+    def context(self) -> str:
+        """Where keys go at the moment."""
+        return self.sheet.context if self.sheet is not None else self.name_in_keymap
+
+    def commands(self) -> list[Command]:
+        """What can be pressed here and now."""
+        return self.console.keymap.available(self.context, self.console.powers())
+
+    def on_key(self, event: events.Key) -> None:
+        """Every key of this screen."""
+        event.stop()
+        event.prevent_default()
+        key = pressed(event)
+        if self.too_small:
+            if key == "ctrl+c":
+                self.console.leave()
+            return
+        command = self.console.keymap.resolve(self.context, key, self.console.powers())
+        if self.sheet is not None:
+            sheet = self.sheet
+            if command is None or (command.keys and self.context in TYPING_CONTEXTS and len(key) == 1):
+                sheet.typed(event)
+            else:
+                sheet.run(command, key, event)
+        elif not self.takes_text(event, command):
+            self.console.say("")
+            if command is not None:
+                self.call_command(command, "")
+
+    def takes_text(self, event: events.Key, command: Command | None) -> bool:
+        """Whether this screen is taking typed text, and took this key."""
+        return False
+
+    def call_command(self, command: Command, argument: str) -> None:
+        """Do what a command means on this screen."""
+        everywhere: Mapping[str, Handler] = self.console.handlers()
+        handler = self.handlers().get(command.id) or everywhere[command.id]
+        handler(argument)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste is text for an open sheet, never keys."""
+        event.stop()
+        if self.sheet is not None and not self.too_small:
+            self.sheet.pasted(event.text)
+
+    # sheets
+
+    def open_sheet(self, sheet: Sheet) -> None:
+        """Put a sheet over the screen's lower rows; the bars and the rows above stay."""
+        if self.sheet is not None:
+            return
+        self.sheet = sheet
+        self.set_class(True, "-sheet")
+        self.mount(sheet, before=self.query_one(Ledger))
+        self.show(frozenset())
+
+    def close_sheet(self) -> None:
+        """Take the sheet away."""
+        if self.sheet is not None:
+            self.sheet.remove()
+            self.sheet = None
+            self.set_class(False, "-sheet")
+            self.show(frozenset())
+
+    # showing
+
+    @property
+    def too_small(self) -> bool:
+        """Whether there is no room for anything but to say so."""
+        return self.app.size.width < LEAST_WIDTH or self.app.size.height < LEAST_HEIGHT
+
+    def on_mount(self) -> None:
+        """Show what is known already."""
+        self.show(frozenset())
+
+    def on_resize(self) -> None:
+        """Say so where there is no room."""
+        self.set_class(self.too_small, "-too-small")
+        if self.sheet is not None:
+            self.sheet.reframe()
+
+    def on_screen_resume(self) -> None:
+        """Show what happened while another screen was in front."""
+        self.show(frozenset())
+
+    def show(self, changed: frozenset[str]) -> None:
+        """Paint the app's state; ``changed`` flags look different from before."""
+        offline = self.console.state.connection.phase is Phase.OFFLINE
+        self.set_class(offline, "-offline")
+        for widget in self.query(Painted):
+            if not isinstance(widget, Sheet):
+                widget.repaint()
+        if self.sheet is not None and self.sheet.is_mounted:
+            self.sheet.updated(changed)
+
+    def tick(self) -> None:
+        """A second has passed: let ages grow."""
+        self.query_one(EnvBar).repaint()
+        self.query_one(Banner).repaint()
+        if self.sheet is not None and self.sheet.is_mounted:
+            self.sheet.repaint()

@@ -1,0 +1,124 @@
+"""Help: made from the key map, so it can't lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from flagconsole.console.glyphs import ARROW, STATE_GLYPH
+from flagconsole.console.keymap import Command, KeyMap, Powers, key_name
+from flagconsole.console.line import BLANK, Line, cell, joined, line
+from flagconsole.console.safe import span
+from flagconsole.console.screens.console_screen import pressed
+from flagconsole.console.widgets.detail import columns_of, state_span
+from flagconsole.console.widgets.footer import Footer
+from flagconsole.console.widgets.painted import Painted
+from flagconsole.domain.states import FlagState
+
+_GROUPS: Final = (("act", "ACT (each asks first)"), ("see", "SEE"), ("move", "MOVE"))
+_MEANING: Final = {
+    FlagState.OFF: "nobody",
+    FlagState.SHADOW: "read-only",
+    FlagState.CANARY: "the cohort",
+    FlagState.ON: "everyone",
+    FlagState.KILL: "emergency off, overrides all",
+}
+
+
+def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: str, width: int) -> list[Line]:
+    """The help for a screen."""
+    available = keymap.available(context, powers)
+    act = [_key_line(command) for command in available if command.group == "act"]
+    if not act:
+        why = readonly_reason or "the connection is lost"
+        act = [line(span(f"  nothing: {why}", "warning"))]
+    groups = {group: [_key_line(command) for command in available if command.group == group] for group, _ in _GROUPS}
+    groups["act"] = act
+    titles = dict(_GROUPS)
+
+    def group(name: str) -> list[Line]:
+        return [line(span(titles[name], "header")), *groups[name], BLANK]
+
+    walk = f" {ARROW} ".join(("SENT", "ACCEPTED rev N", "PROPAGATING k/n", "CONFIRMED"))
+    about = [
+        line(span("STATES", "header")),
+        *(line("  ", state_span(state), span(f"  {_MEANING[state]}", "muted")) for state in STATE_GLYPH),
+        BLANK,
+        line(span("SAFETY", "header")),
+        line("  Enter, Space and pastes never confirm"),
+        line("  Y counts once the sheet is painted"),
+        line("  a kill is cleared only by revive"),
+        line("  offline: read-only, nothing is queued"),
+    ]
+    last = [BLANK, line(span("AN ACTION  ", "header"), span(walk, "muted"))]
+    if width >= 96:
+        return [*columns_of([*group("act"), *group("see")], [*group("move"), *about], width), *last]
+    return [*group("act"), *group("see"), *group("move"), *about, *last]
+
+
+def _key_line(command: Command) -> Line:
+    keys = " ".join(key_name(key) for key in command.keys) or f":{command.words[0] if command.words else command.id}"
+    return line("  ", cell(keys, 9, "key"), span(command.help))
+
+
+class HelpBox(Painted):
+    """The help's rows, scrolled where they don't fit."""
+
+    ground = "sheet"
+
+    def __init__(self, context: str) -> None:
+        super().__init__()
+        self._about = context
+        self.top = 0
+
+    def draw(self, width: int, height: int) -> Sequence[Line]:
+        """The rows in view."""
+        console = self.console
+        reason = console.state.connection.readonly_reason
+        rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4)
+        room = height - 2
+        self.top = max(0, min(self.top, len(rows) - room))
+        more = len(rows) - room - self.top
+        title = line(" ", span("HELP", "strong"), span(f"  this screen: {self._about}", "muted"))
+        note = line(span(f"  ↓ {more} more rows: j" if more > 0 else "", "muted"))
+        return [joined([title, note]), BLANK, *(line("  ", *row) for row in rows[self.top : self.top + room])]
+
+
+class HelpScreen(ModalScreen[None], inherit_bindings=False):
+    """The help over the screen that it is about."""
+
+    AUTO_FOCUS = ""
+
+    def __init__(self, context: str) -> None:
+        super().__init__()
+        self.box = HelpBox(context)
+
+    def compose(self) -> ComposeResult:
+        """The box and its keys."""
+        yield self.box
+        yield Footer()
+
+    @property
+    def context(self) -> str:
+        """Help."""
+        return "help"
+
+    def on_key(self, event: events.Key) -> None:
+        """Scroll, or close."""
+        event.stop()
+        event.prevent_default()
+        console = self.box.console
+        command = console.keymap.resolve("help", pressed(event), console.powers())
+        match command.id if command is not None else "":
+            case "help.close":
+                self.dismiss()
+            case "help.down":
+                self.box.top += 1
+                self.box.repaint()
+            case "help.up":
+                self.box.top -= 1
+                self.box.repaint()

@@ -1,0 +1,230 @@
+"""History: the audit log, newest first, of one flag or of all; the selected entry in full below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from textual.widget import Widget
+
+from flagconsole.console.ages import ago, moment_text
+from flagconsole.console.glyphs import ARROW, CURSOR
+from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
+from flagconsole.console.rows import ChangeRow
+from flagconsole.console.safe import span
+from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
+from flagconsole.console.widgets.painted import Painted
+
+_VERB_ROLE: Final = {"killed": "state_kill", "revived": "warning", "rolled_back": "warning"}
+
+
+def change_line(row: ChangeRow, width: int, now: float, *, flag_width: int, cursor: bool) -> Line:
+    """One entry in one row; ``now`` is the server's time."""
+    verb = row.action.replace("_", " ")
+    what = f"{row.before} {ARROW} {row.after}"
+    if row.tenant_id is not None:
+        what = f"{row.tenant_id}: {what}"
+    left = width - 2 - 12 - 8 - 9 - 11 - (flag_width + 1 if flag_width else 0)
+    what_width = min(36, max(16, left // 2))
+    parts = [
+        span(f"{CURSOR} " if cursor else "  ", "key"),
+        cell(f"#{row.change_id}", 7, "muted"),
+        span(" "),
+        cell(moment_text(row.at, now), 11, "muted"),
+        span(" "),
+        cell(row.who, 8),
+        span(" "),
+        cell(verb, 11, _VERB_ROLE.get(row.action, "plain")),
+        span(" "),
+    ]
+    if flag_width:
+        parts += [cell(row.flag_name, flag_width, "strong"), span(" ")]
+    parts += [cell(what, what_width), span(" "), span(row.reason, "muted")]
+    return tuple(parts)
+
+
+def history_heading(width: int, flag_width: int) -> Line:
+    """The columns' names."""
+    left = width - 2 - 12 - 8 - 9 - 11 - (flag_width + 1 if flag_width else 0)
+    what_width = min(36, max(16, left // 2))
+    names = [("#", 7), ("WHEN", 11), ("WHO", 8), ("DID", 11)]
+    if flag_width:
+        names.append(("FLAG", flag_width))
+    parts = [span("  ")]
+    for name, size in [*names, ("FROM → TO", what_width), ("WHY", 3)]:
+        parts += [cell(name, size, "header"), span(" ")]
+    return tuple(parts)
+
+
+def entry_lines(row: ChangeRow, width: int, now: float) -> list[Line]:
+    """One entry in full."""
+    whose = f" for {row.tenant_id}" if row.tenant_id is not None else ""
+    kind = row.change_type.replace("_", " ")
+    rows = [
+        line(
+            span(f"#{row.change_id} ", "muted"),
+            span(row.action.replace("_", " "), _VERB_ROLE.get(row.action, "strong")),
+            " ",
+            span(row.flag_name, "strong"),
+            span(f"{whose}  {row.before} {ARROW} {row.after}"),
+        ),
+        line(
+            span(f"by {row.who}"),
+            span(f" · {kind} · {moment_text(row.at, now)}Z, {ago(now - row.at)} ago · v{row.version}", "muted"),
+        ),
+        *wrapped(f"“{row.reason}”", width, "plain", most=2),
+    ]
+    facts = []
+    if row.reverts:
+        facts.append("undoes " + ", ".join(f"#{item}" for item in row.reverts))
+    if row.hash:
+        facts.append(f"chain {row.hash[:12]}…")
+    if facts:
+        rows.append(line(span(" · ".join(facts), "faint")))
+    return rows
+
+
+class HistoryTable(Painted):
+    """The entries, with a cursor that follows the entry's number."""
+
+    def __init__(self, flag_name: str | None) -> None:
+        super().__init__()
+        self.flag_name = flag_name
+        self.only_flag = flag_name is not None
+        self.selected: int | None = None
+        self._top = 0
+        self.older: tuple[ChangeRow, ...] = ()
+
+    def entries(self) -> Sequence[ChangeRow]:
+        """The known entries, newest first."""
+        newest = self.console.state.history
+        known = {row.change_id for row in newest}
+        rows = [*newest, *(row for row in self.older if row.change_id not in known)]
+        rows.sort(key=lambda row: -row.change_id)
+        return [row for row in rows if not self.only_flag or row.flag_name == self.flag_name]
+
+    def current(self) -> ChangeRow | None:
+        """The entry under the cursor; the newest one at first."""
+        rows = self.entries()
+        return next((row for row in rows if row.change_id == self.selected), rows[0] if rows else None)
+
+    def move(self, by: int) -> None:
+        """Move the cursor."""
+        rows = self.entries()
+        current = self.current()
+        if current is not None:
+            position = max(0, min(len(rows) - 1, rows.index(current) + by))
+            self.selected = rows[position].change_id
+
+    @property
+    def page(self) -> int:
+        """How many rows a page has."""
+        return max(1, self.size.height - 3)
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """Title, heading, rows."""
+        console = self.console
+        rows, current, now = self.entries(), self.current(), console.server_now()
+        flag_width = 0 if self.only_flag else min(34, max(20, width - 78))
+        room = max(1, height - 2)
+        position = rows.index(current) if current is not None else 0
+        self._top = max(0, min(self._top, position, max(0, len(rows) - room)))
+        if position >= self._top + room:
+            self._top = position - room + 1
+        whose = span(self.flag_name or "", "strong") if self.only_flag else span("all flags", "strong")
+        title = spread(line(span(" HISTORY ", "header"), whose), line(span(f"{len(rows)} changes ", "muted")), width)
+        shown = [
+            change_line(row, width, now, flag_width=flag_width, cursor=row is current)
+            for row in rows[self._top : self._top + room]
+        ]
+        if not rows:
+            shown = [BLANK, line(span("  no change is known here yet", "muted"))]
+        return [title, history_heading(width, flag_width), *shown]
+
+    def ground_of(self, row: int) -> str:
+        """The row under the cursor has a ground of its own."""
+        rows, current = self.entries(), self.current()
+        index = self._top + row - 2
+        return "cursor" if row >= 2 and index < len(rows) and rows[index] is current else "screen"
+
+
+class HistoryEntry(Painted):
+    """The selected entry in full."""
+
+    def __init__(self, table: HistoryTable) -> None:
+        super().__init__()
+        self._table = table
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The entry under a rule."""
+        rule = line(span("─" * width, "faint"))
+        row = self._table.current()
+        if row is None:
+            return [rule]
+        return [rule, *(line(" ", *entry) for entry in entry_lines(row, width - 2, self.console.server_now()))]
+
+
+class HistoryScreen(ConsoleScreen):
+    """The audit log of one flag, or of all where ``flag_name`` is None."""
+
+    name_in_keymap = "history"
+
+    def __init__(self, flag_name: str | None) -> None:
+        super().__init__()
+        self.table = HistoryTable(flag_name)
+
+    def body(self) -> Iterable[Widget]:
+        """The table and the entry."""
+        yield self.table
+        yield HistoryEntry(self.table)
+
+    def target(self) -> str | None:
+        """The flag of the entry under the cursor."""
+        row = self.table.current()
+        return self.table.flag_name if row is None else row.flag_name
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """What the history's own commands do."""
+        table = self.table
+        return {
+            "history.down": lambda _: self._move(1),
+            "history.up": lambda _: self._move(-1),
+            "history.page_down": lambda _: self._move(table.page),
+            "history.page_up": lambda _: self._move(-table.page),
+            "history.first": lambda _: self._move(-len(table.entries())),
+            "history.last": lambda _: self._move(len(table.entries())),
+            "scope": self._switch_scope,
+            "older": self._fetch_older,
+            "back": lambda _: self.console.back(),
+            "leave": lambda _: self.console.leave(),
+        }
+
+    def on_mount(self) -> None:
+        """Fetch what this flag's history has beyond what is known."""
+        super().on_mount()
+        self._fetch_older("")
+
+    def _move(self, rows: int) -> None:
+        self.table.move(rows)
+        self.show(frozenset())
+
+    def _switch_scope(self, _: str) -> None:
+        if self.table.flag_name is None:
+            self.table.flag_name = self.console.state.selected
+        self.table.only_flag = not self.table.only_flag and self.table.flag_name is not None
+        self.show(frozenset())
+
+    def _fetch_older(self, _: str) -> None:
+        self.run_worker(self._older(), exclusive=True)
+
+    async def _older(self) -> None:
+        table = self.table
+        rows = table.entries()
+        name = table.flag_name if table.only_flag else None
+        found = await self.console.older_history(name, rows[-1].change_id if rows else None)
+        if found is None:
+            return
+        table.older = (*table.older, *found)
+        if not found and rows and rows[-1].change_id > 1 and not table.only_flag:
+            self.console.say("there are no older changes")
+        self.show(frozenset())

@@ -1,0 +1,133 @@
+"""The kill sheet: ``K``, a digit, ``Y``. What would stop, and for whom, is on it before anything can be sent."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from flagconsole.console import confirmation as confirming
+from flagconsole.console.actions import Kind
+from flagconsole.console.ages import age_role, age_text, moment_text
+from flagconsole.console.confirmation import OTHER
+from flagconsole.console.glyphs import ARROW
+from flagconsole.console.impact import INLINE_TENANTS, KillImpact, kill_impact, last_part
+from flagconsole.console.line import Line, joined, line, line_width, wrapped
+from flagconsole.console.rows import FlagRow
+from flagconsole.console.safe import Span, span
+from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.domain.states import FlagState
+
+
+class KillSheet(ConfirmSheet):
+    """Kills a flag."""
+
+    kind = Kind.KILL
+    border = "border_danger"
+    reasons = ("error rate", "latency", "customer report", "security", "data corruption", OTHER)
+    does = "kill now"
+
+    def __init__(self, row: FlagRow, environment: str) -> None:
+        super().__init__(row, environment, ready=False)
+        self.impact: KillImpact | None = None
+        self.impact_problem = ""
+
+    def on_mount(self) -> None:
+        """Compute the blast radius, then show the sheet; a large fleet is counted in a thread behind the open sheet."""
+        if len(self.console.state.tenants) <= INLINE_TENANTS:
+            self._take_impact(self._computed())
+            super().on_mount()
+        else:
+            super().on_mount()
+            self.run_worker(self._compute_behind(), exclusive=True)
+
+    def _computed(self) -> KillImpact | None:
+        return kill_impact(self.console.state, self.row.name, self.console.server_now())
+
+    async def _compute_behind(self) -> None:
+        self._take_impact(await asyncio.to_thread(self._computed))
+        self.reframe()
+        self.call_after_refresh(self.mark_painted)
+
+    def _take_impact(self, impact: KillImpact | None) -> None:
+        self.impact = impact
+        risky = impact is not None and bool(impact.risks)
+        self.confirmation = confirming.repainted(self.confirmation, ready=True, note=self.confirmation.note)
+        if risky and self.confirmation.word is None:
+            self.confirmation = replace(self.confirmation, word=last_part(self.row.name))
+
+    def flag_moved(self, now: FlagRow) -> None:
+        """Count again: what a kill would do has changed. The kill itself stays possible, it is never too late for one."""
+        if len(self.console.state.tenants) <= INLINE_TENANTS:
+            self._take_impact(self._computed())
+            self.call_after_refresh(self.mark_painted)
+        else:
+            self.run_worker(self._compute_behind(), exclusive=True)
+
+    def facts(self, width: int) -> list[Line]:
+        """From and to, blast radius, dependents, instances, and why it is high risk."""
+        state = self.console.state
+        if self.row.state is FlagState.KILL:
+            last = self.row.last
+            when = f" {moment_text(last.at, self.console.server_now())}Z by {last.who}" if last is not None else ""
+            already = f"already killed{when}: a second kill changes nothing"
+            return [line(span(already, "warning")), *self._reach(width)]
+        rows = [
+            line(*self.from_to(f"{FlagState.KILL.value} for everyone"), span("   only a revive clears it", "muted")),
+            *self._reach(width),
+        ]
+        if self.impact is not None and self.impact.risks:
+            rows += self.labelled("RISK", "; ".join(self.impact.risks), width)
+        if state.connection.fresh_at is None:
+            rows.append(line(span("! the data's age isn't known", "warning")))
+        return rows
+
+    def _reach(self, width: int) -> list[Line]:
+        impact = self.impact
+        if impact is None:
+            return [line(span("BLAST  ", "header"), span("counting tenants …", "muted"))]
+        blast = impact.blast
+        tenants = line(
+            span("BLAST  ", "header"),
+            span(str(blast.losing), "strong"),
+            span(f" of {blast.tenants} tenants lose it"),
+            span(f", {blast.shadow_losing} stop running it in shadow" if blast.shadow_losing else ""),
+            *self._as_of(impact),
+        )
+        count = impact.instances
+        plural = "s" if count != 1 else ""
+        instances = line(span("SDKS   ", "header"), span(f"{count} instance{plural} expected to confirm"))
+        return [tenants, *self._dependents(impact, width), instances]
+
+    def _as_of(self, impact: KillImpact) -> tuple[Span, ...]:
+        fresh_at = self.console.state.connection.fresh_at
+        age = None if fresh_at is None else self.console.clock.monotonic() - fresh_at
+        shown = span("  ·  rev ", "muted"), span(impact.revision, "muted")
+        if age is None:
+            return shown
+        role = age_role(age)
+        return (*shown, span(f", {age_text(age)} old", "muted" if role == "good" else role))
+
+    def _dependents(self, impact: KillImpact, width: int) -> list[Line]:
+        head = span("DEPS   ", "header")
+        hit = [dependent for dependent in impact.blast.dependents if dependent.tenants]
+        if not hit:
+            known = len(impact.blast.dependents)
+            none = f"none of the {known} that need it would change" if known else "no flag needs it"
+            return [line(head, span(none, "muted"))]
+        rows: list[Line] = []
+        current: Line = ()
+        for dependent in sorted(hit, key=lambda item: -item.tenants):
+            part = line(
+                span(dependent.flag_name, "link"),
+                span(f" {ARROW} {dependent.after.value} for {dependent.tenants}"),
+            )
+            candidate = joined([current, part], "   ")
+            if current and line_width(candidate) > width - 7:
+                rows.append(current)
+                candidate = part
+            current = candidate
+        rows.append(current)
+        if len(rows) > 3:
+            rest = len(hit) - sum(1 for row in rows[:3] for part in row if part.role == "link")
+            rows = [*rows[:3], *wrapped(f"and {rest} more flags", width, "muted")]
+        return [line(head if index == 0 else span(" " * 7), *row) for index, row in enumerate(rows)]

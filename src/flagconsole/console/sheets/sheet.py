@@ -1,0 +1,81 @@
+"""The base of the sheets: a framed box at the bottom of the screen, which has the keys while it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+
+from flagconsole.console.line import BLANK, Line, cut, cut_text, line, line_width, pad
+from flagconsole.console.safe import span
+from flagconsole.console.widgets.painted import Painted
+
+if TYPE_CHECKING:
+    from flagconsole.console.keymap import Command
+
+
+class Sheet(Painted):
+    """A sheet. It is as high as its ``body`` at the screen's width; it may grow while open but never shrinks."""
+
+    ground = "sheet"
+    border: ClassVar[str] = "border"
+
+    _least_height = 0
+
+    @property
+    def context(self) -> str:
+        """The key map's context while this sheet is open."""
+        raise NotImplementedError
+
+    def title(self) -> Line:
+        """What the sheet is about, in the upper frame."""
+        raise NotImplementedError
+
+    def closing_note(self) -> str:
+        """What leaving the sheet means, in the lower frame."""
+        return ""
+
+    def body(self, width: int) -> Sequence[Line]:
+        """The rows inside the frame."""
+        raise NotImplementedError
+
+    def run(self, command: Command, key: str, event: events.Key) -> None:
+        """Do what a key of this sheet's context means."""
+        raise NotImplementedError
+
+    def typed(self, event: events.Key) -> None:
+        """A key that is no command here."""
+
+    def pasted(self, text: str) -> None:
+        """Text was pasted."""
+
+    def updated(self, changed: frozenset[str]) -> None:
+        """The app's state moved on; these flags look different."""
+        self.reframe()
+
+    def reframe(self) -> None:
+        """Draw anew, higher where there is more to say."""
+        width = self.screen.size.width
+        rows = len(self.body(max(20, width - 4))) + 2
+        self._least_height = max(self._least_height, min(rows, max(6, self.screen.size.height - 6)))
+        self.styles.height = self._least_height
+        self.repaint()
+
+    def on_mount(self) -> None:
+        """Take the height that is needed."""
+        self.reframe()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The frame with the body in it."""
+        inner = width - 4
+        body = list(self.body(inner))[: max(0, height - 2)]
+        body.extend([BLANK] * (height - 2 - len(body)))
+        title = cut(line(" ", *self.title(), " "), width - 4)
+        note = cut_text(self.closing_note(), width - 8)
+        note = f" {note} " if note else ""
+        top = line(span("┏━", self.border), *title, span("━" * (width - 3 - line_width(title)) + "┓", self.border))
+        below = "━" * max(0, width - 3 - line_width(line(span(note))))
+        edge = span("┃", self.border)
+        bottom = line(span("┗" + below, self.border), span(note, "muted"), span("━┛", self.border))
+        return [top, *(line(edge, " ", *pad(row, inner), " ", edge) for row in body), bottom]

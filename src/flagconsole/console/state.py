@@ -1,0 +1,266 @@
+"""The view model: everything the screens show, immutable, without Textual.
+
+Each function takes a ``ConsoleState`` and gives a new one. Screens never change it; they read it and send intents. What
+the user looks at (selection, filter, order, tenant) is part of it, so a screen is a pure function of it and the time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from flagconsole.console.rows import (
+    ChangeRow,
+    FlagRow,
+    InstanceRow,
+    Json,
+    OverrideRow,
+    change_row,
+    flag_row,
+    instance_row,
+    override_row,
+    seconds_of,
+)
+from flagconsole.domain import payload
+from flagconsole.domain.evaluation import OverrideRule, Ruleset
+
+if TYPE_CHECKING:
+    from flagconsole.console.actions import Action
+
+#: Changes kept in memory, newest first; older ones are fetched when the history is opened.
+HISTORY_LIMIT: Final = 500
+#: Finished actions kept in the ledger.
+LEDGER_LIMIT: Final = 20
+
+EMPTY_RULESET: Final = Ruleset("", -1, {}, {})
+
+
+class Phase(StrEnum):
+    """How the connection stands."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    OFFLINE = "offline"
+
+
+class Order(StrEnum):
+    """How the flag table is sorted."""
+
+    CHANGED = "changed"
+    NAME = "name"
+    STATE = "state"
+
+
+class Connection(NamedTuple):
+    """The way to the server. ``fresh_at`` and ``retry_at`` are monotonic seconds; ``skew`` is server time minus ours."""
+
+    phase: Phase = Phase.CONNECTING
+    server: str = ""
+    environment: str = ""
+    you: str = ""
+    role: str = ""
+    may_operate: bool = False
+    may_administer: bool = False
+    readonly: bool = False
+    server_version: str = ""
+    fresh_at: float | None = None
+    problem: str = ""
+    retry_at: float | None = None
+    skew: float = 0.0
+
+    @property
+    def readonly_reason(self) -> str:
+        """Why nothing can be changed from here; empty where something can."""
+        if self.readonly:
+            return "--readonly"
+        if self.role and not self.may_operate:
+            return f"role {self.role}"
+        return ""
+
+
+class Reach(NamedTuple):
+    """How many of the known tenants a flag is enabled for, and how many run it in shadow."""
+
+    enabled: int
+    shadow: int
+    tenants: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleState:
+    """Everything that the screens show."""
+
+    connection: Connection = field(default_factory=Connection)
+    flags: Mapping[str, FlagRow] = field(default_factory=dict)
+    ruleset: Ruleset = EMPTY_RULESET
+    overrides: Mapping[str, Mapping[str, OverrideRow]] = field(default_factory=dict)
+    instances: Mapping[str, InstanceRow] = field(default_factory=dict)
+    tenants: tuple[str, ...] = ()
+    tenant_names: Mapping[str, str] = field(default_factory=dict)
+    history: tuple[ChangeRow, ...] = ()
+    reach: Mapping[str, Reach] = field(default_factory=dict)
+    ledger: tuple[Action, ...] = ()
+    selected: str | None = None
+    tenant: str | None = None
+    filter_text: str = ""
+    order: Order = Order.CHANGED
+    loaded: bool = False
+
+    @property
+    def epoch(self) -> str:
+        """The store's lineage that the data is of; empty before the first listing."""
+        return self.ruleset.epoch
+
+    @property
+    def revision(self) -> int:
+        """The store's revision that the data is of; -1 before the first listing."""
+        return self.ruleset.revision
+
+    @property
+    def expected(self) -> list[InstanceRow]:
+        """The instances that a change waits for."""
+        return [instance for instance in self.instances.values() if instance.expected]
+
+    @property
+    def selected_flag(self) -> FlagRow | None:
+        """The flag under the cursor."""
+        return None if self.selected is None else self.flags.get(self.selected)
+
+
+class Applied(NamedTuple):
+    """A new state and the names of the flags that look different in it."""
+
+    state: ConsoleState
+    changed: frozenset[str]
+
+
+def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
+    """The state after ``GET /api/flags``, fetched at ``now`` (our clock). Replaces everything about flags."""
+    rows = {row.name: row for row in map(flag_row, listing["flags"])}
+    epoch, revision = payload.position(listing)
+    tenants: dict[str, dict[str, OverrideRule]] = {}
+    overrides: dict[str, dict[str, OverrideRow]] = {}
+    for item in listing["overrides"]:
+        flag_name, tenant_id, rule = payload.override_of(item)
+        tenants.setdefault(flag_name, {})[tenant_id] = rule
+        overrides.setdefault(flag_name, {})[tenant_id] = override_row(item)
+    ruleset = Ruleset(epoch, revision, {item["flag_name"]: payload.rule_of(item) for item in listing["flags"]}, tenants)
+    changed = {name for name in rows.keys() | state.flags.keys() if rows.get(name) != state.flags.get(name)}
+    server_now = seconds_of(listing.get("now"))
+    connection = state.connection._replace(skew=state.connection.skew if server_now is None else server_now - now)
+    # A database restored from a backup has another past: what was remembered of the old one must not be mixed in.
+    other_past = state.epoch not in {"", epoch}
+    result = replace(
+        state,
+        flags=rows,
+        ruleset=ruleset,
+        overrides=overrides,
+        connection=connection,
+        history=() if other_past else state.history,
+        loaded=True,
+    )
+    return Applied(result, frozenset(changed))
+
+
+def apply_event(state: ConsoleState, text: str) -> Applied | None:
+    """The state after a ``change`` event; None when it doesn't follow directly and the listing must be fetched again.
+
+    An event of the past changes nothing.
+    """
+    try:
+        ruleset = payload.apply_event(state.ruleset, text)
+        data: dict[str, Any] = json.loads(text)
+        if ruleset is None or ruleset is state.ruleset:
+            return None if ruleset is None else Applied(state, frozenset())
+        change = change_row(data["change"])
+        flags = dict(state.flags)
+        if data.get("flag") is None:
+            flags.pop(change.flag_name, None)
+        else:
+            flags[change.flag_name] = flag_row(data["flag"], change)
+    except (payload.PayloadError, KeyError, TypeError, AttributeError):
+        return None
+    overrides = dict(state.overrides)
+    if data.get("flag") is None:
+        overrides.pop(change.flag_name, None)
+    elif change.tenant_id is not None:
+        own = dict(overrides.get(change.flag_name, {}))
+        own.pop(change.tenant_id, None)
+        if isinstance(data.get("override"), Mapping):
+            own[change.tenant_id] = override_row(data["override"])
+        overrides[change.flag_name] = own
+    changed = {change.flag_name, *ruleset.dependents(change.flag_name)}
+    result = replace(
+        state,
+        flags=flags,
+        ruleset=ruleset,
+        overrides=overrides,
+        history=(change, *state.history)[:HISTORY_LIMIT],
+    )
+    return Applied(result, frozenset(changed))
+
+
+def apply_receipt(state: ConsoleState, text: str) -> ConsoleState:
+    """The state after a ``receipt`` event. One that can't be read, or is older than what is known, changes nothing."""
+    try:
+        row = instance_row(json.loads(text))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return state
+    known = state.instances.get(row.instance_id)
+    if known is not None and known.epoch == row.epoch and known.revision > row.revision:
+        row = row._replace(revision=known.revision, received_at=known.received_at)
+    return replace(state, instances={**state.instances, row.instance_id: row})
+
+
+def with_instances(state: ConsoleState, instances: Iterable[Json]) -> ConsoleState:
+    """The state after ``GET /api/instances``. A confirmation that came by the stream meanwhile is kept."""
+    rows: dict[str, InstanceRow] = {}
+    for row in map(instance_row, instances):
+        known = state.instances.get(row.instance_id)
+        if known is not None and known.epoch == row.epoch and known.revision > row.revision:
+            row = row._replace(revision=known.revision, received_at=known.received_at)
+        rows[row.instance_id] = row
+    return replace(state, instances=rows)
+
+
+def with_tenants(state: ConsoleState, tenants: Iterable[Json]) -> ConsoleState:
+    """The state after ``GET /api/tenants``. Only active tenants count."""
+    active = [item for item in tenants if item.get("active", True)]
+    names = {str(item["tenant_id"]): str(item.get("name") or "") for item in active}
+    return replace(state, tenants=tuple(sorted(names)), tenant_names=names)
+
+
+def with_history(state: ConsoleState, changes: Sequence[Json]) -> ConsoleState:
+    """The state after ``GET /api/history``: joined with what the stream brought, newest first, each change once."""
+    known = {row.change_id: row for row in state.history}
+    known.update((row.change_id, row) for row in map(change_row, changes))
+    newest = sorted(known.values(), key=lambda row: row.change_id, reverse=True)
+    return replace(state, history=tuple(newest[:HISTORY_LIMIT]))
+
+
+def with_action(state: ConsoleState, action: Action) -> ConsoleState:
+    """The state with an action begun or moved on. The ledger is in the order in which the actions began."""
+    ledger = list(state.ledger)
+    for index, known in enumerate(ledger):
+        if known.key == action.key:
+            ledger[index] = action
+            break
+    else:
+        ledger.append(action)
+    return replace(state, ledger=tuple(ledger[-LEDGER_LIMIT:]))
+
+
+def heard(state: ConsoleState, at: float, head: int | None = None) -> ConsoleState:
+    """The state after a sign of life at ``at`` (monotonic). ``head`` is the server's revision: data behind it isn't fresh."""
+    connection = state.connection
+    fresh = connection.fresh_at if head is not None and head > state.revision else at
+    return replace(state, connection=connection._replace(phase=Phase.LIVE, fresh_at=fresh, problem="", retry_at=None))
+
+
+def offline(state: ConsoleState, problem: str, retry_at: float | None) -> ConsoleState:
+    """The state after the connection was lost; what is known stays, with its age."""
+    connection = state.connection._replace(phase=Phase.OFFLINE, problem=problem, retry_at=retry_at)
+    return replace(state, connection=connection)

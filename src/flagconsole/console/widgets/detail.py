@@ -1,0 +1,217 @@
+"""What is known of one flag: the pane beside the table, the strip below it at 80×24, and the detail screen's sections."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flagconsole.console.ages import ago, moment_text
+from flagconsole.console.glyphs import ARROW, STATE_GLYPH, STATE_ROLE
+from flagconsole.console.impact import KillImpact, known_dependencies
+from flagconsole.console.line import BLANK, Line, cell, joined, line, wrapped
+from flagconsole.console.rows import ChangeRow, FlagRow
+from flagconsole.console.safe import Span, span
+from flagconsole.console.state import ConsoleState
+from flagconsole.console.widgets.painted import Painted
+from flagconsole.domain.evaluation import Evaluation, Reason
+from flagconsole.domain.states import FlagState
+
+
+def state_span(state: FlagState, text: str = "") -> Span:
+    """A state by glyph and word."""
+    return span(f"{STATE_GLYPH[state]} {text or state.value}", STATE_ROLE[state])
+
+
+def evaluation_words(evaluation: Evaluation, percentage: int, cohort: int) -> str:
+    """Why a tenant gets what it gets."""
+    match evaluation.reason:
+        case Reason.KILLED:
+            return "the flag is killed for everyone"
+        case Reason.OVERRIDE:
+            return "this tenant's own override"
+        case Reason.COHORT:
+            return "in the cohort of " + (f"{cohort} chosen tenants" if cohort else f"{percentage} %")
+        case Reason.OUTSIDE_COHORT:
+            return "not in the cohort of " + (f"{cohort} chosen tenants" if cohort else f"{percentage} %")
+        case Reason.STATE:
+            return "the flag's state"
+        case Reason.DEPENDENCY:
+            return f"capped by its dependency {evaluation.dependency}"
+        case Reason.FLAG_NOT_FOUND:
+            return "there is no such flag"
+        case Reason.STALE:
+            return "the data is too old"
+
+
+def title_lines(row: FlagRow, width: int) -> list[Line]:
+    """Name, version, type and owner."""
+    facts = [f"v{row.version}", row.flag_type, *([f"owner {row.owner}"] if row.owner else [])]
+    expires = [f"expires {row.expires_on}"] if row.expires_on else []
+    return [
+        line(span(row.name, "strong")),
+        line(state_span(row.state, row.setting), "  ", span(" · ".join(facts + expires), "muted")),
+        *(wrapped(row.description, width, "muted", most=2) if row.description else []),
+    ]
+
+
+def reach_lines(state: ConsoleState, row: FlagRow) -> list[Line]:
+    """How many tenants have the feature."""
+    reach = state.reach.get(row.name)
+    if reach is None or not reach.tenants:
+        return [line(span("no tenants are known", "muted"))]
+    share = f"{reach.enabled * 100 / reach.tenants:.0f} %"
+    shadow = f", {reach.shadow} in shadow" if reach.shadow else ""
+    own = len(state.overrides.get(row.name, {}))
+    overrides = f", {own} with an override" if own else ""
+    return [line(span(str(reach.enabled), "strong"), span(f" of {reach.tenants} tenants ({share}){shadow}{overrides}"))]
+
+
+def tenant_lines(state: ConsoleState, row: FlagRow, now: float, width: int) -> list[Line]:
+    """What the chosen tenant gets of this flag, and why; ``now`` is the server's time."""
+    if state.tenant is None:
+        return []
+    outcome = state.ruleset.evaluate(row.name, state.tenant, now)
+    name = state.tenant_names.get(state.tenant)
+    known = "" if state.tenant in state.tenant_names else "  (not a known tenant)"
+    return [
+        line(span(state.tenant, "strong"), span(f"  {name}" if name else known, "muted")),
+        line(ARROW, " ", state_span(outcome.state)),
+        *wrapped(evaluation_words(outcome, row.percentage, row.cohort), width, "muted", most=2),
+    ]
+
+
+def dependency_lines(state: ConsoleState, row: FlagRow) -> list[Line]:
+    """What the flag needs, with the state of each."""
+    rows = []
+    for name, known in known_dependencies(state, row):
+        what = span("external", "faint") if known is None else state_span(known)
+        rows.append(line(span(name, "link" if known is not None else "muted"), "  ", what))
+    return rows
+
+
+def dependent_lines(state: ConsoleState, row: FlagRow, most: int = 12) -> list[Line]:
+    """Which flags need this one, with the state of each."""
+    names = state.ruleset.dependents(row.name)
+    rows = []
+    for name in names[:most]:
+        known = state.flags.get(name)
+        rows.append(line(span(name, "link"), "  ", state_span(known.state) if known is not None else span("")))
+    if len(names) > most:
+        rows.append(line(span(f"and {len(names) - most} more", "muted")))
+    return rows
+
+
+def impact_lines(impact: KillImpact | None, width: int) -> list[Line]:
+    """What a kill would do."""
+    if impact is None:
+        return [line(span("counting …", "faint"))]
+    blast = impact.blast
+    rows = [line(span(str(blast.losing), "strong"), span(f" of {blast.tenants} tenants lose it"))]
+    if blast.shadow_losing:
+        rows.append(line(span(f"{blast.shadow_losing} stop running it in shadow")))
+    hit = [dependent for dependent in blast.dependents if dependent.tenants]
+    rows.extend(
+        line(span(dependent.flag_name, "link"), f" {ARROW} {dependent.after.value} for {dependent.tenants}")
+        for dependent in hit[:6]
+    )
+    if len(hit) > 6:
+        rows.append(line(span(f"and {len(hit) - 6} more flags", "muted")))
+    rows.append(line(span(f"{impact.instances} instances would have to confirm", "muted")))
+    return rows
+
+
+def change_lines(change: ChangeRow | None, now: float, width: int) -> list[Line]:
+    """A change: when, who, what, why. ``now`` is the server's time."""
+    if change is None:
+        return [line(span("none is known", "muted"))]
+    whose = f" for {change.tenant_id}" if change.tenant_id is not None else ""
+    return [
+        line(
+            span(f"{moment_text(change.at, now)}Z", "muted"),
+            span(f"  {ago(now - change.at)} ago  ", "muted"),
+            span(change.who, "strong"),
+        ),
+        line(span(f"{change.action.replace('_', ' ')}{whose}  {change.before} {ARROW} {change.after}")),
+        *wrapped(f"“{change.reason}”", width, "plain", most=3),
+    ]
+
+
+def section(heading: str, rows: Sequence[Line]) -> list[Line]:
+    """Rows under a heading; nothing where there are no rows."""
+    return [BLANK, line(span(heading, "header")), *rows] if rows else []
+
+
+def pane(state: ConsoleState, row: FlagRow, impact: KillImpact | None, now: float, width: int) -> list[Line]:
+    """The detail pane: as much as an incident needs, most urgent first. ``now`` is the server's time."""
+    rows = [*title_lines(row, width), BLANK, *reach_lines(state, row)]
+    if state.tenant is not None:
+        rows += section("TENANT", tenant_lines(state, row, now, width))
+    rows += section("LAST CHANGE", change_lines(row.last, now, width))
+    if row.state is not FlagState.KILL:
+        rows += section("IF KILLED", impact_lines(impact, width))
+    rows += section("NEEDS", dependency_lines(state, row))
+    rows += section("NEEDED BY", dependent_lines(state, row))
+    return rows
+
+
+def strip_lines(state: ConsoleState, row: FlagRow, now: float) -> list[Line]:
+    """The strip below the table on small screens: two rows. ``now`` is the server's time."""
+    reach = state.reach.get(row.name)
+    facts = [line(span(row.name, "strong")), line(state_span(row.state, row.setting))]
+    if reach is not None:
+        facts.append(line(span(f"{reach.enabled} of {reach.tenants} tenants")))
+    dependents = len(state.ruleset.dependents(row.name))
+    if dependents:
+        facts.append(line(span(f"needed by {dependents}", "muted")))
+    if state.tenant is not None:
+        outcome = state.ruleset.evaluate(row.name, state.tenant, now)
+        why = evaluation_words(outcome, row.percentage, row.cohort)
+        second = line(span(state.tenant, "strong"), f" {ARROW} ", state_span(outcome.state), span(f"  {why}", "muted"))
+    elif row.last is not None:
+        change = row.last
+        whose = f"{change.tenant_id}: " if change.tenant_id is not None else ""
+        second = line(
+            span(f"{ago(now - change.at)} ago ", "muted"),
+            span(change.who),
+            span(f"  {whose}{change.before} {ARROW} {change.after}  "),
+            span(f"“{change.reason}”", "muted"),
+        )
+    else:
+        second = line(span(row.description, "muted"))
+    return [line(" ", *joined(facts)), line(" ", *second)]
+
+
+class DetailPane(Painted):
+    """The pane beside the table."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The selected flag behind a rule."""
+        console = self.console
+        state, row = console.state, console.state.selected_flag
+        rule = span("│ ", "faint")
+        rows = [] if row is None else pane(state, row, console.impact_of(row.name), console.server_now(), width - 3)
+        return [(rule, *(rows[index] if index < len(rows) else BLANK)) for index in range(height)]
+
+
+class DetailStrip(Painted):
+    """The strip below the table."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The selected flag under a rule."""
+        console = self.console
+        row = console.state.selected_flag
+        rule = line(span("─" * width, "faint"))
+        return [rule] if row is None else [rule, *strip_lines(console.state, row, console.server_now())]
+
+
+def columns_of(left: Sequence[Line], right: Sequence[Line], width: int, gap: int = 3) -> list[Line]:
+    """Two columns of rows side by side, each half of ``width`` wide."""
+    from flagconsole.console.line import pad
+
+    half = (width - gap) // 2
+    height = max(len(left), len(right))
+    rows = []
+    for index in range(height):
+        one = left[index] if index < len(left) else BLANK
+        two = right[index] if index < len(right) else BLANK
+        rows.append((*pad(one, half), cell("", gap), *pad(two, half)))
+    return rows

@@ -1,0 +1,142 @@
+"""The bar on top: where one is, whether the data is fresh, what one may do, who runs, what time it is."""
+
+from __future__ import annotations
+
+from flagconsole.console.ages import age_role, age_text, clock_text
+from flagconsole.console.line import Line, joined, line, spread
+from flagconsole.console.safe import Span, span
+from flagconsole.console.state import ConsoleState, Phase
+from flagconsole.console.widgets.painted import Painted
+
+_HARMLESS = ("local", "demo", "dev", "development", "test", "sandbox")
+
+
+def environment_ground(environment: str) -> str:
+    """The bar's role: red for production and for every name that isn't known to be harmless, amber for staging."""
+    name = environment.casefold()
+    if not name or name in _HARMLESS:
+        return "environment_other"
+    return (
+        "environment_staging" if name.startswith(("stag", "preprod", "pre-prod", "uat")) else "environment_production"
+    )
+
+
+def environment_word(environment: str) -> str:
+    """The environment in capitals; any spelling of production is ``PRODUCTION``."""
+    name = environment.casefold()
+    return "PRODUCTION" if name in {"prod", "production"} else environment.upper()
+
+
+def is_production(environment: str) -> bool:
+    """Whether raising exposure here takes a typed word: in production, and wherever the name isn't known."""
+    return environment_ground(environment) == "environment_production"
+
+
+def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note: str = "") -> Line:
+    """The bar's one row. ``now`` is our time of day, ``monotonic`` what ages are counted by."""
+    connection = state.connection
+    word = environment_word(connection.environment) or "CONNECTING"
+    wide = width >= 110
+    left = [
+        line(span(word)),
+        line(span(connection.server, limit=32 if wide else 21)),
+        _link(state, monotonic),
+        _rights(state, wide),
+        line(span(f"rev {state.revision}" if state.loaded else "rev –")),
+    ]
+    problems = [_instances(state, wide), _killed(state)]
+    if note:
+        problems.append(line(span(f"! {note}")))
+    right = line(
+        span(clock_text(now + connection.skew) + "Z" if width >= 90 else clock_text(now + connection.skew)[:5] + "Z"),
+        " ",
+    )
+    return spread(line(" ", *joined([*left, *problems])), right, width)
+
+
+def _link(state: ConsoleState, monotonic: float) -> Line:
+    connection = state.connection
+    age = None if connection.fresh_at is None else monotonic - connection.fresh_at
+    match connection.phase:
+        case Phase.LIVE:
+            return line(span("● LIVE "), _age(age))
+        case Phase.OFFLINE:
+            return line(span("○ OFFLINE "), _age(age))
+        case Phase.CONNECTING:
+            return line(span("○ connecting"))
+
+
+def _age(age: float | None) -> Span:
+    """An age on the bar. The bar has a ground of its own, so what is worrying brings its own along."""
+    if age is None:
+        return span("no data")
+    role = {"good": "plain", "warning": "banner", "danger": "alarm"}[age_role(age)]
+    return span(age_text(age), role)
+
+
+def _rights(state: ConsoleState, wide: bool) -> Line:
+    connection = state.connection
+    if not connection.role:
+        return ()
+    who = f" {connection.you}" if wide else ""
+    if connection.readonly_reason:
+        return line(span(f"RO {connection.readonly_reason}{who}", limit=40))
+    return line(span(f"RW {connection.role}{who}", limit=40))
+
+
+def _instances(state: ConsoleState, wide: bool) -> Line:
+    if not state.loaded:
+        return ()
+    expected = state.expected
+    live = sum(1 for instance in expected if instance.presence == "live" and instance.status != "error")
+    text = f"SDK {live}/{len(expected)}"
+    if live < len(expected):
+        text += f" ! {len(expected) - live} silent" if wide else " !"
+    return line(span(text))
+
+
+def _killed(state: ConsoleState) -> Line:
+    killed = sum(1 for row in state.flags.values() if row.state.value == "kill")
+    return line(span(f"■ {killed} killed")) if killed else ()
+
+
+class EnvBar(Painted):
+    """The environment bar."""
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One row."""
+        clock, console = self.console.clock, self.console
+        return [env_bar(console.state, width, clock.time(), clock.monotonic(), console.trouble)]
+
+    def ground_of(self, row: int) -> str:
+        """The environment's colour over the full width."""
+        return environment_ground(self.console.state.connection.environment)
+
+
+class Banner(Painted):
+    """What is wrong with the connection; takes no room while nothing is."""
+
+    ground = "banner"
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """Two rows."""
+        state, clock = self.console.state, self.console.clock
+        return banner(state, clock.time(), clock.monotonic())
+
+
+def banner(state: ConsoleState, now: float, monotonic: float) -> list[Line]:
+    """The offline banner: how old the data is, that nothing is queued, what went wrong, when it is tried again."""
+    connection = state.connection
+    if connection.fresh_at is None:
+        data = "there is no data yet"
+    else:
+        age = monotonic - connection.fresh_at
+        data = f"data of {clock_text(now - age + connection.skew)}Z, {age_text(age)} old"
+    retry = ""
+    if connection.retry_at is not None:
+        wait = connection.retry_at - monotonic
+        retry = f"next try in {wait:.0f}s · " if wait >= 0.5 else "trying now · "
+    return [
+        line(span(f" OFFLINE · READ-ONLY · nothing is queued · {data}")),
+        line(span(f" {retry}r reconnect · "), span(connection.problem)),
+    ]

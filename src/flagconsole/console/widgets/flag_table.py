@@ -1,0 +1,225 @@
+"""The flag table: virtual (only what is seen is drawn), with a cursor that follows the flag's name.
+
+While the cursor moves, or a sheet is open, rows keep their places; live sorting comes back when it rests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
+from textual import events
+
+from flagconsole.console import view
+from flagconsole.console.ages import ago
+from flagconsole.console.glyphs import CURSOR, STATE_GLYPH, STATE_ROLE
+from flagconsole.console.line import BLANK, Line, cell, line
+from flagconsole.console.rows import FlagRow
+from flagconsole.console.safe import Span, span
+from flagconsole.console.state import ConsoleState, Order, Phase
+from flagconsole.console.widgets.painted import Painted
+
+#: Seconds for which the rows stay where they are after the cursor moved.
+REST: Final = 3.0
+#: Seconds for which a row that has just changed is marked.
+MARKED: Final = 3.0
+
+_SHORT_TYPE: Final = {"domain": "dom", "feature": "feat", "experiment": "exp", "kill_switch": "kill"}
+
+
+class Column(NamedTuple):
+    """A column: its id, its heading, its width in cells, and whether its values stand at the right."""
+
+    id: str
+    heading: str
+    width: int
+    right: bool = False
+
+
+def columns(width: int, longest_name: int) -> list[Column]:
+    """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left."""
+    name = max(20, min(longest_name, 48 if width >= 130 else 30))
+    wide = width >= 110
+    wanted = [
+        (0, Column("name", "FLAG", name)),
+        (0, Column("state", "STATE", 8)),
+        (0, Column("percentage", "%", 4, True)),
+        (1, Column("reach", "TENANTS" if wide else "REACH", 7 if wide else 5, True)),
+        (5, Column("dependents", "DEP", 3, True)),
+        (4, Column("type", "TYPE", 11 if wide else 4)),
+        (1, Column("when", "WHEN", 4, True)),
+        (2, Column("who", "WHO", 12 if wide else 7)),
+    ]
+    least_reason = 10
+    while wanted:
+        left = width - 2 - sum(column.width + 1 for _, column in wanted)
+        droppable = max(priority for priority, _ in wanted)
+        if left >= least_reason or droppable == 0:
+            break
+        wanted = [item for item in wanted if item[0] != droppable]
+    chosen = [column for _, column in wanted]
+    left = width - 2 - sum(column.width + 1 for column in chosen)
+    if left >= least_reason:
+        chosen.append(Column("why", "WHY", left))
+    elif left < 0:
+        chosen[0] = chosen[0]._replace(width=max(8, chosen[0].width + left))
+    return chosen
+
+
+def heading(shape: Sequence[Column], order: Order) -> Line:
+    """The table's heading; the column that it is sorted by is underlined by a mark."""
+    sorted_by = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when"}[order]
+    parts: list[Span] = [span("  ")]
+    for column in shape:
+        label = cell(column.heading, column.width, "strong" if column.id == sorted_by else "header", right=column.right)
+        parts.extend((label, span(" ")))
+    return tuple(parts)
+
+
+def flag_line(
+    row: FlagRow, shape: Sequence[Column], state: ConsoleState, now: float, *, marked: bool, cursor: bool
+) -> Line:
+    """One flag's row; ``now`` is the server's time."""
+    parts: list[Span] = [span(f"{CURSOR} " if cursor else "  ", "key")]
+    for column in shape:
+        parts.extend((_cell(row, column, state, now, marked), span(" ")))
+    return tuple(parts)
+
+
+def _cell(row: FlagRow, column: Column, state: ConsoleState, now: float, marked: bool) -> Span:
+    last, width = row.last, column.width
+    match column.id:
+        case "name":
+            return cell(row.name, width, "changed" if marked else "plain")
+        case "state":
+            return cell(f"{STATE_GLYPH[row.state]} {row.state.value}", width, STATE_ROLE[row.state])
+        case "percentage":
+            return cell(f"{row.percentage}%" if row.state.value == "canary" else "", width, "plain", right=True)
+        case "reach":
+            reach = state.reach.get(row.name)
+            return cell("" if reach is None else reach.enabled or "–", width, "plain", right=True)
+        case "dependents":
+            return cell(len(state.ruleset.dependents(row.name)) or "", width, "muted", right=True)
+        case "type":
+            return cell(row.flag_type if width > 4 else _SHORT_TYPE.get(row.flag_type, row.flag_type), width, "muted")
+        case "when":
+            return cell("" if last is None else ago(now - last.at), width, "strong" if marked else "muted", right=True)
+        case "who":
+            return cell("" if last is None else last.who, width, "muted")
+        case _:
+            return cell("" if last is None else _why(row), width, "plain")
+
+
+def _why(row: FlagRow) -> str:
+    if row.last is None:
+        return ""
+    return row.last.reason if row.last.tenant_id is None else f"{row.last.tenant_id}: {row.last.reason}"
+
+
+class FlagTable(Painted):
+    """The table with its heading. ``shown`` are the names of its rows in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shown: tuple[str, ...] = ()
+        self._top = 0
+        self._moved_at = float("-inf")
+        self._marked: dict[str, float] = {}
+        self._longest_name = 20
+        self._source: tuple[object, ...] = ()
+        self._dependents: Mapping[str, int] = {}
+
+    def refill(self, changed: frozenset[str] = frozenset()) -> None:
+        """Take the rows from the app's state anew and keep the cursor on its flag."""
+        console = self.console
+        at = console.clock.monotonic()
+        if self.shown:
+            self._marked.update((name, at) for name in changed)
+        state, before = console.state, self.shown
+        source = (state.flags, state.filter_text, state.order, self.resting)
+        if source != self._source or changed:
+            self.shown = view.resting(before, state) if self.resting and before else view.visible(state)
+            self._longest_name = max((cell_len(name) for name in state.flags), default=20)
+            self._source = source
+        console.state = view.settle(state, self.shown, before)
+        self.repaint()
+
+    def resort(self) -> None:
+        """Put the rows into their order at once: the user asked for it."""
+        self._moved_at = float("-inf")
+        self._source = ()
+        self.refill()
+
+    @property
+    def resting(self) -> bool:
+        """Whether rows keep their places for now."""
+        return self.console.sheet_open or self.console.clock.monotonic() - self._moved_at < REST
+
+    def move(self, rows: int) -> None:
+        """Move the cursor ``rows`` down, or up where negative."""
+        console = self.console
+        self._moved_at = console.clock.monotonic()
+        console.state = view.moved(console.state, self.shown, rows)
+        console.selection_changed()
+        self.repaint()
+
+    @property
+    def page(self) -> int:
+        """How many rows a page has."""
+        return max(1, self.size.height - 2)
+
+    def tick(self) -> None:
+        """Let marks fade, ages grow, and the order come back once the cursor rests."""
+        limit = self.console.clock.monotonic() - MARKED
+        self._marked = {name: at for name, at in self._marked.items() if at > limit}
+        self.refill()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The heading and as many rows as there is room for, with the cursor's among them."""
+        state, console = self.console.state, self.console
+        shape = columns(width, self._longest_name)
+        room = max(0, height - 1)
+        position = self.shown.index(state.selected) if state.selected in self.shown else 0
+        self._top = max(0, min(self._top, position, max(0, len(self.shown) - room)))
+        if room and position >= self._top + room:
+            self._top = position - room + 1
+        now = console.clock.time() + state.connection.skew
+        rows = [heading(shape, state.order)]
+        for name in self.shown[self._top : self._top + room]:
+            row, here = state.flags.get(name), name == state.selected
+            marked = name in self._marked
+            rows.append(BLANK if row is None else flag_line(row, shape, state, now, marked=marked, cursor=here))
+        return rows if self.shown else [*rows, *empty_table(state)]
+
+    def ground_of(self, row: int) -> str:
+        """The row under the cursor has a ground of its own."""
+        index = self._top + row - 1
+        here = row > 0 and index < len(self.shown) and self.shown[index] == self.console.state.selected
+        return "cursor" if here else "screen"
+
+    def on_click(self, event: events.Click) -> None:
+        """Select the row that was clicked (with ``--mouse``)."""
+        index = self._top + event.y - 1
+        if event.y > 0 and index < len(self.shown):
+            position = self.shown.index(self.console.state.selected) if self.console.state.selected in self.shown else 0
+            self.move(index - position)
+
+    def on_mouse_scroll_down(self) -> None:
+        """Move down (with ``--mouse``)."""
+        self.move(3)
+
+    def on_mouse_scroll_up(self) -> None:
+        """Move up (with ``--mouse``)."""
+        self.move(-3)
+
+
+def empty_table(state: ConsoleState) -> list[Line]:
+    """What a table without rows says."""
+    if state.filter_text and state.flags:
+        return [BLANK, line("  no flag passes the filter ", span(state.filter_text, "strong"), "   Esc shows all")]
+    if state.loaded:
+        return [BLANK, line("  there are no flags in this store yet: "), line("  flagconsole init --catalogue thorbis")]
+    if state.connection.phase is Phase.CONNECTING:
+        return [BLANK, line(span("  connecting …", "muted"))]
+    return [BLANK, line(span("  no data: the server hasn't been reached yet", "muted"))]

@@ -1,0 +1,43 @@
+"""The row of keys at the bottom, made from the key map: what can be pressed here and now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from flagconsole.console.keymap import Command, key_name
+from flagconsole.console.line import Line, joined, line, line_width
+from flagconsole.console.safe import span
+from flagconsole.console.widgets.painted import Painted
+
+
+def footer(commands: Sequence[Command], width: int) -> Line:
+    """The commands' first keys with their labels; the last ones give way where room is short, but never the help."""
+    shown = [command for command in commands if command.label]
+    parts = [(command, _part(command)) for command in shown]
+    while parts and line_width(joined([part for _, part in parts])) + 2 > width:
+        spare = [index for index, (command, _) in enumerate(parts) if command.id not in {"help", "quit", "palette"}]
+        if not spare:
+            break
+        del parts[spare[-1]]
+    return line(" ", *joined([part for _, part in parts]))
+
+
+def _part(command: Command) -> Line:
+    keys = command.keys
+    if len(keys) > 2 and all(key.isdigit() for key in keys):
+        name = f"{keys[0]}–{keys[-1]}"
+    elif command.id == "sheet.cancel":
+        name = f"{key_name(keys[0])}/{key_name(keys[-1])}"
+    else:
+        name = key_name(keys[0])
+    return line(span(name, "key"), " ", span(command.label))
+
+
+class Footer(Painted):
+    """The footer of the current screen or sheet."""
+
+    ground = "footer"
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """One row."""
+        return [footer(self.console.commands(), width)]
