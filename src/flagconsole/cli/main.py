@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from flagconsole.cli.invocation import Invocation, connection_options
 from flagconsole.cli.lazy import Entry, LazyGroup
@@ -37,8 +38,8 @@ COMMANDS: dict[str, Entry] = {
     "audit": Entry(_SETUP, "audit:audit", "Check that nobody has edited the log."),
 }
 
-#: What a shell shows for a program that ended by SIGINT, and by a pipe nobody reads.
-_INTERRUPTED, _BROKEN_PIPE = 130, 141
+#: What a shell shows for a program that ended by SIGINT, and what click ends with when nobody reads the pipe.
+_INTERRUPTED, _BROKEN_PIPE = 130, 1
 
 
 @click.group(
@@ -100,6 +101,9 @@ def main() -> NoReturn:
 
 
 def _complain(error: click.ClickException) -> None:
+    if isinstance(error, NoArgsIsHelpError):
+        _say(error.format_message())
+        return
     if isinstance(error, click.UsageError) and error.ctx is not None:
         _say(error.ctx.get_usage())
     _say(f"error: {safe_text(error.format_message(), 1000)}")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
+from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import print_json, say, talk
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.views import AuditReport
 
 
-@click.group("audit")
+@click.group("audit", cls=SuggestingGroup)
 def audit() -> None:
     """Check that nobody has edited the log."""
 

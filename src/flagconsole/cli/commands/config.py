@@ -11,27 +11,15 @@ import click
 from flagconsole.cli import configuration
 from flagconsole.cli.configuration import KEYRING, configuration_path, load, save, server_url
 from flagconsole.cli.invocation import Invocation, changes, prints
+from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import print_fields, print_json, say, talk
-from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.text import safe_text
 
 _ENVIRONMENT = ("FLAGCONSOLE_URL", "FLAGCONSOLE_STORE", "FLAGCONSOLE_API_KEY", "FLAGCONSOLE_TENANT")
 
 
-class ConfigGroup(click.Group):
-    """Names the subcommand that may have been meant."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the subcommand."""
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            ctx.fail(f"There is no command {args[0]!r}.{did_you_mean(args[0], self.commands)}")
-        return super().resolve_command(ctx, args)
-
-
-@click.group("config", cls=ConfigGroup)
+@click.group("config", cls=SuggestingGroup)
 def config() -> None:
     """Choose the server, the key and the tenant.
 

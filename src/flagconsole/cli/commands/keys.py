@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
+from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import moment, print_json, print_table, say, talk
 from flagconsole.domain.text import safe_text
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _ROLES = ("sdk", "viewer", "operator", "admin")
 
 
-@click.group("keys")
+@click.group("keys", cls=SuggestingGroup)
 def keys() -> None:
     """Make, list and revoke API keys.
 

@@ -90,11 +90,13 @@ def _print_dry_run(invocation: Invocation, result: ChangeResult, blast: BlastVie
     if invocation.as_json:
         print_json(result, blast_radius=blast.model_dump(mode="json"))
         return
-    say(
-        f"would kill {result.flag.flag_name} (it is {result.flag.setting.describe()})"
-        if result.changed
-        else _killed(result)
-    )
+    from flagconsole.cli.wording import before
+
+    change = result.change
+    if result.changed and change is not None:
+        say(f"would kill {result.flag.flag_name} (it is {before(change)})")
+    else:
+        say(_killed(result))
     say(f"{blast.losing} of {blast.tenants} known tenants would lose it, {blast.shadow_losing} its shadow")
     for item in blast.dependents:
         after = f"{item.after.value} for {item.tenants} tenants" if item.tenants else "unchanged"

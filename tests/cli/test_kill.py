@@ -1,0 +1,150 @@
+"""``kill``: the proof that it arrived, or the names of those who have not confirmed it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flagconsole.cli.embedded import Embedded
+from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.instance import Instance
+from flagconsole.domain.views import InstanceList
+from flagconsole.store import open_store
+
+
+def report(path: Path, revision: int, *names: str, silent_for: float = 0.0) -> None:
+    """Let instances report that they have applied ``revision``."""
+
+    async def save() -> None:
+        store = await open_store(f"sqlite:{path}")
+        async with store.read() as reader:
+            epoch = (await reader.head()).epoch
+        now = datetime.now(UTC) - timedelta(seconds=silent_for)
+        await store.save_instances(
+            "server-1",
+            [
+                Instance(
+                    instance_id=name,
+                    service="checkout",
+                    sdk_version="0.1.0",
+                    epoch=epoch,
+                    revision=revision,
+                    applied_at=now,
+                    received_at=now,
+                    last_seen=now,
+                )
+                for name in names
+            ],
+        )
+        await store.close()
+
+    asyncio.run(save())
+
+
+@pytest.fixture
+def confirming(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Makes one more of three instances confirm at each look. Records the revisions that were asked about."""
+    asked: list[int] = []
+    look = Embedded.instances
+
+    async def instances(self: Embedded, revision: int | None = None) -> InstanceList:
+        assert revision is not None
+        if len(asked) < 3:
+            await asyncio.to_thread(report, store_path, revision, f"api-{len(asked)}")
+        asked.append(revision)
+        return await look(self, revision)
+
+    monkeypatch.setattr(Embedded, "instances", instances)
+    return asked
+
+
+def test_it_waits_until_everyone_has_confirmed(flags: Any, store_path: Path, confirming: list[int]):
+    report(store_path, 27, "api-0", "api-1", "api-2")
+    shown = flags("kill", "pos.lite", "errors above 2 %")
+    lines = shown.out.splitlines()
+    assert (shown.code, shown.err) == (0, "")
+    assert lines[0] == "pos.lite killed (was off) at revision 28"
+    assert lines[1].startswith("confirmed by 3 of 3 instances after ")
+    assert confirming == [28, 28, 28]
+
+
+def test_the_json_has_the_propagation(flags: Any, store_path: Path, confirming: list[int]):
+    report(store_path, 27, "api-0", "api-1", "api-2")
+    shown = flags("kill", "pos.lite", "errors", "--json").json
+    assert (shown["changed"], shown["flag"]["current_state"], shown["change"]["change_id"]) == (True, "kill", 28)
+    proof = shown["propagation"]
+    assert (proof["revision"], proof["expected"], proof["confirmed"], proof["behind"]) == (28, 3, 3, [])
+    assert proof["confirmed_everywhere"] is True
+    assert 0 <= proof["milliseconds"] < 5000
+
+
+def test_who_has_not_confirmed_is_named_and_the_exit_code_says_so(flags: Any, store_path: Path):
+    report(store_path, 28, "api-0")
+    report(store_path, 27, "api-1")
+    report(store_path, 20, "api-\u202e2", silent_for=60)
+    shown = flags("kill", "pos.lite", "errors", "--wait", "0.1")
+    assert shown.code == 8
+    assert "confirmed by 1 of 3 instances" in shown.out
+    assert "not by api-1 (checkout, at revision 27, live" in shown.out
+    assert "not by api-\\u{202e}2 (checkout, at revision 20, silent, last seen 1m ago)" in shown.out
+    assert "not confirmed everywhere" in shown.err
+    behind = flags("kill", "pos.lite", "errors", "--wait", "0", "--json")
+    assert behind.code == 8
+    assert [item["presence"] for item in behind.json["propagation"]["behind"]] == ["live", "silent"]
+
+
+def test_instances_that_are_gone_are_not_waited_for(flags: Any, store_path: Path):
+    report(store_path, 20, "old", silent_for=3600)
+    report(store_path, 28, "api-0")
+    assert flags("kill", "pos.lite", "errors").code == 0
+
+
+def test_without_instances_it_says_so(flags: Any):
+    shown = flags("kill", "pos.lite", "errors")
+    assert shown.code == 0
+    assert "no instances are connected" in shown.out
+
+
+def test_killing_twice_is_one_change_and_names_the_first(flags: Any, store_path: Path):
+    flags("kill", "pos.lite", "errors above 2 %")
+    flags("set", "pos.offline_mode", "on", "x")
+    report(store_path, 28, "api-0")
+    shown = flags("kill", "pos.lite", "again")
+    assert shown.code == 0
+    assert "killed already, at revision 28" in shown.out
+    assert "errors above 2 %" in shown.out
+    assert "confirmed by 1 of 1 instances\n" in shown.out
+
+
+def test_set_to_kill_is_a_kill(flags: Any, store_path: Path):
+    report(store_path, 28, "api-0")
+    shown = flags("set", "pos.lite", "kill", "errors")
+    assert (shown.code, "confirmed by 1 of 1" in shown.out) == (0, True)
+    refused = flags("set", "pos.lite", "kill", "errors", "--percentage", "10")
+    assert refused.code == 2
+
+
+def test_a_dry_run_shows_whom_it_would_reach(flags: Any):
+    flags("set", "invoices.write", "on", "go")
+    flags("set", "invoices.auto_send", "on", "go")
+    shown = flags("kill", "invoices.write", "x", "--dry-run")
+    assert shown.out.startswith("would kill invoices.write (it is on)")
+    assert "dependent invoices.auto_send" in shown.out
+    radius = flags("kill", "invoices.write", "x", "--dry-run", "--json").json["blast_radius"]
+    assert radius["flag_name"] == "invoices.write"
+    assert flags("get", "invoices.write", "--json").json["flag"]["current_state"] == "on"
+
+
+def test_a_kill_whose_proof_cannot_be_read_is_done_and_unconfirmed(flags: Any, monkeypatch: pytest.MonkeyPatch):
+    async def broken(self: Embedded, revision: int | None = None) -> InstanceList:
+        raise StoreUnavailable(problem="gone")
+
+    monkeypatch.setattr(Embedded, "instances", broken)
+    shown = flags("kill", "pos.lite", "errors", "--wait", "0.1")
+    assert shown.code == 8
+    assert "pos.lite killed (was off) at revision 28" in shown.out
+    assert "not known: The store can't be used: gone" in shown.out

@@ -1,0 +1,147 @@
+"""The entry point: suggestions, exit codes, errors in one line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flagconsole.cli.main import COMMANDS, cli
+from flagconsole.domain import errors
+
+
+def test_help_lists_every_command_and_every_exit_code(fc: Any):
+    shown = fc("--help")
+    assert shown.code == 0
+    for name, entry in COMMANDS.items():
+        assert f"  {name} " in shown.out
+        assert entry.summary.split()[0] in shown.out
+    codes = {value for name, value in vars(errors.ExitCode).items() if name.isupper()}
+    flattened = " ".join(shown.out.split())
+    assert all(f" {code} " in flattened for code in codes)
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_every_command_loads_and_has_help(fc: Any, name: str):
+    shown = fc(name, "--help")
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.startswith(f"Usage: flagconsole {name}")
+
+
+def test_the_runbooks_name_is_the_same_program():
+    (alias,) = entry_points(group="console_scripts", name="thorbis-flags")
+    (own,) = entry_points(group="console_scripts", name="flagconsole")
+    assert alias.value == own.value == "flagconsole.cli.main:main"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "suggested"),
+    [
+        (["kil", "x"], "Did you mean 'kill'?"),
+        (["audit", "verif"], "Did you mean 'verify'?"),
+        (["config", "set-tennant", "x"], "Did you mean 'set-tenant'?"),
+        (["set", "pos.lite", "cannary", "x"], "Did you mean 'canary'?"),
+        (["list", "--stat", "on"], "--state"),
+    ],
+)
+def test_a_misspelt_word_is_a_usage_error_with_a_suggestion(flags: Any, arguments: list[str], suggested: str):
+    shown = flags(*arguments)
+    assert shown.code == 2
+    assert suggested in shown.err
+    assert shown.out == ""
+
+
+def test_a_misspelt_flag_is_not_found_with_a_suggestion(flags: Any):
+    for arguments in (("get", "pos.light"), ("kill", "pos.light", "x"), ("set", "pos.light", "on", "x")):
+        shown = flags(*arguments)
+        assert shown.code == 3
+        assert "There is no flag 'pos.light'. Did you mean 'pos.lite'?" in shown.err
+
+
+def test_an_empty_store_says_how_to_fill_it(fc: Any):
+    assert "flagconsole init" in fc("get", "pos.lite").err
+    assert "flagconsole init" in fc("list").err
+
+
+def test_an_internal_error_is_one_redacted_line(flags: Any, monkeypatch: pytest.MonkeyPatch):
+    async def broken(self: object, tenant_id: str | None = None) -> None:
+        raise RuntimeError("fc_admin_SECRET")
+
+    monkeypatch.setattr("flagconsole.cli.embedded.Embedded.flags", broken)
+    shown = flags("list")
+    assert shown.code == 1
+    assert shown.err == "internal error: RuntimeError (set FLAGCONSOLE_DEBUG=1 to see where)\n"
+    monkeypatch.setenv("FLAGCONSOLE_DEBUG", "1")
+    with pytest.raises(RuntimeError):
+        flags("list")
+
+
+def test_an_interrupt_ends_with_130(flags: Any, monkeypatch: pytest.MonkeyPatch):
+    async def interrupted(self: object, tenant_id: str | None = None) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("flagconsole.cli.embedded.Embedded.flags", interrupted)
+    shown = flags("list")
+    assert (shown.code, shown.err.strip()) == (130, "interrupted")
+
+
+def test_a_store_that_cannot_be_opened_is_unreachable(fc: Any, home: Path):
+    shown = fc("list", "--store", f"sqlite:{home}")
+    assert shown.code == 6
+    assert "can't be used" in shown.err
+
+
+def test_without_a_terminal_the_status_is_printed_instead_of_the_console(flags: Any):
+    for arguments in ((), ("console",)):
+        shown = flags(*arguments)
+        assert shown.code == 0
+        assert "27 off" in shown.out
+
+
+def test_options_stand_before_or_behind_the_command(flags: Any, tmp_path: Path):
+    other = f"sqlite:{tmp_path / 'other.db'}"
+    assert flags("--store", other, "list").err.startswith("the store has no flags")
+    assert flags("list", "--store", other).err.startswith("the store has no flags")
+
+
+def test_every_command_that_prints_takes_json_and_every_one_that_changes_takes_dry_run():
+    silent = {"console", "serve", "demo"}
+    changing = {"kill", "revive", "rollback", "set", "override", "create", "archive", "init"}
+    with cli.make_context("flagconsole", ["list"], resilient_parsing=True) as ctx:
+        for name in COMMANDS:
+            command = cli.get_command(ctx, name)
+            subcommands = getattr(command, "commands", {name: command})
+            for subcommand in subcommands.values():
+                options = {option for parameter in subcommand.params for option in parameter.opts}
+                assert name in silent - {"demo"} or "--json" in options, name
+                assert name not in changing or "--dry-run" in options, name
+
+
+def _pipe(arguments: list[str], home: Path, encoding: str = "utf-8") -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    return subprocess.Popen(
+        [sys.executable, "-m", "flagconsole", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
+        cwd=home,
+    )
+
+
+def test_a_pipe_that_nobody_reads_makes_no_noise(store_path: Path, home: Path):
+    process = _pipe(["history", "--limit", "500", "--json"], home)
+    assert process.stdout is not None
+    process.stdout.close()
+    _, complaint = process.communicate(timeout=20)
+    assert (process.returncode, complaint) == (1, b"")
+
+
+def test_a_terminal_without_our_signs_gets_their_numbers(store_path: Path, home: Path):
+    out, complaint = _pipe(["list", "--domain", "pos"], home, "latin-1").communicate(timeout=20)
+    assert complaint == b""
+    assert b"\\u25cb off" in out

@@ -1,0 +1,89 @@
+"""``list``, ``get``, ``status`` and ``history``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flagconsole.domain.views import FlagDetail, FlagListing, HistoryPage, Status
+
+
+def test_list_shows_every_flag_aligned(flags: Any):
+    lines = flags("list").out.splitlines()
+    assert len(lines) == 28
+    column = lines[0].index("STATE")
+    assert all(line[column:].startswith("○ off") for line in lines[1:])
+
+
+def test_list_filters_by_domain_and_state(flags: Any):
+    flags("set", "pos.lite", "on", "go")
+    shown = flags("list", "--domain=pos", "--state=on", "--json").json
+    assert [flag["flag_name"] for flag in shown["flags"]] == ["pos.lite"]
+    assert len(flags("list", "--domain", "pos").out.splitlines()) == 5
+
+
+def test_an_unknown_domain_is_named_and_suggested(flags: Any):
+    shown = flags("list", "--domain", "invoice")
+    assert (shown.code, shown.out) == (0, "")
+    assert "Did you mean 'invoices'?" in shown.err
+
+
+def test_list_and_get_say_what_the_tenant_gets_and_why(flags: Any):
+    flags("set", "invoices.auto_send", "on", "go")
+    assert "off (invoices.write)" in flags("list", "--tenant", "acme").out
+    assert "○ off (dependency invoices.write)" in flags("get", "invoices.auto_send", "--tenant", "acme").out
+    detail = flags("get", "invoices.auto_send", "--tenant", "acme", "--json").json
+    assert (detail["effective_state"], detail["evaluation"]["dependency"]) == ("off", "invoices.write")
+
+
+def test_the_json_is_that_of_the_views(flags: Any):
+    FlagListing.model_validate(flags("list", "--json").json)
+    FlagDetail.model_validate(flags("get", "pos.lite", "--json").json)
+    Status.model_validate(flags("status", "--json").json)
+    HistoryPage.model_validate(flags("history", "--json").json)
+
+
+def test_status_names_what_is_killed(flags: Any):
+    flags("kill", "pos.lite", "stop")
+    shown = flags("status").out
+    assert "killed       pos.lite" in shown
+    assert "27: 26 off, 1 kill" in shown
+
+
+def test_history_says_who_what_and_why_and_pages(flags: Any):
+    flags("set", "pos.lite", "canary", "first customers", "--percentage", "10")
+    flags("kill", "pos.lite", "errors above 2 %")
+    lines = flags("history", "pos.lite").out.splitlines()
+    assert "canary 10 % → kill" in lines[1]
+    assert lines[1].endswith("errors above 2 %")
+    assert "off → canary 10 %" in lines[2]
+    first = flags("history", "--limit", "2")
+    assert [line.split()[0] for line in first.out.splitlines()[1:]] == ["29", "28"]
+    assert "--before 28" in first.err
+    assert flags("history", "--limit", "1", "--before", "28", "--json").json["changes"][0]["change_id"] == 27
+
+
+def test_history_of_one_tenant_is_asked_for_and_never_taken_from_the_configuration(flags: Any):
+    flags("config", "set-tenant", "acme")
+    flags("override", "pos.lite", "on")
+    assert len(flags("history", "pos.lite", "--tenant", "acme").out.splitlines()) == 2
+    assert len(flags("history", "pos.lite").out.splitlines()) == 3
+
+
+def test_hostile_text_reaches_the_terminal_only_as_visible_numbers(flags: Any):
+    reason = "calm \u202egnihtyna\u202c \u200bx [red]"
+    flags("set", "pos.lite", "on", reason)
+    for arguments in (("list",), ("get", "pos.lite"), ("history", "pos.lite")):
+        out = flags(*arguments).out
+        assert "\u202e" not in out
+        assert "\\u{202e}gnihtyna" in out
+        assert "[red]" in out
+    raw = flags("history", "pos.lite", "--json")
+    assert raw.out.isascii()
+    assert raw.json["changes"][0]["change_reason"] == reason
+
+
+def test_hostile_arguments_are_not_echoed_raw(flags: Any):
+    for arguments in (("get", "a.\x1b]52;c;aGk\x07"), ("\x1b[31mkill",), ("set", "pos.lite", "\x9b1m", "x")):
+        shown = flags(*arguments)
+        assert shown.code in {2, 3}
+        assert not {"\x1b", "\x9b", "\x07"} & set(shown.err)
