@@ -47,9 +47,10 @@ def own_server(store_url: str) -> Iterator[OwnServer]:
     )
     assert process.stdin is not None
     assert process.stderr is not None
+    drain: threading.Thread | None = None
     try:
         url = _wait_until_ready(process.stderr)
-        _drain(process.stderr)
+        drain = _drain(process.stderr)
         yield OwnServer(url, key_file.read_text().strip())
     finally:
         process.stdin.close()
@@ -58,6 +59,9 @@ def own_server(store_url: str) -> Iterator[OwnServer]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+        if drain is not None:
+            drain.join()
+        process.stderr.close()
 
 
 def _wait_until_ready(stderr: IO[str]) -> str:
@@ -69,11 +73,13 @@ def _wait_until_ready(stderr: IO[str]) -> str:
     raise StoreUnavailable(problem=safe_text(said.removeprefix("error: ")))
 
 
-def _drain(stderr: IO[str]) -> None:
+def _drain(stderr: IO[str]) -> threading.Thread:
     """Keep reading, so that the server never blocks on a full pipe; the console's screen is no place for its log."""
 
     def read() -> None:
         for _ in stderr:
             pass
 
-    threading.Thread(target=read, name="flagconsole-server-log", daemon=True).start()
+    thread = threading.Thread(target=read, name="flagconsole-server-log", daemon=True)
+    thread.start()
+    return thread

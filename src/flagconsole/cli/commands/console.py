@@ -33,15 +33,26 @@ def console(
 
         click.get_current_context().invoke(status)
         return
-    from flagconsole.console.app import run_console
+    from flagconsole.console.entry import run_console
 
     target = invocation.target()
-    look = {"readonly": readonly, "mouse": mouse, "ascii_only": ascii_only, "theme": theme}
+
+    def run(url: str, api_key: str) -> int:
+        return run_console(
+            url,
+            api_key,
+            readonly=readonly,
+            mouse=mouse,
+            ascii_only=ascii_only,
+            theme=theme,
+            tenant=target.tenant,
+        )
+
     if target.url is not None:
-        code = run_console(target.url, target.api_key(), **look)
+        code = run(target.url, target.api_key())
     else:
         from flagconsole.cli.own_server import own_server
 
         with own_server(str(target.store)) as server:
-            code = run_console(server.url, server.api_key, **look)
+            code = run(server.url, server.api_key)
     click.get_current_context().exit(code)
