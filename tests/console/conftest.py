@@ -435,13 +435,9 @@ class Driver:
 
     def rows(self) -> list[str]:
         """The screen as text, row by row."""
-        width, height = self.app.size
-        strips = self.app.screen._compositor.render_strips() if not self.app._background_screens else self._composed()
-        return ["".join(segment.text for segment in strip).rstrip() for strip in strips[:height]]
-
-    def _composed(self) -> list[Any]:
-        """The strips of a box with the screen behind it."""
-        return self.app.screen._compositor.render_strips()
+        height = self.app.size.height
+        strips = self.app.screen._compositor.render_strips()[:height]
+        return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
 
     def screen(self) -> str:
         return "\n".join(self.rows())

@@ -38,6 +38,11 @@ def ago(seconds: float) -> str:
     return f"{int(seconds / 31_557_600)}y"
 
 
+def ago_words(seconds: float) -> str:
+    """How long ago something happened, in words: ``just now``, ``3m ago``."""
+    return "just now" if seconds < 1 else f"{ago(seconds)} ago"
+
+
 def clock_text(at: float) -> str:
     """The time of day in UTC: ``14:07:31``."""
     return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S")

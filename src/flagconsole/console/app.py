@@ -237,8 +237,9 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def commands(self) -> list[Command]:
         """What can be pressed here and now."""
-        context = getattr(self.screen, "context", "fleet")
-        return self.keymap.available(context, self.powers())
+        if isinstance(self.screen, ConsoleScreen):
+            return self.screen.commands()
+        return self.keymap.available(getattr(self.screen, "context", "fleet"), self.powers())
 
     def keys_changed(self) -> None:
         """The keys that count are other ones now."""

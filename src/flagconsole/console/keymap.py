@@ -47,7 +47,7 @@ class Command(NamedTuple):
 
     ``context`` is where (a screen, a sheet; ``everywhere`` means on each screen). ``group`` and ``help`` are for the help;
     ``label`` for the footer, empty where it isn't shown there; ``words`` call it from the palette. The first of ``keys`` is
-    shown. ``changes`` marks what changes the world.
+    shown. Of several that don't fit in a footer the one with the highest ``spare`` goes first, 0 never.
     """
 
     id: str
@@ -58,11 +58,7 @@ class Command(NamedTuple):
     group: str = "see"
     needs: Needs = Needs.NOTHING
     words: tuple[str, ...] = ()
-
-    @property
-    def changes(self) -> bool:
-        """Whether the command leads to a change."""
-        return self.group == "act"
+    spare: int = 0
 
 
 _KEY_NAMES: Final = {
@@ -97,40 +93,41 @@ def _row_keys(context: str) -> tuple[Command, ...]:
 
 
 _ACTIONS: Final = (
-    Command("kill", ("K",), "flag", "kill", "K, a digit for the reason, Y", "act", Needs.OPERATOR, ("kill",)),
-    Command("rollback", ("R",), "flag", "rollback", "undo the newest change: R, a digit, Y", "act", Needs.OPERATOR,
+    Command("kill", ("K",), "flag", "kill", "kill a flag for everyone: K, a digit for the reason, Y", "act", Needs.OPERATOR, ("kill",)),
+    Command("rollback", ("R",), "flag", "rollback", "roll back its newest change: R, a digit, Y", "act", Needs.OPERATOR,
             ("rollback", "undo")),
-    Command("revive", ("V",), "flag", "revive", "clear a kill, to off: V, a digit, confirm", "act", Needs.ADMIN,
-            ("revive",)),
+    Command("revive", ("V",), "flag", "revive", "clear a kill, to off: V, a digit, the name typed", "act", Needs.ADMIN,
+            ("revive",), 1),
 )  # fmt: skip
 
 COMMANDS: Final[tuple[Command, ...]] = (
     *_ACTIONS,
-    Command("detail", ("d", "enter"), "fleet", "detail", "all about the selected flag", words=("detail", "get", "describe")),
-    Command("history", ("h",), "flag", "history", "changes of the selected flag", words=("history",)),
-    Command("history_all", ("a",), "flag", "all changes", "changes of all flags", words=("audit", "changes")),
-    Command("tenant", ("t",), "flag", "tenant", "choose a tenant: its state for each flag, and why", words=("tenant",)),
-    Command("filter", ("/",), "fleet", "filter", "filter: text, !text, state:canary, domain:pos, who:ops",
+    Command("detail", ("d", "enter"), "rows", "detail", "all about the flag", words=("detail", "get", "describe")),
+    Command("history", ("h",), "look", "history", "its changes", words=("history",)),
+    Command("history_all", ("a",), "look", "all changes", "all changes", words=("audit", "changes"), spare=3),
+    Command("tenant", ("t",), "look", "tenant", "what a tenant gets, and why", words=("tenant",),
+            spare=2),
+    Command("filter", ("/",), "fleet", "filter", "filter: pos  !pos  state:canary",
             words=("filter",)),
-    Command("clear", ("escape",), "fleet", "", "clear the filter, then the tenant"),
-    Command("order", ("s",), "fleet", "", "sort by last change, name or state", words=("sort", "order")),
+    Command("clear", ("escape",), "fleet", "", "drop the filter, the tenant"),
+    Command("order", ("s",), "fleet", "", "sort: last change, name, state", words=("sort", "order")),
     *_row_keys("fleet"),
     *_row_keys("history"),
-    Command("scope", ("tab",), "history", "this flag / all", "changes of this flag, or of all"),
-    Command("older", ("o",), "history", "older", "fetch older changes"),
+    Command("scope", ("tab",), "history", "flag / all", "changes of this flag, or of all"),
+    Command("older", ("o",), "history", "older", "fetch older changes", spare=2),
     Command("detail.down", ("j", "down"), "detail", "", "scroll down", "move"),
     Command("detail.up", ("k", "up"), "detail", "", "scroll up", "move"),
     Command("next_flag", ("n",), "detail", "next", "next flag of the table", "move"),
     Command("previous_flag", ("p",), "detail", "previous", "previous flag of the table", "move"),
-    Command("back", ("-", "escape"), "history", "back", "previous screen", "move"),
-    Command("detail_back", ("-", "escape"), "detail", "back", "previous screen", "move"),
+    Command("back", ("-", "escape"), "history", "back", "previous screen", "move", spare=1),
+    Command("detail_back", ("-", "escape"), "detail", "back", "previous screen", "move", spare=1),
     Command("reconnect", ("r",), "everywhere", "reconnect", "try the connection now", needs=Needs.OFFLINE,
             words=("reconnect",)),
-    Command("theme", (), "everywhere", "", "the next theme, or the one that is named", words=("theme",)),
+    Command("theme", (), "everywhere", "", "another theme", words=("theme",)),
     Command("palette", (":",), "everywhere", "go", "command palette", words=()),
     Command("help", ("?",), "everywhere", "help", "this help", words=("help",)),
-    Command("quit", ("q", "ctrl+c"), "fleet", "quit", "leave; asks while an action is on its way", "move",
-            words=("quit", "q")),
+    Command("quit", ("q", "ctrl+c"), "fleet", "quit", "leave the console", "move",
+            words=("quit", "q"), spare=2),
     Command("leave", ("ctrl+c",), "history", "", "leave the console", "move"),
     Command("detail_leave", ("ctrl+c",), "detail", "", "leave the console", "move"),
     # sheets and boxes: while one is open, only its own keys count
@@ -139,7 +136,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("sheet.cancel", ("n", "escape"), "confirm", "cancel", "nothing is sent", "move"),
     Command("sheet.word", ("enter",), "typing", "done", "take the typed text", "move"),
     Command("sheet.stop_typing", ("escape",), "typing", "cancel", "nothing is sent", "move"),
-    Command("sheet.hide", ("x", "escape"), "progress", "hide", "the action goes on in the ledger", "move"),
+    Command("sheet.hide", ("x", "escape"), "progress", "close", "an action that isn't done goes on in the ledger", "move"),
     Command("choice.take", ("enter",), "choice", "choose", "take the marked one", "move"),
     Command("choice.down", ("down", "tab"), "choice", "", "next one", "move"),
     Command("choice.up", ("up",), "choice", "", "previous one", "move"),
@@ -157,9 +154,9 @@ COMMANDS: Final[tuple[Command, ...]] = (
 
 #: Which contexts' commands a screen or sheet has.
 CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "fleet": ("flag", "fleet", "everywhere"),
-    "history": ("flag", "history", "everywhere"),
-    "detail": ("flag", "detail", "everywhere"),
+    "fleet": ("flag", "rows", "look", "fleet", "everywhere"),
+    "history": ("flag", "rows", "history", "everywhere"),
+    "detail": ("flag", "look", "detail", "everywhere"),
     "confirm": ("confirm",),
     "typing": ("typing",),
     "progress": ("progress",),

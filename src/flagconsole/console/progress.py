@@ -5,13 +5,10 @@ from __future__ import annotations
 from flagconsole.console.actions import PARTIAL_AFTER, Action, Kind, Stage
 from flagconsole.console.ages import clock_text, milliseconds_text, precise_text
 from flagconsole.console.glyphs import ARROW, DONE, EMPTY, FAILED, FULL
-from flagconsole.console.line import Line, joined, line, wrapped
+from flagconsole.console.line import Line, cell, joined, line, wrapped
 from flagconsole.console.safe import span
 
 VERB = {Kind.KILL: "KILL", Kind.REVIVE: "REVIVE", Kind.ROLLBACK: "ROLLBACK"}
-
-#: Names of instances that are shown as behind; the rest is counted.
-NAMED = 4
 
 
 def ledger_line(action: Action, now: float) -> Line:
@@ -48,10 +45,7 @@ def progress_lines(action: Action, width: int, now: float) -> list[Line]:
     rows.append(begun)
     if not action.expected:
         return [*rows, line(span("· no running SDK is known, so nobody can confirm it", "warning"))]
-    rows.append(_bar(action, width, now))
-    if action.behind:
-        rows.append(_behind(action, width))
-    return rows
+    return [*rows, _bar(action, width, now), *_instances(action, width)]
 
 
 def _stage(action: Action, now: float) -> Line:
@@ -116,11 +110,20 @@ def _bar(action: Action, width: int, now: float) -> Line:
             return line(span(f"{word}  ", "warning"), span(bar, "warning"), f"  {milliseconds_text(now - sent_at)}")
 
 
-def _behind(action: Action, width: int) -> Line:
-    names = _names(action, NAMED if width < 100 else NAMED * 3)
-    if action.stage is Stage.PARTIAL:
-        return line(span(f"  behind for more than {PARTIAL_AFTER:.0f} s: ", "danger"), *names)
-    return line(span("  waiting for: ", "muted"), *names)
+def _instances(action: Action, width: int) -> list[Line]:
+    """Who has confirmed and who hasn't, by name; those that are waited for come first."""
+    late = action.stage is Stage.PARTIAL
+    rows: list[Line] = []
+    if late:
+        rows.append(line(span(f"  behind for more than {PARTIAL_AFTER:.0f} s:", "danger")))
+    named = [(name, "!" if late else "·", "danger" if late else "warning") for name in action.behind]
+    named += [(name, DONE, "good") for name in action.confirmed]
+    size = min(30, max((len(span(name).text) for name, _, _ in named), default=1)) + 3
+    across = max(1, (width - 2) // size)
+    for start in range(0, len(named), across):
+        parts = [cell(f"{mark} {name}", size - 1, role) for name, mark, role in named[start : start + across]]
+        rows.append(line("  ", *joined([(part,) for part in parts], " ")))
+    return rows
 
 
 def _names(action: Action, most: int) -> Line:

@@ -105,7 +105,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def commands(self) -> list[Command]:
         """What can be pressed here and now."""
-        return self.console.keymap.available(self.context, self.console.powers())
+        available = self.console.keymap.available(self.context, self.console.powers())
+        return available if self.sheet is None else [command for command in available if self.sheet.offers(command)]
 
     def on_key(self, event: events.Key) -> None:
         """Every key of this screen."""

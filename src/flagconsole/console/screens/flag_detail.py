@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from textual.widget import Widget
 
-from flagconsole.console.ages import ago, moment_text
+from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.line import Line, cell, line
 from flagconsole.console.rows import FlagRow
@@ -49,7 +49,7 @@ def instance_lines(state: ConsoleState, now: float) -> list[Line]:
     lines += [
         line(
             span(f"! {row.instance_id}", "warning"),
-            span(f"  at rev {row.revision}, heard {ago(now - row.last_seen)} ago, {row.transport}", "muted"),
+            span(f"  at rev {row.revision}, heard {ago_words(now - row.last_seen)}, {row.transport}", "muted"),
         )
         for row in behind[:6]
     ]

@@ -19,50 +19,47 @@ from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
 from flagconsole.domain.states import FlagState
 
-_GROUPS: Final = (("act", "ACT (each asks first)"), ("see", "SEE"), ("move", "MOVE"))
+_GROUPS: Final = ("act", "see", "move")
 _MEANING: Final = {
     FlagState.OFF: "nobody",
     FlagState.SHADOW: "read-only",
-    FlagState.CANARY: "the cohort",
-    FlagState.ON: "everyone",
-    FlagState.KILL: "emergency off, overrides all",
+    FlagState.CANARY: "cohort",
+    FlagState.ON: "all",
+    FlagState.KILL: "emergency off",
 }
 
 
 def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: str, width: int) -> list[Line]:
-    """The help for a screen."""
+    """The help for a screen; ``width`` cells wide."""
     available = keymap.available(context, powers)
-    act = [_key_line(command) for command in available if command.group == "act"]
-    if not act:
-        why = readonly_reason or "the connection is lost"
-        act = [line(span(f"  nothing: {why}", "warning"))]
-    groups = {group: [_key_line(command) for command in available if command.group == group] for group, _ in _GROUPS}
-    groups["act"] = act
-    titles = dict(_GROUPS)
-
-    def group(name: str) -> list[Line]:
-        return [line(span(titles[name], "header")), *groups[name], BLANK]
-
+    groups = {name: [_key_line(command) for command in available if command.group == name] for name in _GROUPS}
+    if not groups["act"]:
+        groups["act"] = [line(span(f"  nothing: {readonly_reason or 'the connection is lost'}", "warning"))]
     walk = f" {ARROW} ".join(("SENT", "ACCEPTED rev N", "PROPAGATING k/n", "CONFIRMED"))
-    about = [
-        line(span("STATES", "header")),
-        *(line("  ", state_span(state), span(f"  {_MEANING[state]}", "muted")) for state in STATE_GLYPH),
+    safety = (
+        "Enter, Space and pastes never confirm; Y only once its sheet is seen",
+        "only a revive clears a kill; offline nothing changes, nothing is queued",
+    )
+    states = joined([line(state_span(state), span(f" {_MEANING[state]}", "muted")) for state in STATE_GLYPH], "  ")
+    return [
+        line(span("ACT", "header"), span("  each asks first", "muted")),
+        *groups["act"],
         BLANK,
-        line(span("SAFETY", "header")),
-        line("  Enter, Space and pastes never confirm"),
-        line("  Y counts once the sheet is painted"),
-        line("  a kill is cleared only by revive"),
-        line("  offline: read-only, nothing is queued"),
+        *columns_of([_heading("SEE"), *groups["see"]], [_heading("MOVE"), *groups["move"]], width, 0.56),
+        BLANK,
+        line(span("STATES  ", "header"), *states),
+        line(span("ACTIONS ", "header"), span(walk, "muted")),
+        *(line(span("SAFETY  " if index == 0 else " " * 8, "header"), text) for index, text in enumerate(safety)),
     ]
-    last = [BLANK, line(span("AN ACTION  ", "header"), span(walk, "muted"))]
-    if width >= 96:
-        return [*columns_of([*group("act"), *group("see")], [*group("move"), *about], width), *last]
-    return [*group("act"), *group("see"), *group("move"), *about, *last]
+
+
+def _heading(text: str) -> Line:
+    return line(span(text, "header"))
 
 
 def _key_line(command: Command) -> Line:
     keys = " ".join(key_name(key) for key in command.keys) or f":{command.words[0] if command.words else command.id}"
-    return line("  ", cell(keys, 9, "key"), span(command.help))
+    return line("  ", cell(keys, 7, "key"), " ", span(command.help))
 
 
 class HelpBox(Painted):
@@ -80,12 +77,12 @@ class HelpBox(Painted):
         console = self.console
         reason = console.state.connection.readonly_reason
         rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4)
-        room = height - 2
+        room = height - 1
         self.top = max(0, min(self.top, len(rows) - room))
         more = len(rows) - room - self.top
         title = line(" ", span("HELP", "strong"), span(f"  this screen: {self._about}", "muted"))
         note = line(span(f"  ↓ {more} more rows: j" if more > 0 else "", "muted"))
-        return [joined([title, note]), BLANK, *(line("  ", *row) for row in rows[self.top : self.top + room])]
+        return [joined([title, note]), *(line(" ", *row) for row in rows[self.top : self.top + room])]
 
 
 class HelpScreen(ModalScreen[None], inherit_bindings=False):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from textual.widget import Widget
 
-from flagconsole.console.ages import ago, moment_text
+from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.glyphs import ARROW, CURSOR
 from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
 from flagconsole.console.rows import ChangeRow
@@ -15,45 +15,62 @@ from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
 from flagconsole.console.widgets.painted import Painted
 
+_VERB: Final = {
+    "rolled_back": "rollback",
+    "override_set": "override",
+    "override_removed": "removed",
+    "override_expired": "expired",
+}
 _VERB_ROLE: Final = {"killed": "state_kill", "revived": "warning", "rolled_back": "warning"}
 
 
-def change_line(row: ChangeRow, width: int, now: float, *, flag_width: int, cursor: bool) -> Line:
+class HistoryShape(NamedTuple):
+    """The widths of the history's columns; 0 leaves one out."""
+
+    number: int
+    who: int
+    flag: int
+    what: int
+
+    @classmethod
+    def of(cls, width: int, *, with_flag: bool) -> HistoryShape:
+        """What fits into ``width`` cells; the reason takes what is left."""
+        number, who = (7, 12) if width >= 110 else (0, 6)
+        fixed = 2 + 12 + 9 + who + 1 + (number + 1 if number else 0)
+        flag = min(32, max(20, (width - fixed) // 2 - 2)) if with_flag else 0
+        left = width - fixed - (flag + 1 if flag else 0)
+        return cls(number, who, flag, min(34, max(12, left * 3 // 5)))
+
+
+def change_line(row: ChangeRow, shape: HistoryShape, now: float, *, cursor: bool) -> Line:
     """One entry in one row; ``now`` is the server's time."""
-    verb = row.action.replace("_", " ")
     what = f"{row.before} {ARROW} {row.after}"
     if row.tenant_id is not None:
-        what = f"{row.tenant_id}: {what}"
-    left = width - 2 - 12 - 8 - 9 - 11 - (flag_width + 1 if flag_width else 0)
-    what_width = min(36, max(16, left // 2))
-    parts = [
-        span(f"{CURSOR} " if cursor else "  ", "key"),
-        cell(f"#{row.change_id}", 7, "muted"),
-        span(" "),
-        cell(moment_text(row.at, now), 11, "muted"),
-        span(" "),
-        cell(row.who, 8),
-        span(" "),
-        cell(verb, 11, _VERB_ROLE.get(row.action, "plain")),
-        span(" "),
-    ]
-    if flag_width:
-        parts += [cell(row.flag_name, flag_width, "strong"), span(" ")]
-    parts += [cell(what, what_width), span(" "), span(row.reason, "muted")]
+        what = f"{row.tenant_id} {what}"
+    parts = [span(CURSOR if cursor else " ", "key"), span(" ")]
+    if shape.number:
+        parts += [cell(f"#{row.change_id}", shape.number, "muted"), span(" ")]
+    parts += [cell(moment_text(row.at, now), 11, "muted"), span(" "), cell(row.who, shape.who), span(" ")]
+    parts += [cell(verb_of(row), 8, _VERB_ROLE.get(row.action, "plain")), span(" ")]
+    if shape.flag:
+        parts += [cell(row.flag_name, shape.flag, "strong"), span(" ")]
+    parts += [cell(what, shape.what), span(" "), span(row.reason, "muted")]
     return tuple(parts)
 
 
-def history_heading(width: int, flag_width: int) -> Line:
+def history_heading(shape: HistoryShape) -> Line:
     """The columns' names."""
-    left = width - 2 - 12 - 8 - 9 - 11 - (flag_width + 1 if flag_width else 0)
-    what_width = min(36, max(16, left // 2))
-    names = [("#", 7), ("WHEN", 11), ("WHO", 8), ("DID", 11)]
-    if flag_width:
-        names.append(("FLAG", flag_width))
+    names = [("#", shape.number), ("WHEN", 11), ("WHO", shape.who), ("DID", 8), ("FLAG", shape.flag)]
     parts = [span("  ")]
-    for name, size in [*names, ("FROM → TO", what_width), ("WHY", 3)]:
-        parts += [cell(name, size, "header"), span(" ")]
-    return tuple(parts)
+    for name, size in [*names, ("FROM → TO", shape.what), ("WHY", 3)]:
+        if size:
+            parts += [cell(name, size, "header"), span(" ")]
+    return tuple(parts[:-1])
+
+
+def verb_of(row: ChangeRow) -> str:
+    """What a change did, in at most eight letters."""
+    return _VERB.get(row.action, row.action)
 
 
 def entry_lines(row: ChangeRow, width: int, now: float) -> list[Line]:
@@ -70,7 +87,7 @@ def entry_lines(row: ChangeRow, width: int, now: float) -> list[Line]:
         ),
         line(
             span(f"by {row.who}"),
-            span(f" · {kind} · {moment_text(row.at, now)}Z, {ago(now - row.at)} ago · v{row.version}", "muted"),
+            span(f" · {kind} · {moment_text(row.at, now)}Z, {ago_words(now - row.at)} · v{row.version}", "muted"),
         ),
         *wrapped(f"“{row.reason}”", width, "plain", most=2),
     ]
@@ -125,7 +142,7 @@ class HistoryTable(Painted):
         """Title, heading, rows."""
         console = self.console
         rows, current, now = self.entries(), self.current(), console.server_now()
-        flag_width = 0 if self.only_flag else min(34, max(20, width - 78))
+        shape = HistoryShape.of(width, with_flag=not self.only_flag)
         room = max(1, height - 2)
         position = rows.index(current) if current is not None else 0
         self._top = max(0, min(self._top, position, max(0, len(rows) - room)))
@@ -133,13 +150,10 @@ class HistoryTable(Painted):
             self._top = position - room + 1
         whose = span(self.flag_name or "", "strong") if self.only_flag else span("all flags", "strong")
         title = spread(line(span(" HISTORY ", "header"), whose), line(span(f"{len(rows)} changes ", "muted")), width)
-        shown = [
-            change_line(row, width, now, flag_width=flag_width, cursor=row is current)
-            for row in rows[self._top : self._top + room]
-        ]
+        shown = [change_line(row, shape, now, cursor=row is current) for row in rows[self._top : self._top + room]]
         if not rows:
             shown = [BLANK, line(span("  no change is known here yet", "muted"))]
-        return [title, history_heading(width, flag_width), *shown]
+        return [title, history_heading(shape), *shown]
 
     def ground_of(self, row: int) -> str:
         """The row under the cursor has a ground of its own."""

@@ -10,9 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.glyphs import CURSOR
 from flagconsole.console.keymap import Command, key_name
-from flagconsole.console.line import Line, cell, line, spread
+from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.sheets.tenant import matching_tenants
@@ -102,15 +103,16 @@ class PaletteBox(Painted):
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The rows."""
         inner = width - 4
-        rows = [line("  ", *self.entry.line(": ", hint="a word: kill, history, filter, tenant, theme …")), ()]
+        rows = [self.entry.line(": ", hint="a word: kill, history, filter, tenant, theme …"), BLANK]
         found = self.choices()
         for index, choice in enumerate(found):
             mark = span(f"{CURSOR} " if index == self.marked else "  ", "key")
             text = line(mark, cell(choice.text, max(30, inner // 2), "strong"), cell(choice.key, 4, "key"))
-            rows.append(line("  ", *spread(line(*text, span(choice.note, "muted")), (), inner)))
+            rows.append(line(*text, span(choice.note, "muted")))
         if not found:
-            rows.append(line(span("    nothing here has that name", "muted")))
-        return [(), *rows]
+            rows.append(line(span("  nothing here has that name", "muted")))
+        title = line(span("GO", "strong"), span("  a kill from here still opens its sheet", "muted"))
+        return framed(rows, title, "⏎ run · ↑↓ choose · Esc close", width, height, box=LIGHT)
 
 
 class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):

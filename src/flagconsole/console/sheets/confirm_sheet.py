@@ -59,6 +59,11 @@ class ConfirmSheet(Sheet):
         """The action, once it has begun."""
         return next((action for action in self.console.state.ledger if action.key == self.action_key), None)
 
+    def offers(self, command: Command) -> bool:
+        """``Y`` only where it is what confirms."""
+        confirmation = self.confirmation
+        return command.id != "sheet.confirm" or (confirmation.word is None and confirmation.ready)
+
     def title(self) -> Line:
         """The verb, the flag, the environment."""
         where = environment_word(self.environment) or "an unnamed environment"
@@ -77,7 +82,7 @@ class ConfirmSheet(Sheet):
             return "Esc cancel · nothing sent yet"
         action = self.action
         done = action is not None and action.stage in {Stage.CONFIRMED, Stage.REJECTED}
-        return "x close" if done else "x hide: it goes on in the ledger"
+        return "done" if done else "closing hides it: it goes on in the ledger"
 
     def body(self, width: int) -> list[Line]:
         """Facts, reasons and how to confirm; or the progress."""

@@ -90,7 +90,7 @@ class KillSheet(ConfirmSheet):
             span("BLAST  ", "header"),
             span(str(blast.losing), "strong"),
             span(f" of {blast.tenants} tenants lose it"),
-            span(f", {blast.shadow_losing} stop running it in shadow" if blast.shadow_losing else ""),
+            span(f" + {blast.shadow_losing} in shadow" if blast.shadow_losing else ""),
             *self._as_of(impact),
         )
         count = impact.instances

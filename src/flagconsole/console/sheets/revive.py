@@ -17,7 +17,7 @@ class ReviveSheet(ConfirmSheet):
     """Revives a killed flag, to ``off``."""
 
     kind = Kind.REVIVE
-    reasons = ("fixed and verified", "false alarm", "killed by mistake", "drill is over", OTHER)
+    reasons = ("fixed and verified", "false alarm", "killed by mistake", "drill is over", "owner asked for it", OTHER)
     does = "revive to off"
 
     def __init__(self, row: FlagRow, environment: str) -> None:

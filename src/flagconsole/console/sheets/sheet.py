@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 
-from flagconsole.console.line import BLANK, Line, cut, cut_text, line, line_width, pad
-from flagconsole.console.safe import span
+from flagconsole.console.frame import framed
+from flagconsole.console.line import Line
 from flagconsole.console.widgets.painted import Painted
 
 if TYPE_CHECKING:
@@ -40,6 +40,10 @@ class Sheet(Painted):
         """The rows inside the frame."""
         raise NotImplementedError
 
+    def offers(self, command: Command) -> bool:
+        """Whether a command of the context makes sense now; the footer leaves out what doesn't."""
+        return True
+
     def run(self, command: Command, key: str, event: events.Key) -> None:
         """Do what a key of this sheet's context means."""
         raise NotImplementedError
@@ -68,14 +72,4 @@ class Sheet(Painted):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The frame with the body in it."""
-        inner = width - 4
-        body = list(self.body(inner))[: max(0, height - 2)]
-        body.extend([BLANK] * (height - 2 - len(body)))
-        title = cut(line(" ", *self.title(), " "), width - 4)
-        note = cut_text(self.closing_note(), width - 8)
-        note = f" {note} " if note else ""
-        top = line(span("┏━", self.border), *title, span("━" * (width - 3 - line_width(title)) + "┓", self.border))
-        below = "━" * max(0, width - 3 - line_width(line(span(note))))
-        edge = span("┃", self.border)
-        bottom = line(span("┗" + below, self.border), span(note, "muted"), span("━┛", self.border))
-        return [top, *(line(edge, " ", *pad(row, inner), " ", edge) for row in body), bottom]
+        return framed(self.body(width - 4), self.title(), self.closing_note(), width, height, self.border)

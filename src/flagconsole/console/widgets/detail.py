@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from flagconsole.console.ages import ago, moment_text
+from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.glyphs import ARROW, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.impact import KillImpact, known_dependencies
-from flagconsole.console.line import BLANK, Line, cell, joined, line, wrapped
+from flagconsole.console.line import BLANK, Line, cell, joined, line, pad, wrapped
 from flagconsole.console.rows import ChangeRow, FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
@@ -127,7 +127,7 @@ def change_lines(change: ChangeRow | None, now: float, width: int) -> list[Line]
     return [
         line(
             span(f"{moment_text(change.at, now)}Z", "muted"),
-            span(f"  {ago(now - change.at)} ago  ", "muted"),
+            span(f"  {ago_words(now - change.at)}  ", "muted"),
             span(change.who, "strong"),
         ),
         line(span(f"{change.action.replace('_', ' ')}{whose}  {change.before} {ARROW} {change.after}")),
@@ -170,7 +170,7 @@ def strip_lines(state: ConsoleState, row: FlagRow, now: float) -> list[Line]:
         change = row.last
         whose = f"{change.tenant_id}: " if change.tenant_id is not None else ""
         second = line(
-            span(f"{ago(now - change.at)} ago ", "muted"),
+            span(f"{ago_words(now - change.at)} ", "muted"),
             span(change.who),
             span(f"  {whose}{change.before} {ARROW} {change.after}  "),
             span(f"“{change.reason}”", "muted"),
@@ -203,15 +203,14 @@ class DetailStrip(Painted):
         return [rule] if row is None else [rule, *strip_lines(console.state, row, console.server_now())]
 
 
-def columns_of(left: Sequence[Line], right: Sequence[Line], width: int, gap: int = 3) -> list[Line]:
-    """Two columns of rows side by side, each half of ``width`` wide."""
-    from flagconsole.console.line import pad
-
-    half = (width - gap) // 2
+def columns_of(left: Sequence[Line], right: Sequence[Line], width: int, share: float = 0.5) -> list[Line]:
+    """Two columns of rows side by side; the left one takes ``share`` of the width."""
+    gap = 3
+    half = int((width - gap) * share)
     height = max(len(left), len(right))
     rows = []
     for index in range(height):
         one = left[index] if index < len(left) else BLANK
         two = right[index] if index < len(right) else BLANK
-        rows.append((*pad(one, half), cell("", gap), *pad(two, half)))
+        rows.append((*pad(one, half), cell("", gap), *pad(two, width - gap - half)))
     return rows

@@ -39,12 +39,12 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
     wide = width >= 110
     left = [
         line(span(word)),
-        line(span(connection.server, limit=32 if wide else 21)),
+        line(span(connection.server if wide else connection.server.partition(":")[0], limit=40 if wide else 18)),
         _link(state, monotonic),
         _rights(state, wide),
         line(span(f"rev {state.revision}" if state.loaded else "rev –")),
     ]
-    problems = [_instances(state, wide), _killed(state)]
+    problems = [_instances(state, wide), _killed(state, wide)]
     if note:
         problems.append(line(span(f"! {note}")))
     right = line(
@@ -79,6 +79,8 @@ def _rights(state: ConsoleState, wide: bool) -> Line:
     if not connection.role:
         return ()
     who = f" {connection.you}" if wide else ""
+    if connection.phase is Phase.OFFLINE:
+        return line(span("RO offline"))
     if connection.readonly_reason:
         return line(span(f"RO {connection.readonly_reason}{who}", limit=40))
     return line(span(f"RW {connection.role}{who}", limit=40))
@@ -95,9 +97,9 @@ def _instances(state: ConsoleState, wide: bool) -> Line:
     return line(span(text))
 
 
-def _killed(state: ConsoleState) -> Line:
+def _killed(state: ConsoleState, wide: bool) -> Line:
     killed = sum(1 for row in state.flags.values() if row.state.value == "kill")
-    return line(span(f"■ {killed} killed")) if killed else ()
+    return line(span(f"■ {killed} killed" if wide else f"■ {killed}")) if killed else ()
 
 
 class EnvBar(Painted):

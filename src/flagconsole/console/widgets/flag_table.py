@@ -70,10 +70,10 @@ def columns(width: int, longest_name: int) -> list[Column]:
 def heading(shape: Sequence[Column], order: Order) -> Line:
     """The table's heading; the column that it is sorted by is underlined by a mark."""
     sorted_by = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when"}[order]
-    parts: list[Span] = [span("  ")]
+    parts: list[Span] = [span(" ")]
     for column in shape:
-        label = cell(column.heading, column.width, "strong" if column.id == sorted_by else "header", right=column.right)
-        parts.extend((label, span(" ")))
+        role = "strong" if column.id == sorted_by else "header"
+        parts.extend((span(" "), cell(column.heading, column.width, role, right=column.right)))
     return tuple(parts)
 
 
@@ -81,9 +81,9 @@ def flag_line(
     row: FlagRow, shape: Sequence[Column], state: ConsoleState, now: float, *, marked: bool, cursor: bool
 ) -> Line:
     """One flag's row; ``now`` is the server's time."""
-    parts: list[Span] = [span(f"{CURSOR} " if cursor else "  ", "key")]
+    parts: list[Span] = [span(CURSOR if cursor else " ", "key")]
     for column in shape:
-        parts.extend((_cell(row, column, state, now, marked), span(" ")))
+        parts.extend((span(" "), _cell(row, column, state, now, marked)))
     return tuple(parts)
 
 
@@ -98,7 +98,8 @@ def _cell(row: FlagRow, column: Column, state: ConsoleState, now: float, marked:
             return cell(f"{row.percentage}%" if row.state.value == "canary" else "", width, "plain", right=True)
         case "reach":
             reach = state.reach.get(row.name)
-            return cell("" if reach is None else reach.enabled or "–", width, "plain", right=True)
+            role = "plain" if reach is not None and reach.enabled else "faint"
+            return cell("" if reach is None else reach.enabled, width, role, right=True)
         case "dependents":
             return cell(len(state.ruleset.dependents(row.name)) or "", width, "muted", right=True)
         case "type":

@@ -11,14 +11,15 @@ from flagconsole.console.widgets.painted import Painted
 
 
 def footer(commands: Sequence[Command], width: int) -> Line:
-    """The commands' first keys with their labels; the last ones give way where room is short, but never the help."""
+    """The commands' first keys with their labels; those that can be spared give way where room is short."""
     shown = [command for command in commands if command.label]
     parts = [(command, _part(command)) for command in shown]
     while parts and line_width(joined([part for _, part in parts])) + 2 > width:
-        spare = [index for index, (command, _) in enumerate(parts) if command.id not in {"help", "quit", "palette"}]
-        if not spare:
+        most_spare = max(command.spare for command, _ in parts)
+        if most_spare == 0:
             break
-        del parts[spare[-1]]
+        last = max(index for index, (command, _) in enumerate(parts) if command.spare == most_spare)
+        del parts[last]
     return line(" ", *joined([part for _, part in parts]))
 
 
