@@ -78,7 +78,7 @@ class OverrideRule(NamedTuple):
 class Ruleset:
     """All rules at one ``(epoch, revision)``: immutable, safe to read from any thread without a lock."""
 
-    __slots__ = ("_closures", "_memo", "epoch", "next_expiry", "overrides", "revision", "rules")
+    __slots__ = ("_closures", "epoch", "memo", "next_expiry", "overrides", "revision", "rules")
 
     def __init__(
         self,
@@ -93,8 +93,9 @@ class Ruleset:
         self.rules = rules
         self.overrides = overrides
         self._closures = _closures(rules) if closures is None else closures
-        self._memo: dict[tuple[str, str], Evaluation] = {}
-        #: The memo holds only up to the first expiry of an override; every later call computes afresh.
+        #: Answers given so far, by flag and tenant. They hold up to ``next_expiry``, the first expiry of an override; where
+        #: that is ``inf`` they always hold, and the SDK looks here first.
+        self.memo: dict[tuple[str, str], Evaluation] = {}
         self.next_expiry = min((o.expires_at for tenants in overrides.values() for o in tenants.values()), default=inf)
 
     def evaluate(self, flag_name: str, tenant_id: str, now: float) -> Evaluation:
@@ -102,12 +103,12 @@ class Ruleset:
         if now >= self.next_expiry:
             return self._compute(flag_name, tenant_id, now)
         key = (flag_name, tenant_id)
-        known = self._memo.get(key)
+        known = self.memo.get(key)
         if known is None:
             known = self._compute(flag_name, tenant_id, now)
-            if len(self._memo) >= MEMO_LIMIT:
-                self._memo.clear()
-            self._memo[key] = known
+            if len(self.memo) >= MEMO_LIMIT:
+                self.memo.clear()
+            self.memo[key] = known
         return known
 
     def dependents(self, flag_name: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from flagconsole.domain.evaluation import OverrideRule, Rule, Ruleset
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
 
 SCHEMA: Final = 1
+MAX_REVISION: Final = 2**63 - 1
 #: The fields of a flag that travel in a snapshot.
 FLAG_FIELDS: Final = (
     "flag_name",
@@ -50,6 +51,52 @@ def parse_snapshot(text: str | bytes) -> Ruleset:
         flag_name, tenant_id, override = override_of(item)
         tenants.setdefault(flag_name, {})[tenant_id] = override
     return Ruleset(epoch, revision, rules, tenants)
+
+
+def dump_snapshot(ruleset: Ruleset) -> str:
+    """The ruleset as a snapshot that ``parse_snapshot`` reads back to the same answers.
+
+    It holds what evaluation needs; ``flag_type`` is left out.
+    """
+    flags = [
+        {
+            "flag_name": rule.flag_name,
+            "current_state": rule.state.value,
+            "canary_percentage": rule.percentage,
+            "canary_tenant_ids": sorted(rule.cohort),
+            "dependencies": rule.dependencies,
+            "version": rule.version,
+        }
+        for rule in ruleset.rules.values()
+    ]
+    overrides = [
+        {
+            "flag_name": flag_name,
+            "tenant_id": tenant_id,
+            "override_state": override.state.value,
+            "expires_at": _expiry_text(override.expires_at),
+        }
+        for flag_name, tenants in ruleset.overrides.items()
+        for tenant_id, override in tenants.items()
+    ]
+    snapshot = {
+        "schema": SCHEMA,
+        "epoch": ruleset.epoch,
+        "revision": ruleset.revision,
+        "flags": flags,
+        "overrides": overrides,
+    }
+    return json.dumps(snapshot, separators=(",", ":"))
+
+
+def _expiry_text(expires_at: float) -> str | None:
+    """A time in seconds since the epoch as text; what lies outside the calendar is never, or long ago."""
+    if expires_at == inf:
+        return None
+    try:
+        return datetime.fromtimestamp(expires_at, UTC).isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None if expires_at > 0 else "0001-01-01T00:00:00+00:00"
 
 
 def apply_event(ruleset: Ruleset, text: str | bytes) -> Ruleset | None:
@@ -86,8 +133,8 @@ def position(data: Mapping[str, Any]) -> tuple[str, int]:
     epoch, revision = data.get("epoch"), data.get("revision")
     if not isinstance(epoch, str) or not epoch or len(epoch) > 64:
         raise PayloadError("epoch must be a string of 1 to 64 characters")
-    if not isinstance(revision, int) or isinstance(revision, bool) or revision < 0:
-        raise PayloadError("revision must be a number from 0")
+    if not isinstance(revision, int) or isinstance(revision, bool) or not 0 <= revision <= MAX_REVISION:
+        raise PayloadError("revision must be a number from 0 to 2^63 - 1")
     return epoch, revision
 
 
@@ -125,7 +172,10 @@ def override_of(data: Any) -> tuple[str, str, OverrideRule]:
     expires_at = inf
     if expires is not None:
         try:
-            expires_at = datetime.fromisoformat(expires).timestamp()
+            moment = datetime.fromisoformat(expires)
+            if moment.tzinfo is None:
+                raise ValueError("a time without its zone")
+            expires_at = moment.timestamp()
         except (TypeError, ValueError, OverflowError):
             state = FlagState.OFF
     return data["flag_name"], data["tenant_id"], OverrideRule(state, expires_at)

@@ -1,0 +1,9 @@
+"""What services import: ``FlagClient`` evaluates flags in process and follows the server in the background."""
+
+from flagconsole.domain.evaluation import Evaluation, Reason
+from flagconsole.domain.states import FlagState
+from flagconsole.sdk.flag_client import FlagClient
+from flagconsole.sdk.listeners import Update
+from flagconsole.sdk.status import ClientStatus, Counters, Health
+
+__all__ = ["ClientStatus", "Counters", "Evaluation", "FlagClient", "FlagState", "Health", "Reason", "Update"]

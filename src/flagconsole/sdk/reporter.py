@@ -1,0 +1,149 @@
+"""Receipts: for each revision applied the server is told at once; and every ten seconds a sign of life."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from flagconsole.client.answer import MAX_PROBLEM, error_of, read_body
+from flagconsole.client.backoff import Backoff
+from flagconsole.client.position import Position
+from flagconsole.domain.text import safe_text
+from flagconsole.sdk.settings import SDK_VERSION, Settings
+from flagconsole.sdk.status import Counters, Health
+
+if TYPE_CHECKING:
+    import httpx
+
+#: Seconds between two signs of life when nothing changes.
+LIFE_SECONDS: Final = 10.0
+#: What the server takes in one report. Only the newest receipts matter when more were waiting.
+MAX_RECEIPTS: Final = 1000
+_RETRY_CAP: Final = 5.0
+#: Statuses that another attempt with the same content may well get past.
+_WORTH_RETRYING: Final = frozenset({401, 403, 404, 408, 429})
+
+
+class Reporter:
+    """Reports what was applied, one request at a time; what gathers meanwhile goes into the next one.
+
+    ``keep`` is awaited with the newest position before a report with it leaves. ``health`` and ``transport`` are asked when
+    a report is written.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        counters: Counters,
+        keep: Callable[[Position], Awaitable[None]],
+        health: Callable[[], Health],
+        transport: Callable[[], str],
+    ) -> None:
+        self._settings = settings
+        self._counters = counters
+        self._keep = keep
+        self._health = health
+        self._transport = transport
+        self._path = f"/api/instances/{quote(settings.instance, safe='')}/receipt"
+        self._wake = asyncio.Event()
+        self._waiting: list[dict[str, Any]] = []
+        self._epoch = ""
+        self._newest: dict[str, Any] | None = None
+        #: Why the last report failed, safe to show; ``None`` after one that arrived.
+        self.problem: str | None = None
+
+    def applied(self, position: Position, at: float | None = None) -> None:
+        """``position`` is served since ``at`` (seconds since the epoch by this machine's clock; default: now)."""
+        epoch, revision = position
+        moment = datetime.fromtimestamp(time.time() if at is None else at, UTC)
+        receipt = {"revision": revision, "applied_at": moment.isoformat().replace("+00:00", "Z")}
+        if epoch != self._epoch:
+            self._epoch = epoch
+            self._waiting.clear()
+        self._waiting.append(receipt)
+        del self._waiting[:-MAX_RECEIPTS]
+        self._newest = receipt
+        self._wake.set()
+
+    async def run(self, connection: httpx.AsyncClient) -> None:
+        """Report until cancelled."""
+        backoff = Backoff(base=0.1, cap=_RETRY_CAP)
+        while True:
+            try:
+                async with asyncio.timeout(LIFE_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            if self._newest is None:
+                continue
+            if await self._report(connection, leaving=False):
+                backoff.reset()
+            else:
+                await asyncio.sleep(backoff.next())
+                self._wake.set()
+
+    async def leave(self, connection: httpx.AsyncClient) -> None:
+        """Say goodbye, with what is still waiting."""
+        if self._newest is not None:
+            await self._report(connection, leaving=True)
+
+    async def _report(self, connection: httpx.AsyncClient, *, leaving: bool) -> bool:
+        """One report. Returns whether it is settled: it arrived, or would never be taken."""
+        epoch, batch, newest = self._epoch, list(self._waiting), self._newest
+        if newest is None:
+            return True
+        await self._keep((epoch, newest["revision"]))
+        # A sign of life repeats the newest receipt: a server that lost it learns it again.
+        content = self._written(epoch, batch or [newest], leaving=leaving)
+        try:
+            status, problem = await self._post(connection, content)
+        except Exception as error:  # the network's ways to fail
+            status, problem = 0, safe_text(str(error) or type(error).__name__, 200)
+        self.problem = None if status == 200 else f"receipt: {problem}"
+        if status == 200:
+            self._counters.receipts_sent += len(batch)
+        else:
+            self._counters.receipt_failures += 1
+        settled = status == 200 or (400 <= status < 500 and status not in _WORTH_RETRYING)
+        if settled and self._epoch == epoch:
+            self._waiting = [receipt for receipt in self._waiting if receipt not in batch]
+        return settled
+
+    async def _post(self, connection: httpx.AsyncClient, content: bytes) -> tuple[int, str]:
+        import httpx
+
+        headers = {"Content-Type": "application/json"}
+        for last_try in (False, True):
+            request = connection.build_request("POST", self._path, content=content, headers=headers)
+            try:
+                response = await connection.send(request, stream=True)
+            except httpx.TransportError as error:
+                # An idle connection that the server closed meanwhile fails like this; a new one won't.
+                if last_try or isinstance(error, httpx.ConnectError | httpx.TimeoutException):
+                    raise
+                continue
+            try:
+                body = await read_body(response, MAX_PROBLEM)
+            finally:
+                await response.aclose()
+            status = response.status_code
+            return status, "" if status == 200 else str(error_of(self._settings.url, status, body))
+        raise AssertionError("the second try returns or raises")
+
+    def _written(self, epoch: str, receipts: list[dict[str, Any]], *, leaving: bool) -> bytes:
+        report = {
+            "service": self._settings.service,
+            "sdk_version": SDK_VERSION,
+            "epoch": epoch,
+            "status": self._health().value,
+            "transport": self._transport(),
+            "receipts": receipts,
+            "leaving": leaving,
+        }
+        return json.dumps(report).encode()

@@ -1,0 +1,56 @@
+"""How a client is doing, for health checks, logs and the receipts it sends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+#: Without a confirmation from the server for longer than this (seconds), the data counts as stale.
+STALE_SECONDS: Final = 30.0
+
+
+class Health(StrEnum):
+    """``ready``: the data was confirmed lately. ``stale``: it is served, but was not. ``error``: none, or key refused."""
+
+    READY = "ready"
+    STALE = "stale"
+    ERROR = "error"
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened so far. Written by the background thread only."""
+
+    swaps: int = 0
+    events: int = 0
+    snapshots: int = 0
+    refused_older: int = 0
+    bad_payloads: int = 0
+    gaps: int = 0
+    connections: int = 0
+    disconnections: int = 0
+    receipts_sent: int = 0
+    receipt_failures: int = 0
+    listener_errors: int = 0
+
+
+class ClientStatus(NamedTuple):
+    """A client at one moment.
+
+    ``epoch`` and ``revision`` are those of the data that is served; empty and -1 without any. Ages are in seconds, ``None``
+    for never: ``contact_age`` since anything was heard from the server, ``confirmed_age`` since it confirmed that this data
+    is the newest. ``transport`` is ``stream`` or ``polling``. ``problem`` is the last thing that went wrong and has not
+    been mended, safe to show; ``cache_problem`` the same for the disk.
+    """
+
+    health: Health
+    instance: str
+    epoch: str
+    revision: int
+    contact_age: float | None
+    confirmed_age: float | None
+    transport: str
+    problem: str | None
+    cache_problem: str | None
+    counters: Counters
