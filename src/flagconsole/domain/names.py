@@ -30,7 +30,7 @@ def single_line(value: str) -> str:
 
 def is_flag_name(value: str) -> bool:
     """Whether ``value`` is a flag name of the form ``domain.feature``."""
-    return len(value) <= 128 and _FLAG_NAME.match(value) is not None
+    return len(value) <= 128 and _FLAG_NAME.fullmatch(value) is not None
 
 
 def domain_of(flag_name: str) -> str:
