@@ -106,8 +106,7 @@ async def build(store_url: str, seed: int) -> str:
         for step in _STEPS:
             past.at = now - timedelta(hours=step.hours_ago)
             await _take(operations, step)
-        past.at = now - timedelta(hours=2)
-        await _overrides(operations, now)
+        await _overrides(operations, past, now)
         return (await operations.create_key(founder, KeyCreate(name="services", role=Role.SDK))).secret
     finally:
         await store.close()
@@ -122,12 +121,13 @@ async def _take(operations: Operations, step: Step) -> None:
     await operations.update(actor, step.flag_name, request)
 
 
-async def _overrides(operations: Operations, now: datetime) -> None:
+async def _overrides(operations: Operations, past: _Past, now: datetime) -> None:
     support = Actor(name="sam.support", role=Role.ADMIN)
-    for flag_name, tenant, state, reason, expires in (
-        ("invoices.payment_links", "tenant-0042", FlagState.OFF, "disputes open, ticket 4471", now + timedelta(days=3)),
-        ("estimates.ai_pricing", "tenant-0007", FlagState.CANARY, "beta partner", None),
-        ("pos.lite", "tenant-0133", FlagState.OFF, "till hardware is being replaced", now + timedelta(days=1)),
+    for hours_ago, flag_name, tenant, state, reason, expires in (
+        (28, "pos.lite", "tenant-0133", FlagState.OFF, "till hardware is being replaced", now + timedelta(days=1)),
+        (19, "estimates.ai_pricing", "tenant-0007", FlagState.CANARY, "beta partner", None),
+        (1, "invoices.payment_links", "tenant-0042", FlagState.OFF, "disputes open, 4471", now + timedelta(days=3)),
     ):
+        past.at = now - timedelta(hours=hours_ago)
         request = OverrideSet(override_state=state, override_reason=reason, expires_at=expires, tenant_id=tenant)
         await operations.set_override(support, flag_name, request)

@@ -1,0 +1,20 @@
+"""The short version of ``scripts/chaos``: what is acknowledged survives kill -9."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "chaos"
+
+
+def test_no_acknowledged_change_is_lost_when_the_server_is_killed():
+    done = subprocess.run(
+        [sys.executable, SCRIPT, "kill-server", "--trials", "3"], capture_output=True, text=True, timeout=60
+    )
+    result = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert result["acknowledged"] > 20
+    assert (result["lost"], result["duplicated"], result["gaps"], result["chain"]) == (0, 0, 0, True)
