@@ -71,7 +71,7 @@ class Caller:
             repeatable=repeatable,
         )
         try:
-            return self._read(answer, model)
+            return self._read(answer, model, real=not dry_run)
         except ValidationError as error:
             if dry_run:
                 raise UnexpectedAnswer(url=self._url, problem=_first_problem(error)) from error
@@ -104,11 +104,14 @@ class Caller:
             self._connection, make_request, patience, idempotency_key=idempotency_key, repeatable=repeatable
         )
 
-    def _read(self, answer: Answer, model: type[Model]) -> Model:
-        """The answer as ``model``. Fields that a newer server added are passed over. Raises ``ValidationError``."""
+    def _read(self, answer: Answer, model: type[Model], *, real: bool = True) -> Model:
+        """The answer as ``model``. Fields that a newer server added are passed over. Raises ``ValidationError``.
+
+        The position of what is not ``real``, a dry run, doesn't exist and is not remembered.
+        """
         result = model.model_validate_json(answer.body, extra="ignore")
         epoch, revision = getattr(result, "epoch", None), getattr(result, "revision", None)
-        if isinstance(epoch, str) and isinstance(revision, int):
+        if real and isinstance(epoch, str) and isinstance(revision, int):
             self.position = max(self.position or ("", -1), (epoch, revision))
         return result
 

@@ -82,14 +82,21 @@ def frame_of(event: str, event_id: str, data: str) -> Frame | None:
             case "change":
                 return ChangeFrame(*parse_position(event_id), data)
             case "heartbeat":
-                return _heartbeat(json.loads(data))
+                return _heartbeat(_object(data))
             case "receipt":
                 return ReceiptFrame(data)
             case "goodbye":
-                return _goodbye(json.loads(data))
+                return _goodbye(_object(data))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise BadFrame(f"a {event} that can't be understood ({type(error).__name__})") from error
     return None
+
+
+def _object(text: str) -> dict[str, object]:
+    data = json.loads(text)
+    if not isinstance(data, dict):
+        raise BadFrame("not an object")
+    return data
 
 
 def _heartbeat(data: dict[str, object]) -> Heartbeat:

@@ -14,7 +14,7 @@ ALGORITHM_VERSION = 1
 
 
 def bucket(flag_name: str, tenant_id: str) -> int:
-    """The tenant's bucket for this flag, 1 to 100. Lone surrogates are hashed as U+FFFD rather than refused."""
+    """The tenant's bucket for this flag, 1 to 100. A lone surrogate is hashed as ``?`` rather than refused."""
     key = f"{flag_name}:{tenant_id}".encode("utf-8", "replace")
     return mmh3.hash(key, 0, signed=False) % 100 + 1
 
