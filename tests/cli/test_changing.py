@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from flagconsole.cli.embedded import Embedded, local_actor
-from flagconsole.domain.views import ChangeResult
+from flagconsole.domain.requests import FlagUpdate
+from flagconsole.domain.views import ChangeResult, FlagDetail
 
 
 def state(flags: Any, name: str = "pos.lite") -> str:
@@ -67,23 +70,45 @@ def test_a_dry_run_changes_nothing(flags: Any):
     assert flags("status", "--json").json["revision"] == 27
 
 
-def test_a_raise_carries_the_version_that_was_read(flags: Any, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def outrun(monkeypatch: pytest.MonkeyPatch) -> Callable[[], AbstractContextManager[None]]:
+    """Somebody else changes each flag right after a command has read it."""
     read = Embedded.flag
 
-    async def outrun(self: Embedded, name: str, tenant_id: str | None = None) -> Any:
+    async def outrun(self: Embedded, name: str, tenant_id: str | None = None) -> FlagDetail:
         detail = await read(self, name, tenant_id)
-        from flagconsole.domain.requests import FlagUpdate
-
-        await self.update(name, FlagUpdate(change_reason="I was faster", owner="eve"))
+        await self.update(name, FlagUpdate(change_reason="I was faster", owner=f"eve {detail.flag.version}"))
         return detail
 
-    with monkeypatch.context() as patch:
-        patch.setattr(Embedded, "flag", outrun)
-        shown = flags("set", "pos.lite", "on", "x")
-    assert shown.code == 5
-    assert "moved to version 2 meanwhile" in shown.err
-    assert "I was faster" in shown.err
-    assert state(flags) == "off"
+    @contextmanager
+    def outrunning() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(Embedded, "flag", outrun)
+            yield
+
+    return outrunning
+
+
+def test_whatever_raises_carries_the_version_that_was_read(flags: Any, outrun: Any):
+    flags("set", "pos.lite", "shadow", "look")
+    flags("set", "pos.lite", "off", "enough")
+    flags("kill", "pos.offline_mode", "stop")
+    for arguments in (
+        ("set", "pos.lite", "on", "x"),
+        ("rollback", "pos.lite", "x", "--to-change-id", "28", "--allow-raise"),
+        ("override", "pos.lite", "on", "x", "--tenant", "acme"),
+        ("revive", "pos.offline_mode", "x"),
+    ):
+        with outrun():
+            shown = flags(*arguments)
+        assert (shown.code, "I was faster" in shown.err) == (5, True), arguments
+    assert (state(flags), state(flags, "pos.offline_mode")) == ("off", "kill")
+
+
+def test_what_lowers_is_not_refused_for_its_version(flags: Any, outrun: Any):
+    flags("set", "pos.lite", "on", "go")
+    with outrun():
+        assert flags("set", "pos.lite", "off", "x").code == 0
 
 
 def test_revive_lands_in_off_and_only_lower_states(flags: Any):

@@ -81,6 +81,17 @@ def test_an_internal_error_is_one_redacted_line(flags: Any, monkeypatch: pytest.
         flags("list")
 
 
+def test_an_unknown_outcome_says_how_to_learn_it(flags: Any, monkeypatch: pytest.MonkeyPatch):
+    async def lost(self: object, *_: object, **__: object) -> None:
+        raise errors.OutcomeUnknown(problem="the answer was lost", idempotency_key="k-1")
+
+    monkeypatch.setattr("flagconsole.cli.embedded.Embedded.kill", lost)
+    shown = flags("kill", "pos.lite", "x")
+    assert shown.code == 6
+    assert "whether it was made is not known" in shown.err
+    assert shown.err.endswith("--idempotency-key k-1\n")
+
+
 def test_an_interrupt_ends_with_130(flags: Any, monkeypatch: pytest.MonkeyPatch):
     async def interrupted(self: object, tenant_id: str | None = None) -> None:
         raise KeyboardInterrupt

@@ -12,7 +12,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from flagconsole.cli.invocation import Invocation, connection_options
 from flagconsole.cli.lazy import Entry, LazyGroup
-from flagconsole.domain.errors import ExitCode, FlagConsoleError
+from flagconsole.domain.errors import ExitCode, FlagConsoleError, OutcomeUnknown
 from flagconsole.domain.text import safe_text
 
 _LOOK, _ACT, _RUN, _SETUP = "Look", "Change", "Run", "Set up"
@@ -75,6 +75,10 @@ def run(arguments: Sequence[str] | None = None, program: str | None = None) -> i
         return error.exit_code
     except FlagConsoleError as error:
         _say(f"error: {safe_text(error, 1000)}")
+        if isinstance(error, OutcomeUnknown) and "idempotency_key" in error.details:
+            _say(
+                f"to learn it, run the same again with: --idempotency-key {safe_text(error.details['idempotency_key'])}"
+            )
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted")

@@ -151,4 +151,4 @@ def _store(invocation: Invocation, settings: dict[str, str | None], line: str) -
         shown = {name: "…" if name == "api_key" and value else value for name, value in settings.items()}
         print_json({"dry_run": invocation.dry_run, "path": str(configuration_path()), "settings": shown})
     else:
-        say(f"would say: {line}" if invocation.dry_run else line)
+        say(f"{line} (dry run, nothing was written)" if invocation.dry_run else line)
