@@ -27,7 +27,7 @@ KEYS = {
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
-    environment = {**os.environ, "TMPDIR": str(folder), "HOME": str(folder)}
+    environment = {**os.environ, "TMPDIR": str(folder), "HOME": str(folder), "XDG_DATA_HOME": ""}
     return subprocess.Popen(
         [sys.executable, "-m", "flagconsole", "demo", *arguments],
         env=environment,
@@ -64,6 +64,24 @@ def test_a_kill_reaches_all_twelve_and_nothing_runs_after(tmp_path):
     assert summary["operations_after_last_receipt"] == 0
     assert summary["audit_verified"] is True
     assert left_over(tmp_path) == []
+
+
+def test_other_terminals_reach_it_by_the_name_demo(tmp_path):
+    process = start(tmp_path, "--headless", "--seconds", "60")
+    environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": ""}
+    try:
+        while not (tmp_path / ".local/share/flagconsole/running-demo").exists():
+            assert process.poll() is None
+            os.sched_yield()
+        command = [sys.executable, "-m", "flagconsole", "list", "--store", "demo", "--json"]
+        seen = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert len(json.loads(seen.stdout)["flags"]) == 27
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=20)
+    gone = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert gone.returncode == 2
+    assert "no demo is running" in gone.stderr
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import platformdirs
 
@@ -16,6 +16,9 @@ from flagconsole.domain.errors import InvalidInput, Unauthenticated
 
 if TYPE_CHECKING:
     from flagconsole.cli.invocation import Invocation
+
+#: ``--store demo`` is the store of the demo that runs in another terminal.
+DEMO: Final = "demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,10 @@ def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> T
         url, store = _place(variables["URL"], variables["STORE"], "FLAGCONSOLE_URL and FLAGCONSOLE_STORE")
     if url is None and store is None:
         url, store = _place(configured.url, configured.store, "the configuration's url and store")
+    if store == DEMO:
+        from flagconsole.demo.running import running_demo
+
+        store = running_demo()
     return Target(
         url=None if url is None else server_url(url),
         store=(store or default_store()) if url is None else None,

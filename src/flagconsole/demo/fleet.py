@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from flagconsole.demo.running import announced
 from flagconsole.demo.service import ServiceSettings
 from flagconsole.demo.world import build, tenant_records
 from flagconsole.domain.errors import StoreUnavailable
@@ -70,7 +71,8 @@ async def running_fleet(seed: int) -> AsyncIterator[Fleet]:
             for name in SERVICES:
                 service = await _start_service(name, url, service_key, folder, seed)
                 processes.append(service)
-            yield Fleet(url, key_file_of(store_path).read_text().strip(), tuple(processes))
+            with announced(f"sqlite:{store_path}"):
+                yield Fleet(url, key_file_of(store_path).read_text().strip(), tuple(processes))
         finally:
             await _stop(processes)
 

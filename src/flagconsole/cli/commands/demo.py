@@ -26,7 +26,8 @@ def demo(
     """Start a store, a server, 12 instances of 4 services and the console, all temporary.
 
     Without a terminal it runs headless for 10 seconds, kills one flag halfway and reports what came of it. Exits with 8
-    when not every instance confirmed that kill.
+    when not every instance confirmed that kill. While it runs, every other command reaches its store from another
+    terminal with --store demo: flagconsole history --store demo
     """
     from flagconsole.demo import run
 
