@@ -1,0 +1,282 @@
+"""Plans: the ordered phases of a rollout, with durations and the limits that decide about promotion and rollback.
+
+Shares and changes are fractions (0.005 is 0.5 %), latencies milliseconds, durations hours.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from flagconsole.domain.flag import Frozen, Percentage
+from flagconsole.domain.metric import STANDARD_METRICS, MetricKind, MetricName
+from flagconsole.domain.names import FlagName, Label
+from flagconsole.domain.states import FlagState
+from flagconsole.domain.urgency import Urgency, urgency_of
+
+
+class Comparison(StrEnum):
+    """How a metric's value is compared with its limit."""
+
+    AT_LEAST = ">="
+    AT_MOST = "<="
+    ABOVE = ">"
+    BELOW = "<"
+
+    @property
+    def upward(self) -> bool:
+        """Whether large values satisfy it."""
+        return self in {Comparison.AT_LEAST, Comparison.ABOVE}
+
+    def holds(self, value: float, limit: float) -> bool:
+        """Whether ``value`` satisfies it. NaN satisfies nothing."""
+        match self:
+            case Comparison.AT_LEAST:
+                return value >= limit
+            case Comparison.AT_MOST:
+                return value <= limit
+            case Comparison.ABOVE:
+                return value > limit
+            case Comparison.BELOW:
+                return value < limit
+
+
+class Evidence(StrEnum):
+    """What a rollback limit needs before it acts.
+
+    ``statistical``: evidence that holds up however often it is looked at. ``threshold``: the plain comparison at every
+    look, which rolls healthy canaries back as well.
+    """
+
+    STATISTICAL = "statistical"
+    THRESHOLD = "threshold"
+
+
+class MonitoringLevel(StrEnum):
+    """How often a phase is looked at."""
+
+    INTENSIVE = "intensive"
+    STANDARD = "standard"
+    MINIMAL = "minimal"
+
+    @property
+    def tick_seconds(self) -> int:
+        """Seconds between two looks."""
+        return _TICK_SECONDS[self]
+
+
+_TICK_SECONDS = {MonitoringLevel.INTENSIVE: 30, MonitoringLevel.STANDARD: 60, MonitoringLevel.MINIMAL: 300}
+
+
+class Criterion(Frozen):
+    """One limit: ``error_rate <= 0.005``. In a phase's ``success`` it must hold, in its ``rollback`` it must not.
+
+    ``kind`` is known for the standard metrics and has to be said for a custom one.
+    """
+
+    metric: MetricName
+    comparison: Comparison
+    value: float
+    kind: MetricKind | None = None
+    evidence: Evidence = Evidence.STATISTICAL
+
+    @field_validator("value")
+    @classmethod
+    def _finite(cls, value: float) -> float:
+        if not math.isfinite(value):
+            raise ValueError("must be a finite number")
+        return value
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        standard = STANDARD_METRICS.get(self.metric)
+        if standard is None and self.kind is None:
+            raise ValueError(f"{self.metric} is a custom metric: say its kind, one of {', '.join(MetricKind)}")
+        if standard is not None and self.kind not in {None, standard}:
+            raise ValueError(f"{self.metric} is a {standard}, not a {self.kind}")
+        kind = self.metric_kind
+        if kind is MetricKind.RATIO and not 0 <= self.value <= 1:
+            raise ValueError(f"{self.metric} is a share: its limit must be between 0 and 1 (0.005 is 0.5 %)")
+        if kind in {MetricKind.COUNT, MetricKind.LATENCY} and self.value < 0:
+            raise ValueError(f"{self.metric} can't be negative, so its limit must be 0 or more")
+        if kind is MetricKind.CHANGE and self.value < -1:
+            raise ValueError(f"{self.metric} can't fall by more than 100 %, so its limit must be -1 or more")
+        return self
+
+    @property
+    def metric_kind(self) -> MetricKind:
+        """The kind, declared or standard."""
+        return self.kind or STANDARD_METRICS[self.metric]
+
+    @property
+    def urgency(self) -> Urgency:
+        """How urgent it is when this limit is violated."""
+        return urgency_of(self.metric)
+
+    def holds(self, value: float) -> bool:
+        """Whether ``value`` satisfies the comparison. NaN satisfies nothing."""
+        return self.comparison.holds(value, self.value)
+
+    def describe(self) -> str:
+        """The limit in a few characters: ``error_rate <= 0.005``."""
+        return f"{self.metric} {self.comparison} {self.value:g}"
+
+
+Criteria = Annotated[tuple[Criterion, ...], Field(max_length=50)]
+
+
+class PhaseKind(StrEnum):
+    """What a phase does with the flag."""
+
+    SHADOW = "shadow"
+    CANARY = "canary"
+    FULL = "full"
+    CLEANUP = "cleanup"
+
+    @property
+    def state(self) -> FlagState:
+        """The state that the flag has during the phase."""
+        return _STATE_OF[self]
+
+
+_STATE_OF = {
+    PhaseKind.SHADOW: FlagState.SHADOW,
+    PhaseKind.CANARY: FlagState.CANARY,
+    PhaseKind.FULL: FlagState.ON,
+    PhaseKind.CLEANUP: FlagState.ON,
+}
+
+
+class Phase(Frozen):
+    """One phase. It can pass once it has had fresh data for ``min_hours``, with at least ``min_operations`` operations
+    of at least ``min_tenants`` active tenants in the group that is judged."""
+
+    name: Label
+    kind: PhaseKind
+    percentage: Percentage = 0
+    min_hours: Annotated[float, Field(ge=0, le=24 * 365, allow_inf_nan=False)] = 0.0
+    min_operations: Annotated[int, Field(ge=1, le=10**9)] = 500
+    min_tenants: Annotated[int, Field(ge=1, le=10**6)] = 5
+    success: Criteria = ()
+    rollback: Criteria = ()
+    monitoring: MonitoringLevel = MonitoringLevel.INTENSIVE
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.kind is PhaseKind.CANARY and not 0 < self.percentage < 100:
+            raise ValueError(f"phase {self.name!r}: a canary needs a percentage between 1 and 99")
+        if self.kind is PhaseKind.SHADOW and self.percentage:
+            raise ValueError(f"phase {self.name!r}: shadow enables nobody, so its percentage must be 0")
+        if self.kind in {PhaseKind.FULL, PhaseKind.CLEANUP} and self.percentage != 100:
+            raise ValueError(f"phase {self.name!r}: {self.kind} means everyone, so its percentage must be 100")
+        if self.kind is PhaseKind.CLEANUP and (self.success or self.rollback):
+            raise ValueError(f"phase {self.name!r}: cleanup is not judged, so it has no criteria")
+        _no_contradiction(self.name, self.success, self.rollback)
+        return self
+
+    @property
+    def state_of_flag(self) -> FlagState:
+        """The state that the flag has during this phase."""
+        return self.kind.state
+
+    @property
+    def min_seconds(self) -> float:
+        """The minimum duration in seconds."""
+        return self.min_hours * 3600
+
+    def with_criteria(self, own: PhaseCriteria) -> Phase:
+        """This phase with a flag's own criteria in place of its own; a list that ``own`` leaves out stays.
+
+        Raises ``ValueError`` when the lists contradict each other.
+        """
+        return Phase.model_validate(
+            self.model_dump()
+            | {
+                "success": self.success if own.success is None else own.success,
+                "rollback": self.rollback if own.rollback is None else own.rollback,
+            }
+        )
+
+
+def _no_contradiction(phase: str, success: Criteria, rollback: Criteria) -> None:
+    for which, criteria in (("success", success), ("rollback", rollback)):
+        seen: set[tuple[str, bool]] = set()
+        for criterion in criteria:
+            key = criterion.metric, criterion.comparison.upward
+            if key in seen:
+                raise ValueError(f"phase {phase!r}: {which} limits {criterion.metric} twice in the same direction")
+            seen.add(key)
+    for good in success:
+        for bad in rollback:
+            if good.metric != bad.metric or good.comparison.upward == bad.comparison.upward:
+                continue
+            if good.metric_kind is not bad.metric_kind:
+                raise ValueError(f"phase {phase!r}: {good.metric} can't be both {good.kind} and {bad.kind}")
+            overlap = good.value != bad.value and good.comparison.upward == (good.value < bad.value)
+            if overlap or (good.holds(bad.value) and bad.holds(bad.value)):
+                raise ValueError(f"phase {phase!r}: {good.describe()} and {bad.describe()} can both be true")
+
+
+class PhaseCriteria(Frozen):
+    """One flag's own criteria for one phase. A list that is null keeps the phase's."""
+
+    success: Criteria | None = None
+    rollback: Criteria | None = None
+
+
+class FlagCriteria(Frozen):
+    """One flag's own criteria, by phase name. They replace those of the plan's phases."""
+
+    flag_name: FlagName
+    phases: Annotated[dict[Label, PhaseCriteria], Field(max_length=50)]
+
+
+class Plan(Frozen):
+    """An ordered list of phases. ``auto_promote`` is off unless a plan turns it on; ``auto_rollback`` the other way."""
+
+    name: Label
+    description: Annotated[str, Field(max_length=2000)] = ""
+    auto_promote: bool = False
+    auto_rollback: bool = True
+    phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=50)]
+
+    @field_validator("phases")
+    @classmethod
+    def _in_order(cls, phases: tuple[Phase, ...]) -> tuple[Phase, ...]:
+        names = [phase.name for phase in phases]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two phases are named {name!r}; names must differ")
+        order = list(PhaseKind)
+        for before, after in zip(phases, phases[1:], strict=False):
+            if order.index(after.kind) < order.index(before.kind) or after.percentage < before.percentage:
+                raise ValueError(f"{after.name!r} can't follow {before.name!r}: exposure must not fall along a plan")
+            if before.kind is after.kind is PhaseKind.CLEANUP:
+                raise ValueError("a plan has one cleanup phase at most")
+        return phases
+
+    def phase(self, name: str) -> Phase:
+        """The phase of that name. Raises ``KeyError`` when there is none."""
+        for phase in self.phases:
+            if phase.name == name:
+                return phase
+        raise KeyError(name)
+
+    def after(self, name: str) -> Phase | None:
+        """The phase that follows ``name``, or None after the last. Raises ``KeyError`` when there is no such phase."""
+        index = self.phases.index(self.phase(name)) + 1
+        return self.phases[index] if index < len(self.phases) else None
+
+    def for_flag(self, own: FlagCriteria) -> Plan:
+        """This plan with a flag's own criteria. Raises ``ValueError`` for a phase that the plan doesn't have."""
+        unknown = own.phases.keys() - {phase.name for phase in self.phases}
+        if unknown:
+            known = ", ".join(phase.name for phase in self.phases)
+            raise ValueError(f"{own.flag_name}: there is no phase {min(unknown)!r}; the plan has {known}")
+        phases = tuple(
+            phase.with_criteria(own.phases[phase.name]) if phase.name in own.phases else phase for phase in self.phases
+        )
+        return self.model_copy(update={"phases": phases})
