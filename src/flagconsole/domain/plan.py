@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
+from itertools import pairwise
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -251,7 +252,7 @@ class Plan(Frozen):
             if names.count(name) > 1:
                 raise ValueError(f"two phases are named {name!r}; names must differ")
         order = list(PhaseKind)
-        for before, after in zip(phases, phases[1:], strict=False):
+        for before, after in pairwise(phases):
             if order.index(after.kind) < order.index(before.kind) or after.percentage < before.percentage:
                 raise ValueError(f"{after.name!r} can't follow {before.name!r}: exposure must not fall along a plan")
             if before.kind is after.kind is PhaseKind.CLEANUP:
