@@ -408,14 +408,16 @@ class Driver:
         """Type like a person: ``pause`` seconds (of the test's clock) before each key."""
         for key in keys:
             self.clock.now += pause
-            await self.pilot.press(key)
+            self.app.post_message(events.Key(key, key if len(key) == 1 else " " if key == "space" else None))
+            await self.pilot.pause(0)
+        await self.pilot.pause(0)
 
     async def type(self, text: str, pause: float = 0.2) -> None:
         await self.press(*text, pause=pause)
 
     async def paste(self, text: str) -> None:
         self.app.post_message(events.Paste(text))
-        await self.pilot.pause()
+        await self.pilot.pause(0)
 
     async def until(self, what: str | Callable[[], Any], seconds: float = 5.0) -> None:
         """Wait until the screen shows a text, or something holds."""
@@ -424,14 +426,12 @@ class Driver:
         while not (what in self.screen() if isinstance(what, str) else what()):
             if loop.time() > deadline:
                 raise AssertionError(f"not seen: {what!r}; the screen is\n{self.screen()}")
-            await self.pilot.pause()
-            await asyncio.sleep(0.005)
+            await self.pilot.pause(0.005)
 
     async def settled(self) -> None:
         """Wait until everything that is counted in the background is on screen."""
         await self.until(lambda: self.app.state.loaded and len(self.app.state.reach) == len(self.app.state.flags))
         await self.until(lambda: "counting" not in self.screen())
-        await self.pilot.pause()
 
     def rows(self) -> list[str]:
         """The screen as text, row by row."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from flagconsole.console import state as model
 from flagconsole.console.clock import Clock
 from flagconsole.console.state import ConsoleState
-from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.domain.errors import FlagConsoleError, Unreachable
 
 if TYPE_CHECKING:
     from flagconsole.domain.views import FlagListing, HistoryPage, InstanceList, Status, TenantList
@@ -172,7 +172,7 @@ class Feed:
                     case frames.Disconnected(problem=problem, retry_in=retry_in):
                         self._lost(problem, retry_in)
         except FlagConsoleError as error:
-            self._lost(str(error), None)
+            self._lost(problem_text(error), None)
         finally:
             close = getattr(events, "aclose", None)
             if close is not None:
@@ -221,7 +221,7 @@ class Feed:
                 await attempt()
             except (FlagConsoleError, OSError) as error:
                 wait = delay * random.uniform(0.8, 1.2)  # noqa: S311 - many consoles must not knock in step
-                self._lost(str(error) or type(error).__name__, wait)
+                self._lost(problem_text(error), wait)
             else:
                 return
             delay = min(LONGEST_RETRY, delay * 2)
@@ -242,6 +242,13 @@ class Feed:
                 continue
             rows = [item.model_dump(mode="json") for item in instances.instances]
             self._fold(_with_status(model.with_instances(self._host.state, rows), status))
+
+
+def problem_text(error: Exception) -> str:
+    """What went wrong, short: which server it is about is on screen already."""
+    if isinstance(error, Unreachable) and "problem" in error.details:
+        return f"can't be reached: {error.details['problem']}"
+    return str(error) or type(error).__name__
 
 
 def _with_status(state: ConsoleState, status: Status) -> ConsoleState:

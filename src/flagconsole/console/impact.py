@@ -6,9 +6,9 @@ from typing import Final, NamedTuple
 
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Reach
-from flagconsole.domain.blast import BlastRadius, kill_radius
+from flagconsole.domain.blast import BlastRadius, DependentChange, kill_radius
 from flagconsole.domain.evaluation import Ruleset
-from flagconsole.domain.states import FlagState
+from flagconsole.domain.states import ENABLING, FlagState
 
 #: With more known tenants than this, computing moves to a thread.
 INLINE_TENANTS: Final = 2_000
@@ -34,21 +34,29 @@ class KillImpact(NamedTuple):
 def kill_impact(state: ConsoleState, flag_name: str, now: float) -> KillImpact:
     """The impact of killing ``flag_name`` at ``now`` (server's seconds since the epoch). ``KeyError`` if there is none."""
     blast = kill_radius(state.ruleset, flag_name, state.tenants, now)
-    return KillImpact(blast, state.revision, len(state.expected), tuple(_risks(state.flags[flag_name], blast, now)))
+    return KillImpact(blast, state.revision, len(state.expected), tuple(_risks(state, flag_name, blast, now)))
 
 
-def _risks(row: FlagRow, blast: BlastRadius, now: float) -> list[str]:
-    risks = []
-    on_for = now - (row.last.at if row.last is not None and row.last.tenant_id is None else row.updated_at)
-    if row.state is FlagState.ON and on_for > LONG_ON:
-        risks.append(f"on for everyone for {int(on_for // 86_400)} days: the path without it has not run since")
+def _risks(state: ConsoleState, flag_name: str, blast: BlastRadius, now: float) -> list[str]:
+    row, risks = state.flags[flag_name], []
+    unchanged_for = now - (row.last.at if row.last is not None else row.updated_at)
+    # One tenant with an override to off keeps the path without the feature in use, so that is not "for everyone".
+    if row.state is FlagState.ON and blast.losing == blast.tenants and unchanged_for > LONG_ON:
+        days = int(unchanged_for // 86_400)
+        risks.append(f"on for everyone for {days} days: the path without it has not run since")
     many = max(MANY_TENANTS, MANY_SHARE * blast.tenants)
-    hit = [dependent for dependent in blast.dependents if dependent.tenants >= many]
+    hit = [dependent for dependent in blast.dependents if dependent.tenants >= many and _runs(state, dependent)]
     if hit:
         worst = max(hit, key=lambda dependent: dependent.tenants)
         more = f" and {len(hit) - 1} more" if len(hit) > 1 else ""
         risks.append(f"{worst.flag_name}{more} would change for {worst.tenants} of {blast.tenants} tenants")
     return risks
+
+
+def _runs(state: ConsoleState, dependent: DependentChange) -> bool:
+    """Whether customers have the dependent at all: one that only runs in shadow can stop without anybody noticing."""
+    row = state.flags.get(dependent.flag_name)
+    return row is not None and row.state in ENABLING
 
 
 def known_dependencies(state: ConsoleState, row: FlagRow) -> tuple[tuple[str, FlagState | None], ...]:

@@ -84,7 +84,7 @@ def joined(parts: Iterable[Line], between: str = "  ") -> Line:
 
 def wrapped(value: object, width: int, role: str = "plain", most: int = 20) -> list[Line]:
     """Text broken at blanks into rows of at most ``width`` cells; at most ``most`` rows, the last one ending in ``…``."""
-    words = span(value, role, limit=2000).text.split(" ")
+    words = span(value, role, limit=max(1, width) * (most + 1)).text.split(" ")
     rows: list[str] = []
     current = ""
     for word in words:

@@ -118,6 +118,11 @@ class FleetScreen(ConsoleScreen):
         self.table.resort()
         self.show(frozenset())
 
+    def close_sheet(self) -> None:
+        """The row that was acted on stays where it is for a moment."""
+        self.table.rest()
+        super().close_sheet()
+
     def show(self, changed: frozenset[str]) -> None:
         """Rows first, since the panes show the one under the cursor."""
         filtering = self.filter_line.entry is not None or bool(self.console.state.filter_text)

@@ -110,6 +110,7 @@ class HistoryTable(Painted):
         self.only_flag = flag_name is not None
         self.selected: int | None = None
         self._top = 0
+        self._cursor_row = -1
         self.older: tuple[ChangeRow, ...] = ()
 
     def entries(self) -> Sequence[ChangeRow]:
@@ -148,6 +149,7 @@ class HistoryTable(Painted):
         self._top = max(0, min(self._top, position, max(0, len(rows) - room)))
         if position >= self._top + room:
             self._top = position - room + 1
+        self._cursor_row = 2 + position - self._top if current is not None else -1
         whose = span(self.flag_name or "", "strong") if self.only_flag else span("all flags", "strong")
         title = spread(line(span(" HISTORY ", "header"), whose), line(span(f"{len(rows)} changes ", "muted")), width)
         shown = [change_line(row, shape, now, cursor=row is current) for row in rows[self._top : self._top + room]]
@@ -157,9 +159,7 @@ class HistoryTable(Painted):
 
     def ground_of(self, row: int) -> str:
         """The row under the cursor has a ground of its own."""
-        rows, current = self.entries(), self.current()
-        index = self._top + row - 2
-        return "cursor" if row >= 2 and index < len(rows) and rows[index] is current else "screen"
+        return "cursor" if row == self._cursor_row else "screen"
 
 
 class HistoryEntry(Painted):

@@ -35,7 +35,7 @@ def is_production(environment: str) -> bool:
 def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note: str = "") -> Line:
     """The bar's one row. ``now`` is our time of day, ``monotonic`` what ages are counted by."""
     connection = state.connection
-    word = environment_word(connection.environment) or "CONNECTING"
+    word = environment_word(connection.environment) or "UNKNOWN"
     wide = width >= 110
     left = [
         line(span(word)),
@@ -123,10 +123,10 @@ class Banner(Painted):
     def draw(self, width: int, height: int) -> list[Line]:
         """Two rows."""
         state, clock = self.console.state, self.console.clock
-        return banner(state, clock.time(), clock.monotonic())
+        return banner(state, width, clock.time(), clock.monotonic())
 
 
-def banner(state: ConsoleState, now: float, monotonic: float) -> list[Line]:
+def banner(state: ConsoleState, width: int, now: float, monotonic: float) -> list[Line]:
     """The offline banner: how old the data is, that nothing is queued, what went wrong, when it is tried again."""
     connection = state.connection
     if connection.fresh_at is None:
@@ -140,5 +140,5 @@ def banner(state: ConsoleState, now: float, monotonic: float) -> list[Line]:
         retry = f"next try in {wait:.0f}s · " if wait >= 0.5 else "trying now · "
     return [
         line(span(f" OFFLINE · READ-ONLY · nothing is queued · {data}")),
-        line(span(f" {retry}r reconnect · "), span(connection.problem)),
+        spread(line(" ", span(connection.problem)), line(span(f"  {retry}r reconnect ")), width),
     ]

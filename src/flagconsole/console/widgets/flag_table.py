@@ -49,7 +49,7 @@ def columns(width: int, longest_name: int) -> list[Column]:
         (5, Column("dependents", "DEP", 3, True)),
         (4, Column("type", "TYPE", 11 if wide else 4)),
         (1, Column("when", "WHEN", 4, True)),
-        (2, Column("who", "WHO", 12 if wide else 7)),
+        (2, Column("who", "WHO", 16 if width >= 130 else 12 if wide else 7)),
     ]
     least_reason = 10
     while wanted:
@@ -115,7 +115,7 @@ def _cell(row: FlagRow, column: Column, state: ConsoleState, now: float, marked:
 def _why(row: FlagRow) -> str:
     if row.last is None:
         return ""
-    return row.last.reason if row.last.tenant_id is None else f"{row.last.tenant_id}: {row.last.reason}"
+    return row.last.reason if row.last.tenant_id is None else f"{row.last.reason} ({row.last.tenant_id})"
 
 
 class FlagTable(Painted):
@@ -145,6 +145,10 @@ class FlagTable(Painted):
             self._source = source
         console.state = view.settle(state, self.shown, before)
         self.repaint()
+
+    def rest(self) -> None:
+        """Keep the rows in their places for a moment: the user has just acted on one."""
+        self._moved_at = self.console.clock.monotonic()
 
     def resort(self) -> None:
         """Put the rows into their order at once: the user asked for it."""

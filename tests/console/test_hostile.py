@@ -1,0 +1,129 @@
+"""Text from strangers on every screen: shown as it is written, and nothing of it reaches the terminal as a command."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from flagconsole.client.stream import ChangeFrame, ReceiptFrame
+from flagconsole.domain.errors import RouteNotFound
+from flagconsole.domain.requests import TenantRecord
+from flagconsole.domain.text import is_hostile, safe_text
+
+HOSTILE = [
+    "x[/red]y",
+    "[@click=app.exit]quit[/]",
+    "[ @click=app.exit]quit[/]",
+    "[$accent @click=app.exit]q[/]",
+    "\\[bold]b[/bold]",
+    "\x1b[2J\x1b[Hgone",
+    "\x1b]52;c;aGk=\x07copied",
+    "\x1b]52;c;aGk=\x1b\\copied",
+    "\x9b2Jc1",
+    "\x9d0;title\x9c",
+    "abc\u202egpj.exe",
+    "a\u200bb\u2060c\ufeffd",
+    "tag\U000e0041\U000e0042",
+    "\ud800lone",
+    "line\nbreak\ttab\r\x0b",
+    "z\u0300\u0301\u0302\u0303\u0304\u0305a",
+    "\x00\x07\x08\x7f",
+    "名前\u3164漢字",
+    "w" * 200_000,
+]
+
+
+def shown_start(text: str) -> str:
+    """What has to be readable of a text at the least: the beginning of its safe spelling."""
+    return safe_text(text)[:9]
+
+
+class Looker:
+    """Keeps every screen that was looked at."""
+
+    def __init__(self, console: Any) -> None:
+        self.console = console
+        self.seen: list[str] = []
+
+    async def at(self, *keys: str) -> None:
+        await self.console.press(*keys)
+        self.seen.append(self.console.screen())
+
+    def count(self, text: str) -> int:
+        return sum(shown_start(text) in screen for screen in self.seen)
+
+
+def hostile_event(server: Any, name: str, text: str) -> ChangeFrame:
+    """A change in which a stranger wrote everything that a stranger can write."""
+    change = server.change(name, "shadow", silent=True)
+    server.changes[-1] = change.model_copy(update={"change_reason": text, "changed_by": text})
+    flag = json.loads(server.flags_by_name[name].model_dump_json())
+    flag |= {"description": text, "owner": text, "updated_by": text, "dependencies": [text]}
+    data = {"epoch": "e1", "revision": change.change_id, "flag": flag, "override": None}
+    data["change"] = json.loads(change.model_dump_json()) | {"change_reason": text, "changed_by": text}
+    return ChangeFrame("e1", change.change_id, json.dumps(data))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["small", "large"])
+async def test_hostile_text_everywhere(open_console: Any, server: Any, size: tuple[int, int]) -> None:
+    names = [f"hostile.f{number:02}" for number in range(len(HOSTILE))]
+    for name in names:
+        server.add(name)
+    server.tenant_records = tuple(
+        TenantRecord.model_construct(tenant_id=text, name=text, active=True) for text in HOSTILE
+    )
+    async with open_console(size=size) as console:
+        look = Looker(console)
+        instance = json.loads(next(iter(server.instances_by_id.values())).model_dump_json())
+        for name, text in zip(names, HOSTILE, strict=True):
+            server.send(hostile_event(server, name, text))
+            server.send(ReceiptFrame(json.dumps(instance | {"instance_id": text, "service": text, "revision": 0})))
+        await console.until(lambda: console.app.state.revision == server.revision)
+        await look.at("s")
+        await look.at("t")
+        await look.at("escape", ":")
+        await look.at("escape", "?")
+        await look.at("?", "a")
+        for _ in names:
+            await look.at("j")
+        await look.at("-", "/")
+        await console.type("hostile")
+        await look.at("enter", "g")
+        for text in HOSTILE:
+            console.app.choose_tenant(text)
+            await look.at("d")
+            await look.at("-", "j")
+        for text in HOSTILE:
+            console.server.failures = [RouteNotFound(path=text)]
+            await console.press("K", "6")
+            await console.paste(text)
+            await look.at("enter")
+            await console.press("Y")
+            await console.until("REJECTED")
+            look.seen.append(console.screen())
+            await look.at("x")
+        for text in HOSTILE:
+            server.cut(text, retry_in=60.0)
+            await console.until(lambda text=text: shown_start(text) in console.rows()[2])
+            look.seen.append(console.screen())
+        for text in HOSTILE:
+            assert look.count(text) >= 6, f"{shown_start(text)!r} must be visible as it was written"
+        for screen in look.seen:
+            bad = {hex(ord(char)) for char in screen if is_hostile(char) and char != "\n"}
+            assert not bad
+        assert console.app.is_running
+
+
+async def test_clicking_on_hostile_text_runs_nothing(open_console: Any, server: Any) -> None:
+    async with open_console() as console:
+        for text in HOSTILE[1:4]:
+            server.change("pos.lite", "on", reason=text, who=text)
+            server.change("pos.loyalty_points", "on", reason=text, who=text)
+            await console.until(shown_start(text))
+            for y in (2, 19, 20, 22):
+                for x in (25, 75):
+                    await console.pilot.click(offset=(x, y))
+        assert console.app.is_running
+        assert server.requests == []
