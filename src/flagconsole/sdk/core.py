@@ -6,7 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
@@ -25,9 +25,9 @@ from flagconsole.client.stream import (
     StreamEvent,
 )
 from flagconsole.domain.evaluation import Ruleset
-from flagconsole.domain.payload import PayloadError, apply_event, parse_snapshot
 from flagconsole.domain.text import safe_text
-from flagconsole.sdk.held import Held, Verdict
+from flagconsole.sdk.applier import Applier
+from flagconsole.sdk.held import Held
 from flagconsole.sdk.keeper import Keeper
 from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.reporter import Reporter
@@ -41,12 +41,11 @@ if TYPE_CHECKING:
 PATIENCE: Final = 7.5
 #: The same while there is no data at all.
 FIRST_PATIENCE: Final = 2.0
-#: Changes that arrive while a snapshot is fetched are kept for after it, up to so many.
-MAX_SET_ASIDE: Final = 1000
 #: The Date header counts whole seconds.
 DATE_TOLERANCE: Final = 1.5
-#: Saying goodbye and closing may take so long (seconds).
-CLOSE_SECONDS: Final = 1.0
+#: Saying goodbye may take so long, and hanging up after it (seconds).
+GOODBYE_SECONDS: Final = 0.8
+HANG_UP_SECONDS: Final = 0.2
 _NO_STREAM: Final = frozenset({404, 405, 406, 410, 501})
 _KEY_REFUSED: Final = frozenset({401, 403})
 
@@ -71,17 +70,13 @@ class Core:
         self._clock = clock
         self._reporter = Reporter(settings, counters, self._keep, self.health, lambda: self.transport)
         self._stopping = asyncio.Event()
-        self._fetch_now = asyncio.Event()
-        self._gap = False
-        self._set_aside: list[ChangeFrame] = []
-        self._head_before: Position | None = None
+        self._applier = Applier(held, counters, self._swapped)
         self._frame_at = clock()
         self._poll_at = 0.0
         self._no_stream = not settings.stream
         self._etag: tuple[str, Position] | None = None
         self._key_refused = False
         self._problem: str | None = "no contact with the server yet"
-        self._data_problem: str | None = None
         self.transport = "stream" if settings.stream else "polling"
         if held.position is not None:
             self._reporter.applied(held.position)
@@ -89,7 +84,7 @@ class Core:
     @property
     def problem(self) -> str | None:
         """The last thing that went wrong and has not been mended, safe to show."""
-        return self._problem or self._data_problem or self._reporter.problem
+        return self._problem or self._applier.problem or self._reporter.problem
 
     def health(self) -> Health:
         """How the client is doing."""
@@ -120,16 +115,15 @@ class Core:
         await self._stopping.wait()
         for task in tasks:
             task.cancel()
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
+        with suppress(Exception):
+            async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._reporter.leave(connection)
+        if self._keeper is not None:
+            self._keeper.close()
+        with suppress(Exception):
+            async with asyncio.timeout(HANG_UP_SECONDS):
                 await connection.aclose()
-        except TimeoutError:
-            pass
-        finally:
-            if self._keeper is not None:
-                self._keeper.close()
 
     async def _for_ever(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do ``work``; should a mistake of ours end it, say so and begin it again, for the service must stay followed."""
@@ -162,22 +156,22 @@ class Core:
         match event:
             case Connected():
                 self._counters.connections += 1
-                self._head_before = None
+                self._applier.forget_head()
             case Disconnected():
                 self._lost(event)
             case Goodbye():
                 self._contact()
             case Heartbeat():
                 self._stream_lives()
-                self._beat(event)
+                self._applier.beat(event)
             case Snapshot():
                 self._stream_lives()
                 self._counters.snapshots += 1
-                self._take_snapshot(event.text)
+                self._applier.snapshot(event.text)
             case ChangeFrame():
                 self._stream_lives()
                 self._counters.events += 1
-                self._change(event)
+                self._applier.change(event)
 
     def _stream_lives(self) -> None:
         self._contact()
@@ -197,80 +191,19 @@ class Core:
             self._key_refused = True
         if lost.status in _NO_STREAM or (lost.status is None and "text/event-stream" in lost.problem):
             self._no_stream = True
-            self._fetch_now.set()
+            self._applier.fetch_now.set()
 
-    def _beat(self, beat: Heartbeat) -> None:
-        self._held.learn_time(beat.now)
-        head, ours = (beat.epoch, beat.revision), self._held.position
-        if head == ours:
-            self._held.confirm()
-        elif self._head_before is not None and self._head_before > (ours or ("", -1)):
-            # What the heartbeat before this one named should have come by now.
-            self._fetch_snapshot()
-        self._head_before = head
-
-    def _change(self, frame: ChangeFrame) -> None:
-        before = self._held.ruleset
-        try:
-            after = None if before is None else apply_event(before, frame.text)
-        except PayloadError as error:
-            self._counters.bad_payloads += 1
-            self._data_problem = safe_text(f"a change can't be used: {error}", 300)
-            self._fetch_snapshot()
-            return
-        if after is None:
-            if len(self._set_aside) < MAX_SET_ASIDE:
-                self._set_aside.append(frame)
-            self._fetch_snapshot()
-        elif after is not before:
-            self._offer(after, whole=False)
-
-    def _take_snapshot(self, text: str | bytes) -> bool:
-        """Serve a snapshot if that isn't going back. Returns whether what is held is now at least as new."""
-        try:
-            ruleset = parse_snapshot(text)
-        except PayloadError as error:
-            self._counters.bad_payloads += 1
-            self._data_problem = safe_text(f"a snapshot can't be used: {error}", 300)
-            return False
-        if self._offer(ruleset, whole=True) is Verdict.OLDER:
-            return False
-        self._gap = False
-        waiting, self._set_aside = self._set_aside, []
-        for frame in waiting:
-            self._change(frame)
-        return True
-
-    def _offer(self, ruleset: Ruleset, *, whole: bool) -> Verdict:
-        before = self._held.ruleset
-        verdict = self._held.offer(ruleset, whole=whole)
-        if verdict is Verdict.OLDER:
-            self._counters.refused_older += 1
-            self._data_problem = safe_text(f"older revision {ruleset.revision} of {ruleset.epoch} refused", 300)
-            return verdict
-        self._data_problem = None
-        if verdict is Verdict.ADOPTED:
-            self._reporter.applied((ruleset.epoch, ruleset.revision))
-            self._counters.swaps += 1
-            self._listeners.tell(before, ruleset)
-            if self._keeper is not None:
-                self._keeper.changed()
-        head = self._head_before
-        if head is None or (ruleset.epoch, ruleset.revision) >= head:
-            self._held.confirm()
-        return verdict
-
-    def _fetch_snapshot(self) -> None:
-        if not self._gap:
-            self._gap = True
-            self._counters.gaps += 1
-        self._fetch_now.set()
+    def _swapped(self, before: Ruleset | None, after: Ruleset) -> None:
+        self._reporter.applied((after.epoch, after.revision))
+        self._listeners.tell(before, after)
+        if self._keeper is not None:
+            self._keeper.changed()
 
     async def _poll(self, connection: httpx.AsyncClient) -> None:
         backoff = Backoff(base=0.1, cap=5.0)
         while True:
             await self._until_due()
-            self._fetch_now.clear()
+            self._applier.fetch_now.clear()
             self._poll_at = self._clock() + self._settings.poll_seconds * random.uniform(0.8, 1.2)  # noqa: S311
             try:
                 fetched = await self._fetch(connection)
@@ -279,12 +212,12 @@ class Core:
                 fetched = False
             if fetched:
                 backoff.reset()
-            elif self._gap:
+            elif self._applier.gap:
                 await asyncio.sleep(backoff.next())
 
     async def _until_due(self) -> None:
         """Return when a snapshot should be fetched: at once after a gap, else when the stream has been silent for long."""
-        while not self._gap:
+        while not self._applier.gap:
             patience = PATIENCE if self._held.ruleset is not None else FIRST_PATIENCE
             due = max(self._frame_at + (0.0 if self._no_stream else patience), self._poll_at)
             wait = due - self._clock()
@@ -292,8 +225,8 @@ class Core:
                 return
             try:
                 async with asyncio.timeout(wait):
-                    await self._fetch_now.wait()
-                self._fetch_now.clear()
+                    await self._applier.fetch_now.wait()
+                self._applier.fetch_now.clear()
             except TimeoutError:
                 continue
 
@@ -304,7 +237,7 @@ class Core:
         text = None if self._held.floor is None else position_text(self._held.floor)
         if text is not None:
             headers[HEADER] = text
-        if self._etag is not None and self._etag[1] == ours and not self._gap:
+        if self._etag is not None and self._etag[1] == ours and not self._applier.gap:
             headers["If-None-Match"] = self._etag[0]
         async with connection.stream("GET", "/api/snapshot", headers=headers) as response:
             body = await read_body(response)
@@ -319,8 +252,8 @@ class Core:
         if response.status_code == 304:
             self._held.confirm()
             return True
-        self._head_before = None
-        if not self._take_snapshot(body):
+        self._applier.forget_head()
+        if not self._applier.snapshot(body):
             return False
         etag, position = response.headers.get("etag"), self._held.position
         self._etag = None if etag is None or position is None else (etag, position)
