@@ -85,11 +85,14 @@ async def test_revisions_and_versions_have_no_gaps_and_the_chain_verifies(store,
 
 
 async def test_what_fails_inside_leaves_nothing_behind(store, clock):
-    with pytest.raises(RuntimeError):
+    async def fails():
         async with store.write() as tx:
             await tx.apply(a_draft(clock, a_flag(clock)))
             await tx.remember("key", Remembered("f", "{}"))
             raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        await fails()
     async with store.read() as reader:
         assert (await reader.head()).revision == 0
         assert await reader.flag("pos.lite") is None

@@ -138,7 +138,9 @@ async def test_a_lock_held_by_another_process_is_waited_for(path):
     await store.close()
 
 
-@pytest.mark.parametrize("url", ["flags.db", "sqlite:", "sqlite::memory:", "mysql:x", "sqlite:a?mode=ro", "sqlite:a\0b"])
+@pytest.mark.parametrize(
+    "url", ["flags.db", "sqlite:", "sqlite::memory:", "mysql:x", "sqlite:a?mode=ro", "sqlite:a\0b"]
+)
 def test_urls_that_name_no_file_are_refused(url):
     with pytest.raises(InvalidInput) as caught:
         sqlite_path(url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -199,9 +200,9 @@ class Lives(RuleBasedStateMachine):
         store = self.store
 
         async def die():
-            original = store._writer.commit  # the last moment at which nothing is durable yet
-
             class Dying:
+                """Stops at the last moment at which nothing is durable yet."""
+
                 def __init__(self, connection):
                     self._connection = connection
 
@@ -211,17 +212,14 @@ class Lives(RuleBasedStateMachine):
                 def commit(self):
                     raise Crash
 
-            assert original is not None
             connection, store._writer = store._writer, Dying(store._writer)
             try:
                 await Operations(store).kill(ADMIN, name, Kill(kill_reason="crash"))
             finally:
                 store._writer = connection
 
-        try:
+        with suppress(Crash):
             self.runner.run(die())
-        except Crash:
-            pass
         self.runner.run(self.store.close())
         self.store = self.runner.run(open_store(self.url, clock=self.clock))
 

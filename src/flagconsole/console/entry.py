@@ -6,8 +6,12 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flagconsole.console.theme import COLOURLESS_THEME, DEFAULT_THEME, load_theme
+
+if TYPE_CHECKING:
+    from flagconsole.console.app import ConsoleApp
 
 
 def run_console(
@@ -34,6 +38,32 @@ def run_console(
         from flagconsole.console.plain import print_status
 
         return asyncio.run(print_status(url, api_key, sys.stdout))
+    app = make_app(
+        url,
+        api_key,
+        readonly=readonly,
+        ascii_only=ascii_only,
+        theme=theme,
+        environment=environment,
+        tenant=tenant,
+        state_folder=state_folder,
+    )
+    result = app.run(mouse=mouse)
+    return app.return_code or result or 0
+
+
+def make_app(
+    url: str,
+    api_key: str,
+    *,
+    readonly: bool = False,
+    ascii_only: bool = False,
+    theme: str | None = None,
+    environment: str | None = None,
+    tenant: str | None = None,
+    state_folder: Path | None = None,
+) -> ConsoleApp:
+    """The console on a server, not yet running. Raises ``InvalidInput`` for a theme that can't be used."""
     from flagconsole.console.app import ConsoleApp, Link, Options, as_server
     from flagconsole.console.journal import Journal
 
@@ -68,9 +98,7 @@ def run_console(
         log_folder=folder,
         secrets=(api_key,),
     )
-    app = ConsoleApp(connect, options, palette, journal=Journal(folder / "journal.db"))
-    result = app.run(mouse=mouse)
-    return app.return_code or result or 0
+    return ConsoleApp(connect, options, palette, journal=Journal(folder / "journal.db"))
 
 
 def _default_state_folder() -> Path:
