@@ -52,6 +52,9 @@ class Applier:
     def change(self, frame: ChangeFrame) -> None:
         """A change: served at once if it follows, set aside if something before it is missing."""
         before = self._held.ruleset
+        if before is not None and frame.epoch < before.epoch:
+            self._counters.refused_older += 1
+            return
         try:
             after = None if before is None else apply_event(before, frame.text)
         except PayloadError as error:
@@ -65,20 +68,21 @@ class Applier:
         elif after is not before:
             self._offer(after, whole=False)
 
-    def snapshot(self, text: str | bytes) -> bool:
-        """A whole snapshot. Returns whether what is served is now at least as new."""
+    def snapshot(self, text: str | bytes) -> Position | None:
+        """A whole snapshot. Returns its position; ``None`` where it is of no use or older than what is served."""
         try:
             ruleset = parse_snapshot(text)
         except PayloadError as error:
             self._unusable("a snapshot", error)
-            return False
+            return None
         if self._offer(ruleset, whole=True) is Verdict.OLDER:
-            return False
+            return None
         self.gap = False
         waiting, self._set_aside = self._set_aside, []
         for frame in waiting:
-            self.change(frame)
-        return True
+            if (frame.epoch, frame.revision) > (ruleset.epoch, ruleset.revision) and frame.epoch == ruleset.epoch:
+                self.change(frame)
+        return ruleset.epoch, ruleset.revision
 
     def _offer(self, ruleset: Ruleset, *, whole: bool) -> Verdict:
         before = self._held.ruleset

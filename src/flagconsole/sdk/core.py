@@ -206,14 +206,13 @@ class Core:
             self._applier.fetch_now.clear()
             self._poll_at = self._clock() + self._settings.poll_seconds * random.uniform(0.8, 1.2)  # noqa: S311
             try:
-                fetched = await self._fetch(connection)
+                await self._fetch(connection)
             except Exception as error:  # whatever a stranger's bytes or network can cause
                 self._problem = safe_text(f"snapshot: {str(error) or type(error).__name__}", 300)
-                fetched = False
-            if fetched:
-                backoff.reset()
-            elif self._applier.gap:
+            if self._applier.gap:
                 await asyncio.sleep(backoff.next())
+            else:
+                backoff.reset()
 
     async def _until_due(self) -> None:
         """Return when a snapshot should be fetched: at once after a gap, else when the stream has been silent for long."""
@@ -230,8 +229,8 @@ class Core:
             except TimeoutError:
                 continue
 
-    async def _fetch(self, connection: httpx.AsyncClient) -> bool:
-        """Fetch a snapshot. Returns whether what is held is now at least as new as the server's."""
+    async def _fetch(self, connection: httpx.AsyncClient) -> None:
+        """Fetch a snapshot, and serve it if that isn't going back."""
         headers: dict[str, str] = {}
         ours = self._held.position
         text = None if self._held.floor is None else position_text(self._held.floor)
@@ -244,20 +243,18 @@ class Core:
         if response.status_code not in (200, 304):
             self._key_refused = response.status_code in _KEY_REFUSED
             self._problem = safe_text(f"snapshot: {error_of(self._settings.url, response.status_code, body)}", 300)
-            return False
+            return
         self._learn_date(response)
         self._contact()
         if self._no_stream or self._clock() - self._frame_at > PATIENCE:
             self.transport = "polling"
         if response.status_code == 304:
             self._held.confirm()
-            return True
+            return
         self._applier.forget_head()
-        if not self._applier.snapshot(body):
-            return False
-        etag, position = response.headers.get("etag"), self._held.position
-        self._etag = None if etag is None or position is None else (etag, position)
-        return True
+        fetched = self._applier.snapshot(body)
+        if fetched is not None and "etag" in response.headers:
+            self._etag = (response.headers["etag"], fetched)
 
     def _learn_date(self, response: httpx.Response) -> None:
         try:
