@@ -1,0 +1,16 @@
+"""The migrations of the embedded store, oldest first. A released one is never edited; a new one is appended to ``ALL``.
+
+Each is a module ``mNNNN_noun`` with one function of that name, and lies here alone so that two can be written at once.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from flagconsole.store.sqlite_migrations.m0001_flags import m0001_flags
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+ALL: "tuple[Callable[[Database], None], ...]" = (m0001_flags,)
+
+__all__ = ["ALL"]
