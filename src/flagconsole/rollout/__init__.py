@@ -1,0 +1,1 @@
+"""What happens over time: where metrics come from, and what is decided from them."""
