@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.color import Color
 
 from flagconsole.console.line import line
 from flagconsole.console.safe import span
@@ -79,3 +81,59 @@ def test_strip_is_exactly_as_wide_as_asked() -> None:
 def test_ascii_replaces_our_signs() -> None:
     strip = load_theme("mono").strip(line(span("● on ▶ ■ kill")), 14, ascii_only=True)
     assert strip.text.rstrip() == "* on > # kill"
+
+
+GROUNDS = {"screen", "sheet", "footer", "environment_production", "environment_staging", "environment_other", "banner"}
+OWN_GROUND = {"caret", "alarm"}
+
+
+def luminance(colour: Color) -> float:
+    channels = [
+        value / 255 / 12.92 if value / 255 <= 0.04045 else ((value / 255 + 0.055) / 1.055) ** 2.4
+        for value in colour.get_truecolor()
+    ]
+    return 0.2126 * channels[0] + 0.7152 * channels[1] + 0.0722 * channels[2]
+
+
+@pytest.mark.parametrize("name", [name for name in SHIPPED if name != "mono"])
+def test_everything_can_be_read(name: str) -> None:
+    palette = load_theme(name, [shipped_folder()])
+    on_rows = set(ROLES) - GROUNDS - OWN_GROUND - {"cursor"}
+    pairs = [(base, role) for base in ("screen", "sheet", "cursor") for role in ({"plain"} | on_rows)]
+    pairs += [(base, "plain") for base in GROUNDS] + [("screen", role) for role in OWN_GROUND]
+    for base, role in pairs:
+        style = palette.style(base, role)
+        assert style.color is not None, (base, role)
+        assert style.bgcolor is not None, (base, role)
+        light, dark = sorted((luminance(style.color), luminance(style.bgcolor)), reverse=True)
+        ratio = (light + 0.05) / (dark + 0.05)
+        assert ratio >= (1.8 if role in {"faint", "border", "border_danger"} else 3.0), (base, role, round(ratio, 2))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+async def test_console_opens_in_every_theme(open_console: Any, name: str) -> None:
+    async with open_console(theme=name) as console:
+        await console.press("K")
+        assert "KILL pos.loyalty_points" in console.screen()
+
+
+async def test_no_color_is_colourless(open_console: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with open_console(theme="mono") as console:
+        await console.press("K", "1")
+        strips = console.app.screen._compositor.render_strips()
+        colours = {
+            colour.name
+            for strip in strips
+            for segment in strip
+            if segment.style is not None
+            for colour in (segment.style.color, segment.style.bgcolor)
+            if colour is not None
+        }
+        assert colours <= {"default"}
+        cursor = next(strip for strip in strips if strip.text.startswith("▶"))
+        assert all(segment.style is not None and segment.style.reverse for segment in cursor)
+        await console.press("escape", ":")
+        await console.type("theme night")
+        await console.press("enter")
+        assert "NO_COLOR is set" in console.screen()

@@ -93,8 +93,11 @@ class Palette(NamedTuple):
             background=ground,
             surface=ground,
             panel=ground,
+            boost=ground,
             dark=self.dark,
             ansi=not self.colour,
+            # Textual's own style sheet asks for these where colours are the terminal's.
+            variables={} if self.colour else {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"},
         )
 
 
@@ -171,6 +174,7 @@ def _palette(data: Mapping[str, Any], file: Path) -> Palette:
             raise _wrong(
                 file, f"styles.{role}", value, f"is not a style ({error}); write one like 'bold #ff7b72'"
             ) from None
+    parsed["cursor"] = parsed["screen"] + parsed["cursor"]
     flags = {key: data.get(key, True) for key in ("dark", "colour")}
     for key, value in flags.items():
         if not isinstance(value, bool):

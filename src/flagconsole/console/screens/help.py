@@ -20,13 +20,7 @@ from flagconsole.console.widgets.painted import Painted
 from flagconsole.domain.states import FlagState
 
 _GROUPS: Final = ("act", "see", "move")
-_MEANING: Final = {
-    FlagState.OFF: "nobody",
-    FlagState.SHADOW: "read-only",
-    FlagState.CANARY: "cohort",
-    FlagState.ON: "all",
-    FlagState.KILL: "emergency off",
-}
+_MEANING: Final = {FlagState.SHADOW: "read-only", FlagState.CANARY: "cohort", FlagState.KILL: "stopped"}
 
 
 def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: str, width: int) -> list[Line]:
@@ -40,7 +34,7 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
         "Enter, Space and pastes never confirm; Y only once its sheet is seen",
         "only a revive clears a kill; offline nothing changes, nothing is queued",
     )
-    states = joined([line(state_span(state), span(f" {_MEANING[state]}", "muted")) for state in STATE_GLYPH], "  ")
+    states = joined([_state_line(state) for state in STATE_GLYPH])
     return [
         line(span("ACT", "header"), span("  each asks first", "muted")),
         *groups["act"],
@@ -51,6 +45,11 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
         line(span("ACTIONS ", "header"), span(walk, "muted")),
         *(line(span("SAFETY  " if index == 0 else " " * 8, "header"), text) for index, text in enumerate(safety)),
     ]
+
+
+def _state_line(state: FlagState) -> Line:
+    meaning = _MEANING.get(state)
+    return line(state_span(state), span(f": {meaning}" if meaning else "", "muted"))
 
 
 def _heading(text: str) -> Line:

@@ -60,9 +60,11 @@ class ConfirmSheet(Sheet):
         return next((action for action in self.console.state.ledger if action.key == self.action_key), None)
 
     def offers(self, command: Command) -> bool:
-        """``Y`` only where it is what confirms."""
+        """``Y`` only where it is what confirms, Enter only where it takes a reason."""
         confirmation = self.confirmation
-        return command.id != "sheet.confirm" or (confirmation.word is None and confirmation.ready)
+        if command.id == "sheet.confirm":
+            return confirmation.word is None and confirmation.ready
+        return command.id != "sheet.word" or confirmation.typing_reason
 
     def title(self) -> Line:
         """The verb, the flag, the environment."""

@@ -59,10 +59,11 @@ def reach_lines(state: ConsoleState, row: FlagRow) -> list[Line]:
     if reach is None or not reach.tenants:
         return [line(span("no tenants are known", "muted"))]
     share = f"{reach.enabled * 100 / reach.tenants:.0f} %"
-    shadow = f", {reach.shadow} in shadow" if reach.shadow else ""
     own = len(state.overrides.get(row.name, {}))
-    overrides = f", {own} with an override" if own else ""
-    return [line(span(str(reach.enabled), "strong"), span(f" of {reach.tenants} tenants ({share}){shadow}{overrides}"))]
+    besides = [f"{reach.shadow} in shadow"] if reach.shadow else []
+    besides += [f"{own} with an override"] if own else []
+    rows = [line(span(reach.enabled, "strong"), span(f" of {reach.tenants} tenants ({share})"))]
+    return [*rows, line(span(", ".join(besides), "muted"))] if besides else rows
 
 
 def tenant_lines(state: ConsoleState, row: FlagRow, now: float, width: int) -> list[Line]:

@@ -25,6 +25,9 @@ REST: Final = 3.0
 #: Seconds for which a row that has just changed is marked.
 MARKED: Final = 3.0
 
+#: Seconds for which a change counts as fresh.
+FRESH: Final = 60.0
+
 _SHORT_TYPE: Final = {"domain": "dom", "feature": "feat", "experiment": "exp", "kill_switch": "kill"}
 
 
@@ -105,7 +108,8 @@ def _cell(row: FlagRow, column: Column, state: ConsoleState, now: float, marked:
         case "type":
             return cell(row.flag_type if width > 4 else _SHORT_TYPE.get(row.flag_type, row.flag_type), width, "muted")
         case "when":
-            return cell("" if last is None else ago(now - last.at), width, "strong" if marked else "muted", right=True)
+            fresh = marked and last is not None and now - last.at < FRESH
+            return cell("" if last is None else ago(now - last.at), width, "strong" if fresh else "muted", right=True)
         case "who":
             return cell("" if last is None else last.who, width, "muted")
         case _:

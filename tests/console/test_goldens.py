@@ -1,0 +1,127 @@
+"""Every screen as text, at both sizes, with a fixed clock and fleet.
+
+After an intended change look at the difference, then write them anew: ``FLAGCONSOLE_GOLDENS=write pytest tests/console``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+GOLDENS = Path(__file__).parent / "goldens"
+SIZES = [(80, 24), (120, 40), (200, 50)]
+
+Scene = Callable[[Any], Awaitable[None]]
+
+
+async def fleet(console: Any) -> None:
+    """The overview as it opens."""
+
+
+async def filtered(console: Any) -> None:
+    await console.press("/")
+    await console.type("domain:inv")
+
+
+async def tenant(console: Any) -> None:
+    await console.press("t")
+    await console.type("tenant-0001")
+    await console.press("enter")
+
+
+async def detail(console: Any) -> None:
+    await console.press("d")
+    await console.until("RECENT CHANGES" if console.app.size.height > 30 else "INSTANCES")
+
+
+async def kill(console: Any) -> None:
+    await console.press("K", "1")
+
+
+async def kill_high_risk(console: Any) -> None:
+    await console.press("G", "K", "2")
+    await console.type("re")
+
+
+async def kill_progress(console: Any) -> None:
+    await console.press("K", "1", "Y")
+    await console.until("PROPAGATING 0/12")
+    for name in list(console.server.instances_by_id)[:9]:
+        console.server.confirm(name)
+    await console.until("9/12")
+    await console.settled()
+
+
+async def kill_confirmed(console: Any) -> None:
+    await kill_progress(console)
+    for name in console.server.instances_by_id:
+        console.server.confirm(name)
+    await console.until("CONFIRMED 12/12")
+
+
+async def revive(console: Any) -> None:
+    console.server.change("pos.loyalty_points", "kill", action="killed", reason="p95 above 2 s", who="maria")
+    await console.until("■ kill")
+    await console.settled()
+    await console.press("V", "1")
+
+
+async def rollback(console: Any) -> None:
+    await console.press("R")
+    await console.until("UNDOES")
+
+
+async def history(console: Any) -> None:
+    await console.press("a")
+    await console.until("7 changes")
+
+
+async def help_(console: Any) -> None:
+    await console.press("?")
+    await console.until("HELP")
+
+
+async def palette(console: Any) -> None:
+    await console.press(":")
+    await console.type("kill")
+    await console.until("kill pos.lite")
+
+
+async def offline(console: Any) -> None:
+    console.clock.now += 134
+    console.server.cut("connection reset by peer", retry_in=4.0)
+    await console.until("OFFLINE")
+
+
+SCENES: list[Scene] = [
+    fleet, filtered, tenant, detail, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history,
+    help_, palette, offline,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES, ids=[f"{width}x{height}" for width, height in SIZES])
+@pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__.rstrip("_") for scene in SCENES])
+async def test_screen_is_as_it_was(open_console: Any, scene: Scene, size: tuple[int, int]) -> None:
+    golden = GOLDENS / f"{scene.__name__.rstrip('_')}-{size[0]}x{size[1]}.txt"
+    async with open_console(size=size) as console:
+        await scene(console)
+        if os.environ.get("FLAGCONSOLE_GOLDENS") == "write":
+            await console.settled()
+            await console.pilot.pause(0.3)
+            golden.parent.mkdir(exist_ok=True)
+            golden.write_text(console.screen() + "\n", encoding="utf-8")
+        wanted = golden.read_text(encoding="utf-8").rstrip("\n")
+        try:
+            await console.until(lambda: console.screen().rstrip("\n") == wanted)
+        except AssertionError:
+            assert console.screen().rstrip("\n") == wanted
+
+
+async def test_ascii_screen_has_only_ascii(open_console: Any) -> None:
+    async with open_console(ascii_only=True) as console:
+        await console.press("K", "1")
+        assert not [char for char in console.screen() if not char.isascii()]
