@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 from flagconsole.console import actions
 from flagconsole.console.actions import Action, Kind, Stage
 from flagconsole.console.clock import Clock
-from flagconsole.console.journal import Journal
 from flagconsole.console.rows import change_row, flag_row
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
+    from flagconsole.console.journal import Journal
     from flagconsole.domain.requests import Kill, Revive, Rollback
     from flagconsole.domain.views import ChangeResult, FlagDetail, HistoryPage
 

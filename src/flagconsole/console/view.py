@@ -8,7 +8,6 @@ from typing import Final
 
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Order
-from flagconsole.domain.names import domain_of
 from flagconsole.domain.states import FlagState
 
 FILTER_HELP: Final = "text  !text  state:canary  domain:pos  type:domain  who:ops"
@@ -37,7 +36,7 @@ def _holds(row: FlagRow, word: str) -> bool:
             case "state":
                 return row.state.value.startswith(wanted)
             case "domain":
-                return domain_of(row.name).startswith(wanted)
+                return row.name.partition(".")[0].startswith(wanted)
             case "type":
                 return row.flag_type.startswith(wanted)
             case "who":

@@ -1,0 +1,136 @@
+"""Keeping the view model true."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from flagconsole.client.stream import Snapshot
+from flagconsole.console.clock import Clock
+from flagconsole.console.feed import Feed
+from flagconsole.console.state import ConsoleState, Phase
+from flagconsole.domain.errors import Unauthenticated, Unreachable
+
+
+class Host:
+    """Counts what is published."""
+
+    def __init__(self) -> None:
+        self.state = ConsoleState()
+        self.published: list[tuple[int, frozenset[str]]] = []
+
+    def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
+        self.state = state
+        self.published.append((state.revision, changed))
+
+    @property
+    def seen(self) -> int:
+        """The newest revision that was published."""
+        return self.published[-1][0] if self.published else -1
+
+
+@pytest.fixture
+def following(server: Any) -> Callable[[], Any]:
+    @asynccontextmanager
+    async def run() -> AsyncIterator[tuple[Host, Feed]]:
+        host = Host()
+        feed = Feed(server, server.stream, host, Clock())
+        task = asyncio.create_task(feed.run())
+        try:
+            yield host, feed
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    return run
+
+
+async def until(holds: Callable[[], Any], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.002)
+
+
+async def test_first_fetch_fills_everything(server: Any, following: Any) -> None:
+    async with following() as (host, _):
+        await until(lambda: host.state.connection.phase is Phase.LIVE)
+        state = host.state
+        assert len(state.flags) == 6
+        assert len(state.tenants) == 500
+        assert len(state.instances) == 12
+        assert len(state.history) == 7
+        assert (state.connection.role, state.connection.may_administer) == ("admin", True)
+
+
+async def test_burst_is_published_a_few_times_with_all_names(server: Any, following: Any) -> None:
+    async with following() as (host, _):
+        await until(lambda: server.streams)
+        before = len(host.published)
+        for number in range(300):
+            server.change(("pos.lite", "billing.retry")[number % 2], "off", reason=str(number))
+        await until(lambda: host.seen == server.revision)
+        assert len(host.published) - before <= 6, "at most ten a second"
+        names = frozenset().union(*(changed for _, changed in host.published[before:]))
+        assert {"pos.lite", "billing.retry"} <= names
+
+
+async def test_single_event_is_published_at_once(server: Any, following: Any) -> None:
+    async with following() as (host, _):
+        await until(lambda: server.streams)
+        loop = asyncio.get_running_loop()
+        await until(lambda: host.published)
+        await asyncio.sleep(0.15)  # a quiet while, as the rule needs one
+        begun = loop.time()
+        server.change("pos.lite", "on")
+        await until(lambda: host.seen == server.revision)
+        assert loop.time() - begun < 0.09
+
+
+async def test_snapshot_fetches_the_listing(server: Any, following: Any) -> None:
+    async with following() as (host, _):
+        await until(lambda: server.streams)
+        server.change("pos.lite", "on", silent=True)
+        server.send(Snapshot("e1", server.revision, "{}"))
+        await until(lambda: host.seen == server.revision)
+        assert host.state.flags["pos.lite"].state.value == "on"
+
+
+@pytest.mark.parametrize(
+    "error", [Unreachable(url="http://x", problem="refused"), Unauthenticated()], ids=["away", "key"]
+)
+async def test_failed_fetch_is_offline_and_tried_again_on_demand(server: Any, following: Any, error: Any) -> None:
+    server.fetch_failures = [error]
+    async with following() as (host, feed):
+        await until(lambda: host.state.connection.phase is Phase.OFFLINE)
+        assert host.state.connection.problem
+        assert host.state.connection.retry_at is not None
+        server.fetch_failures = []
+        feed.reconnect()
+        await until(lambda: host.state.connection.phase is Phase.LIVE)
+
+
+async def test_lost_connection_keeps_what_is_known(server: Any, following: Any) -> None:
+    async with following() as (host, feed):
+        await until(lambda: server.streams)
+        server.cut("reset", 30.0)
+        await until(lambda: host.state.connection.phase is Phase.OFFLINE)
+        assert len(host.state.flags) == 6
+        server.change("pos.lite", "on", silent=True)
+        feed.reconnect()
+        await until(lambda: host.seen == server.revision)
+        assert host.state.connection.phase is Phase.LIVE
+
+
+async def test_change_of_our_own_that_the_stream_never_brings_is_fetched(
+    server: Any, following: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flagconsole.console.feed.CATCH_UP", 0.0)
+    async with following() as (host, feed):
+        await until(lambda: server.streams)
+        change = server.change("pos.lite", "kill", silent=True)
+        await feed.catch_up("e1", change.change_id)
+        assert host.state.flags["pos.lite"].state.value == "kill"
