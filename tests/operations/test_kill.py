@@ -74,7 +74,9 @@ async def test_dependents_of_a_killed_flag_are_off(operations, flag):
     "attempt",
     [
         lambda ops, name: ops.update(ADMIN, name, FlagUpdate(change_reason="x", current_state=FlagState.ON), version=2),
-        lambda ops, name: ops.update(ADMIN, name, FlagUpdate(change_reason="x", current_state=FlagState.OFF), version=2),
+        lambda ops, name: ops.update(
+            ADMIN, name, FlagUpdate(change_reason="x", current_state=FlagState.OFF), version=2
+        ),
         lambda ops, name: ops.update(ADMIN, name, FlagUpdate(change_reason="x", canary_percentage=5), version=2),
         lambda ops, name: ops.rollback(ADMIN, name, Rollback(rollback_reason="x", allow_raise=True), version=2),
         lambda ops, name: ops.rollback(

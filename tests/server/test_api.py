@@ -31,7 +31,12 @@ def kill(api, **options):
 
 def test_the_bare_calls_of_runbooks_work(api):
     assert put(api, current_state="canary", canary_percentage=10).json()["flag"]["canary_percentage"] == 10
-    override = {"override_state": "on", "override_reason": "pilot", "tenant_id": "t1", "expires_at": "2126-01-01T00:00:00Z"}
+    override = {
+        "override_state": "on",
+        "override_reason": "pilot",
+        "tenant_id": "t1",
+        "expires_at": "2126-01-01T00:00:00Z",
+    }
     assert api.request("PUT", "/api/flags/invoices.write/override", json=override).status_code == 200
     listing = api.request("GET", "/api/flags?tenant_id=t1").json()
     assert listing["effective_states"] == {"invoices.write": "on"}

@@ -216,6 +216,54 @@ class DependencyCycle(FlagConsoleError):
     exit_code = ExitCode.REFUSED
 
 
+class RolloutNotFound(FlagConsoleError):
+    """{flag!r} has no rollout under way."""
+
+    code = "rollout_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class RolloutUnderWay(FlagConsoleError):
+    """{flag!r} has a rollout under way already."""
+
+    code = "rollout_under_way"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class NotPassing(FlagConsoleError):
+    """{phase!r} of {flag!r} is not passing: {because}."""
+
+    code = "not_passing"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class ExposureFrozen(FlagConsoleError):
+    """The exposure of {flag!r} is frozen: {because}."""
+
+    code = "exposure_frozen"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class ChecklistIncomplete(FlagConsoleError):
+    """Before its first canary {flag!r} still needs: {missing}."""
+
+    code = "checklist_incomplete"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class LeaseLost(FlagConsoleError):
+    """Another controller has taken over (epoch {epoch}, ours is {ours})."""
+
+    code = "lease_lost"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
 class VersionConflict(FlagConsoleError):
     """{flag!r} moved to version {current} meanwhile ({changed_by}, {changed_at}); you decided on version {given}."""
 

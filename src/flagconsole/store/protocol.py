@@ -18,6 +18,7 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import FlagView
+from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
 
 
 class Head(NamedTuple):
@@ -65,7 +66,7 @@ class ChangeDraft:
     archive: bool = False
 
 
-class Reader(Protocol):
+class Reader(RolloutReader, Protocol):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
 
     async def now(self) -> datetime:
@@ -131,7 +132,7 @@ class Reader(Protocol):
         """Every instance that isn't forgotten, by id; or only those that report to another server than this."""
 
 
-class Transaction(Reader, Protocol):
+class Transaction(Reader, RolloutTransaction, Protocol):
     """A write: everything in it happens together or not at all."""
 
     async def apply(self, draft: ChangeDraft) -> Change:

@@ -16,6 +16,7 @@ from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import ChangeDraft, Remembered
 from flagconsole.store.sqlite_reader import SqliteReader
+from flagconsole.store.sqlite_rollouts import SqliteRolloutTransaction
 
 #: Clients this many revisions behind get a snapshot instead of a replay.
 EVENTS_KEPT: Final = 20_000
@@ -24,7 +25,7 @@ ANSWERS_KEPT: Final = timedelta(days=7)
 _TIDY_EVERY: Final = 500
 
 
-class SqliteTransaction(SqliteReader):
+class SqliteTransaction(SqliteReader, SqliteRolloutTransaction):
     """One write transaction."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:

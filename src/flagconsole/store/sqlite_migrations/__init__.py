@@ -7,10 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flagconsole.store.sqlite_migrations.m0001_flags import m0001_flags
+from flagconsole.store.sqlite_migrations.m0004_rollouts import m0004_rollouts
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-ALL: "tuple[Callable[[Database], None], ...]" = (m0001_flags,)
+ALL: "tuple[Callable[[Database], None], ...]" = (m0001_flags, m0004_rollouts)
 
 __all__ = ["ALL"]

@@ -1,0 +1,211 @@
+"""Rollouts: one run of a plan for one flag, and what is to be done next, as a pure function of what is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import AwareDatetime, Field
+
+from flagconsole.domain.flag import Frozen, Setting
+from flagconsole.domain.plan import Phase, PhaseKind, Plan
+from flagconsole.domain.states import FlagState
+from flagconsole.domain.urgency import Urgency
+
+
+class RolloutStatus(StrEnum):
+    """``running`` and ``rolling_back`` are under way; there is one such rollout of a flag at most."""
+
+    RUNNING = "running"
+    ROLLING_BACK = "rolling_back"
+    COMPLETED = "completed"
+    ROLLED_BACK = "rolled_back"
+    ABORTED = "aborted"
+    KILLED = "killed"
+
+    @property
+    def active(self) -> bool:
+        """Whether the controller still tends it."""
+        return self in {RolloutStatus.RUNNING, RolloutStatus.ROLLING_BACK}
+
+
+class VerdictKind(StrEnum):
+    """What the judge says of a phase now. Only an explicit ``pass`` promotes."""
+
+    PASS = "pass"  # noqa: S105  # a verdict, no password
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    NO_DATA = "no_data"
+
+
+#: The playbook that each urgency asks for.
+PLAYBOOK_OF: dict[Urgency, str] = {
+    Urgency.CRITICAL: "kill_switch",
+    Urgency.HIGH: "immediate",
+    Urgency.MEDIUM: "gradual",
+}
+
+
+class StoredVerdict(Frozen):
+    """One look of the judge as it is kept: enough to show it, and to see later why something was done.
+
+    ``urgency`` is that of the worst violated criterion. ``data_age_seconds`` is how old the newest data was, None without
+    any. ``findings`` holds one object a criterion (value, limit, interval, operations, tenants, verdict).
+    """
+
+    rollout_id: str
+    flag_name: str
+    phase: str
+    at: AwareDatetime
+    kind: VerdictKind
+    urgency: Urgency | None = None
+    because: str = ""
+    data_age_seconds: float | None = None
+    findings: tuple[dict[str, Any], ...] = ()
+
+
+class Rollout(Frozen):
+    """One run of a plan.
+
+    Two pauses have two names: ``progression_paused`` keeps the controller from promoting (it goes on judging, and rolls
+    back); ``exposure_frozen`` keeps everyone from raising the flag's exposure. ``fresh_seconds`` is how long the phase has
+    run on fresh data, which alone counts towards its minimum. ``expected_version`` is the flag's version that the rollout
+    left behind: where it differs, somebody else changed the flag.
+    """
+
+    rollout_id: str
+    flag_name: str
+    plan: Plan
+    phase: str
+    status: RolloutStatus = RolloutStatus.RUNNING
+    progression_paused: bool = False
+    exposure_frozen: bool = False
+    pause_reason: str = ""
+    seed: Annotated[int, Field(ge=0)]
+    started_at: AwareDatetime
+    started_by: str
+    phase_started_at: AwareDatetime
+    fresh_seconds: float = 0.0
+    looked_at: AwareDatetime | None = None
+    expected_version: int
+    verdict: StoredVerdict | None = None
+    ended_at: AwareDatetime | None = None
+    end_reason: str = ""
+
+    @property
+    def current_phase(self) -> Phase:
+        """The phase that runs."""
+        return self.plan.phase(self.phase)
+
+    @property
+    def next_phase(self) -> Phase | None:
+        """The phase that would follow."""
+        return self.plan.after(self.phase)
+
+    def due(self, now: datetime) -> bool:
+        """Whether the phase's monitoring level asks for a look now."""
+        if self.looked_at is None:
+            return True
+        return (now - self.looked_at).total_seconds() >= self.current_phase.monitoring.tick_seconds
+
+    def looked(self, verdict: StoredVerdict) -> Rollout:
+        """The rollout after a look. Time since the look before counts only where the data was fresh, and at most two
+        ticks of it: a controller that was away has not watched."""
+        fresh = self.fresh_seconds
+        if verdict.kind is not VerdictKind.NO_DATA and self.looked_at is not None:
+            elapsed = (verdict.at - self.looked_at).total_seconds()
+            fresh += min(max(elapsed, 0.0), 2.0 * self.current_phase.monitoring.tick_seconds)
+        return self.model_copy(update={"verdict": verdict, "looked_at": verdict.at, "fresh_seconds": fresh})
+
+    def entered(self, phase: Phase, version: int, now: datetime) -> Rollout:
+        """The rollout at the beginning of ``phase``."""
+        return self.model_copy(
+            update={
+                "phase": phase.name,
+                "phase_started_at": now,
+                "fresh_seconds": 0.0,
+                "looked_at": None,
+                "verdict": None,
+                "expected_version": version,
+            }
+        )
+
+    def ended(self, status: RolloutStatus, reason: str, now: datetime) -> Rollout:
+        """The rollout at its end."""
+        return self.model_copy(update={"status": status, "end_reason": reason, "ended_at": now})
+
+
+class RolloutStep(Frozen):
+    """Something that happened to a rollout, and can happen once only: ``(rollout_id, step)`` is unique in the store."""
+
+    rollout_id: str
+    step: str
+    at: AwareDatetime
+    by: str
+    change_id: int | None = None
+    note: str = ""
+
+
+class Move(StrEnum):
+    """What is to be done with a rollout next."""
+
+    WAIT = "wait"
+    PROMOTE = "promote"
+    COMPLETE = "complete"
+    PAUSE = "pause"
+    ROLL_BACK = "roll_back"
+
+
+class Decision(NamedTuple):
+    """The next move, why, and for a rollback by which playbook."""
+
+    move: Move
+    because: str
+    playbook: str | None = None
+
+
+def decide(rollout: Rollout, flag_version: int) -> Decision:
+    """What the controller does next, given the newest verdict in ``rollout`` and the flag's present version.
+
+    A rollback waits for nothing. Everything but an explicit ``pass`` on a phase that has run its minimum on fresh data
+    waits.
+    """
+    verdict, phase = rollout.verdict, rollout.current_phase
+    if rollout.status is not RolloutStatus.RUNNING or verdict is None or verdict.phase != rollout.phase:
+        return Decision(Move.WAIT, "nothing to decide")
+    if verdict.kind is VerdictKind.FAIL:
+        if rollout.plan.auto_rollback:
+            return Decision(Move.ROLL_BACK, verdict.because, PLAYBOOK_OF[verdict.urgency or Urgency.HIGH])
+        if rollout.progression_paused:
+            return Decision(Move.WAIT, "the phase fails, and the plan leaves the rollback to people")
+        return Decision(Move.PAUSE, f"the phase fails ({verdict.because}), and the plan leaves the rollback to people")
+    if flag_version != rollout.expected_version:
+        if rollout.progression_paused:
+            return Decision(Move.WAIT, "somebody changed the flag by hand")
+        return Decision(Move.PAUSE, "somebody changed the flag by hand")
+    if verdict.kind is not VerdictKind.PASS:
+        return Decision(Move.WAIT, verdict.because or verdict.kind.value)
+    if rollout.fresh_seconds < phase.min_seconds:
+        left = (phase.min_seconds - rollout.fresh_seconds) / 3600
+        return Decision(Move.WAIT, f"{left:.1f} h of fresh data are still to come")
+    if rollout.progression_paused or rollout.exposure_frozen:
+        return Decision(Move.WAIT, rollout.pause_reason or "held")
+    following = rollout.next_phase
+    if following is None or following.kind is PhaseKind.CLEANUP:
+        return Decision(Move.COMPLETE, "the last phase passes")
+    if not rollout.plan.auto_promote:
+        return Decision(Move.WAIT, f"passes: promote it to {following.name}")
+    return Decision(Move.PROMOTE, f"{phase.name} passes")
+
+
+def setting_for(phase: Phase, cohort: tuple[str, ...], present: Setting) -> Setting:
+    """The flag's setting during ``phase``: a chosen ``cohort`` where one was drawn, else by hash.
+
+    Going from a hashed cohort to the next percentage keeps everyone in; so does a drawn cohort that contains the one
+    before.
+    """
+    state = phase.state_of_flag
+    if state is not FlagState.CANARY:
+        return present.model_copy(update={"current_state": state})
+    return Setting(current_state=state, canary_percentage=phase.percentage, canary_tenant_ids=cohort)
