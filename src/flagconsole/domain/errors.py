@@ -224,6 +224,38 @@ class RolloutNotFound(FlagConsoleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class IncidentNotFound(FlagConsoleError):
+    """There is no incident {incident_id!r}."""
+
+    code = "incident_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class StepNotFound(FlagConsoleError):
+    """The incident {incident_id!r} has no step {step!r}."""
+
+    code = "step_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class StepNotWaiting(FlagConsoleError):
+    """The step {step!r} waits for nobody: it is {state}."""
+
+    code = "step_not_waiting"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class PlaybookUnderWay(FlagConsoleError):
+    """{flag!r} has a playbook under way already."""
+
+    code = "playbook_under_way"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
 class RolloutUnderWay(FlagConsoleError):
     """{flag!r} has a rollout under way already."""
 
