@@ -18,6 +18,7 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import FlagView
+from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
 from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
 
 
@@ -66,7 +67,7 @@ class ChangeDraft:
     archive: bool = False
 
 
-class Reader(RolloutReader, Protocol):
+class Reader(RolloutReader, IncidentReader, Protocol):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
 
     async def now(self) -> datetime:
@@ -132,7 +133,7 @@ class Reader(RolloutReader, Protocol):
         """Every instance that isn't forgotten, by id; or only those that report to another server than this."""
 
 
-class Transaction(Reader, RolloutTransaction, Protocol):
+class Transaction(Reader, RolloutTransaction, IncidentTransaction, Protocol):
     """A write: everything in it happens together or not at all."""
 
     async def apply(self, draft: ChangeDraft) -> Change:

@@ -15,6 +15,7 @@ from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
+from flagconsole.store.sqlite_incidents import SqliteIncidentReader
 from flagconsole.store.sqlite_rollouts import SqliteRolloutReader
 
 _CHANGES = f"SELECT {', '.join(rows.CHANGE_COLUMNS)} FROM flag_change_log"
@@ -23,7 +24,7 @@ _FLAGS = f"SELECT {', '.join(rows.FLAG_COLUMNS)}, last_change_id FROM feature_fl
 _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 
 
-class SqliteReader(SqliteRolloutReader):
+class SqliteReader(SqliteRolloutReader, SqliteIncidentReader):
     """A consistent view, on a connection that has a transaction open."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:

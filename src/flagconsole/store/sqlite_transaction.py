@@ -15,6 +15,7 @@ from flagconsole.domain.role import ApiKey
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import ChangeDraft, Remembered
+from flagconsole.store.sqlite_incidents import SqliteIncidentTransaction
 from flagconsole.store.sqlite_reader import SqliteReader
 from flagconsole.store.sqlite_rollouts import SqliteRolloutTransaction
 
@@ -25,7 +26,7 @@ ANSWERS_KEPT: Final = timedelta(days=7)
 _TIDY_EVERY: Final = 500
 
 
-class SqliteTransaction(SqliteReader, SqliteRolloutTransaction):
+class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTransaction):
     """One write transaction."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
