@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 GOLDENS = Path(__file__).parent / "goldens"
-SIZES = [(80, 24), (120, 40), (200, 50)]
+SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 50)
 
 Scene = Callable[[Any], Awaitable[None]]
 
@@ -103,10 +103,17 @@ SCENES: list[Scene] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("size", SIZES, ids=[f"{width}x{height}" for width, height in SIZES])
-@pytest.mark.parametrize("scene", SCENES, ids=[scene.__name__.rstrip("_") for scene in SCENES])
+LARGE_SCENES: list[Scene] = [fleet, detail, kill_progress, history]
+CASES = [(scene, size) for scene in SCENES for size in (SMALL, MIDDLE)] + [(scene, LARGE) for scene in LARGE_SCENES]
+
+
+def file_name(scene: Scene, size: tuple[int, int]) -> str:
+    return f"{scene.__name__.rstrip('_')}-{size[0]}x{size[1]}"
+
+
+@pytest.mark.parametrize(("scene", "size"), CASES, ids=[file_name(*case) for case in CASES])
 async def test_screen_is_as_it_was(open_console: Any, scene: Scene, size: tuple[int, int]) -> None:
-    golden = GOLDENS / f"{scene.__name__.rstrip('_')}-{size[0]}x{size[1]}.txt"
+    golden = GOLDENS / f"{file_name(scene, size)}.txt"
     async with open_console(size=size) as console:
         await scene(console)
         if os.environ.get("FLAGCONSOLE_GOLDENS") == "write":
