@@ -58,7 +58,11 @@ class Evaluation(NamedTuple):
 
 
 class Rule(NamedTuple):
-    """What evaluation needs of one flag."""
+    """What evaluation needs of one flag.
+
+    An empty ``cohort`` is drawn by hash. A ``holdout`` says that the cohort was drawn from the tenants known at that time:
+    whoever is in neither joined later, and the hash decides. None says that the cohort is these tenants and no others.
+    """
 
     flag_name: str
     state: FlagState
@@ -66,6 +70,7 @@ class Rule(NamedTuple):
     cohort: frozenset[str]
     dependencies: tuple[str, ...]
     version: int
+    holdout: frozenset[str] | None = None
 
 
 class OverrideRule(NamedTuple):
@@ -148,8 +153,9 @@ class Ruleset:
                 return override.state, Reason.OVERRIDE
         if rule.state is not FlagState.CANARY:
             return rule.state, Reason.STATE
-        chosen = tenant_id in rule.cohort if rule.cohort else bucket(rule.flag_name, tenant_id) <= rule.percentage
-        return (FlagState.CANARY, Reason.COHORT) if chosen else (FlagState.OFF, Reason.OUTSIDE_COHORT)
+        if in_cohort(rule, tenant_id):
+            return FlagState.CANARY, Reason.COHORT
+        return FlagState.OFF, Reason.OUTSIDE_COHORT
 
     def with_rule(self, revision: int, flag_name: str, rule: Rule | None) -> Ruleset:
         """A ruleset at ``revision`` in which one flag is replaced, or gone when ``rule`` is None."""
@@ -171,6 +177,15 @@ class Ruleset:
             tenants[tenant_id] = override
         overrides = {**self.overrides, flag_name: tenants}
         return Ruleset(self.epoch, revision, self.rules, overrides, self._closures)
+
+
+def in_cohort(rule: Rule, tenant_id: str) -> bool:
+    """Whether a canary with this rule enables the feature for the tenant."""
+    if tenant_id in rule.cohort:
+        return True
+    if (rule.cohort and rule.holdout is None) or (rule.holdout is not None and tenant_id in rule.holdout):
+        return False
+    return bucket(rule.flag_name, tenant_id) <= rule.percentage
 
 
 def _closures(rules: Mapping[str, Rule]) -> dict[str, tuple[str, ...]]:
