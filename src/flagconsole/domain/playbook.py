@@ -20,8 +20,8 @@ KILL_SWITCH: Final = "kill_switch"
 PLAYBOOK_NAMES: Final = (GRADUAL, IMMEDIATE, KILL_SWITCH)
 
 Minutes = Annotated[float, Field(ge=0, le=7 * 24 * 60, allow_inf_nan=False)]
-StepName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*\Z", examples=["disable"])]
-Audience = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*\Z", examples=["on_call"])]
+StepName = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$", examples=["disable"])]
+Audience = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$", examples=["on_call"])]
 Prose = Annotated[str, Field(min_length=1, max_length=1000), AfterValidator(clean_text)]
 
 
