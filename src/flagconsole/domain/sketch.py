@@ -97,6 +97,15 @@ def unpacked(data: bytes) -> Iterator[tuple[int, int]]:
     return _PAIR.iter_unpack(data)
 
 
+def merged(parts: Iterable[bytes]) -> bytes:
+    """Several kept sketches as one, without unpacking them into the library's form. Raises ``ValueError`` as ``unpacked``."""
+    total: dict[int, int] = {}
+    for part in parts:
+        for key, times in unpacked(part):
+            total[key] = total.get(key, 0) + times
+    return packed(sorted(total.items()))
+
+
 def slower_than(data: bytes, seconds: float) -> int:
     """How many latencies of a kept sketch are slower than ``seconds``, up to the sketch's relative error."""
     limit = bin_of(seconds)

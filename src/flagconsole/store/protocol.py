@@ -19,6 +19,7 @@ from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import FlagView
 from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
+from flagconsole.store.metric_store import MetricStore
 from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
 
 
@@ -167,6 +168,10 @@ class Store(Protocol):
     async def save_instances(self, server_id: str, instances: Iterable[Instance], forget: Iterable[str] = ()) -> None:
         """Keep what instances reported to the server ``server_id``. Not an audited change; what a crash loses of it is
         reported again."""
+
+    @property
+    def metrics(self) -> MetricStore:
+        """What was measured."""
 
     def watch(self) -> AsyncIterator[None]:
         """Yields whenever another process may have changed something, within 100 ms."""

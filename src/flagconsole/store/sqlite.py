@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.instance import Instance
@@ -23,6 +23,9 @@ from flagconsole.store.sqlite_reader import SqliteReader
 from flagconsole.store.sqlite_schema import migrate
 from flagconsole.store.sqlite_transaction import SqliteTransaction
 from flagconsole.store.write_gate import WriteGate
+
+if TYPE_CHECKING:
+    from flagconsole.store.sqlite_metrics import SqliteMetrics
 
 #: How often another process's commits are looked for, seconds.
 WATCH_INTERVAL: Final = 0.05
@@ -48,6 +51,7 @@ class SqliteStore:
         self._readers = [_connect(path) for _ in range(_READERS)]
         for connection in self._readers:
             self._idle.put_nowait(connection)
+        self._metrics: SqliteMetrics | None = None
 
     @classmethod
     async def open(cls, path: str, *, clock: Clock = system_clock) -> SqliteStore:
@@ -133,6 +137,17 @@ class SqliteStore:
             with _translated(self._path):
                 await self._in_thread(work)
 
+    @property
+    def metrics(self) -> SqliteMetrics:
+        if self._metrics is None:
+            from flagconsole.store.sqlite_metrics import SqliteMetrics
+
+            # What a power cut loses of them doesn't matter as much as what syncing each would cost.
+            self._metrics = SqliteMetrics(
+                _connect(self._path, durable=False), _connect(self._path), self._gate, lambda: _translated(self._path)
+            )
+        return self._metrics
+
     async def watch(self) -> AsyncIterator[None]:
         seen = self._data_version()
         while True:
@@ -148,6 +163,8 @@ class SqliteStore:
 
     async def close(self) -> None:
         async with self._gate.entered(urgent=True):
+            if self._metrics is not None:
+                self._metrics.close()
             self._thread.shutdown(wait=True)
             for connection in (self._watcher, self._reporter, *self._readers, self._writer):
                 connection.close()

@@ -1,0 +1,131 @@
+"""What every store can do with what was measured. Apart from flags: it has no revision, no audit entry and no events, and its
+writes wait for every change of a flag.
+
+All times are whole seconds since the epoch. A *bucket* starts at a multiple of its width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from flagconsole.domain.group import Group
+from flagconsole.domain.retention import Retention
+from flagconsole.domain.tally import Tally
+from flagconsole.domain.telemetry import CustomKind
+
+
+class GroupBucket(NamedTuple):
+    """One group's operations under one flag in one bucket. ``latency`` is a kept sketch (``domain.sketch``)."""
+
+    flag_name: str
+    group: Group
+    start: int
+    seconds: int
+    tally: Tally
+    latency: bytes = b""
+
+
+class TenantBucket(NamedTuple):
+    """One tenant's operations under one flag in one bucket. A tenant id that is empty stands for those beyond the bound."""
+
+    flag_name: str
+    tenant_id: str
+    group: Group
+    start: int
+    seconds: int
+    tally: Tally
+    latency: bytes = b""
+
+
+class ValueBucket(NamedTuple):
+    """One custom metric of one group in one bucket; ``total`` and ``samples`` are the total and the count of
+    ``domain.telemetry.CustomSum``."""
+
+    flag_name: str
+    group: Group
+    metric: str
+    kind: CustomKind
+    start: int
+    seconds: int
+    total: float
+    samples: int
+
+
+class Critical(NamedTuple):
+    """Critical errors of one tenant with one fingerprint in one window of five minutes: one incident."""
+
+    flag_name: str
+    tenant_id: str
+    group: Group
+    fingerprint: str
+    start: int
+    critical_errors: int
+
+
+class FeedbackRow(NamedTuple):
+    """One thing that somebody of a tenant said or did."""
+
+    flag_name: str
+    tenant_id: str
+    group: Group
+    metric: str
+    kind: CustomKind
+    value: float
+    occurred_at: int
+
+
+class MetricWrite(NamedTuple):
+    """One batch as it is to be kept. ``expires_at``: until then the batch's id is remembered, so that it counts once."""
+
+    batch_id: str
+    expires_at: int
+    groups: Sequence[GroupBucket] = ()
+    tenants: Sequence[TenantBucket] = ()
+    values: Sequence[ValueBucket] = ()
+    criticals: Sequence[Critical] = ()
+    feedback: Sequence[FeedbackRow] = ()
+
+
+class TenantUsage(NamedTuple):
+    """One tenant's operations of one group over a span. ``slow`` are those above the latency that was asked for."""
+
+    tenant_id: str
+    group: Group
+    tally: Tally
+    slow: int
+
+
+class MetricStore(Protocol):
+    """Measurements. Spans are ``since <= start of the bucket < until``."""
+
+    async def save(self, writes: Sequence[MetricWrite]) -> list[bool]:
+        """Add batches, each wholly. Returns for each whether it was new: one whose id is remembered changes nothing."""
+
+    async def group_series(self, flag_name: str, since: int, until: int, step: int) -> list[GroupBucket]:
+        """Each group's operations in steps of ``step`` seconds, by start. Steps without any are not there."""
+
+    async def value_series(self, flag_name: str, since: int, until: int, step: int) -> list[ValueBucket]:
+        """Custom metrics and feedback in steps, by start."""
+
+    async def tenant_usage(
+        self, flag_name: str, since: int, until: int, slow_above: float | None = None
+    ) -> list[TenantUsage]:
+        """Each tenant's operations, by tenant and group. Without ``slow_above`` (seconds) ``slow`` is 0."""
+
+    async def active_tenants(self, flag_name: str, since: int, until: int) -> dict[Group | None, int]:
+        """How many tenants had operations, by group; None for all groups together. A bucket that began before ``since`` and
+        reaches into the span counts."""
+
+    async def criticals(self, flag_name: str, since: int, until: int) -> list[Critical]:
+        """Incidents of critical errors whose window reaches into the span, by start."""
+
+    async def newest(self, flag_name: str) -> int | None:
+        """The end of the newest bucket of any group; None where there is none."""
+
+    async def widest(self, flag_name: str, since: int, until: int) -> int:
+        """The width of the widest bucket in the span, in seconds; 1 where there is none."""
+
+    async def roll_up(self, now: float, retention: Retention) -> int:
+        """Do one piece of what ``retention`` asks for: merge buckets into wider ones, delete what is too old. Returns how
+        many rows it did away with; 0 when all is done."""
