@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flagconsole.domain.change import Change
-from flagconsole.domain.errors import FlagNotFound, VersionConflict, VersionRequired
+from flagconsole.domain.errors import ExposureFrozen, FlagNotFound, VersionConflict, VersionRequired
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.role import Actor
 from flagconsole.operations.permissions import Operation, authorize
@@ -45,8 +45,11 @@ async def existing(tx: Transaction, flag_name: str) -> Flag:
 
 
 async def guard_raise(tx: Transaction, context: Context, flag: Flag, *, version_required: bool = False) -> None:
-    """Refuse what raises exposure without the right to, or decided on another version of the flag than the present."""
+    """Refuse what raises exposure without the right to, while it is frozen, or decided on another version of the flag."""
     authorize(context.actor, Operation.RAISE)
+    rollout = await tx.active_rollout(flag.flag_name)
+    if rollout is not None and rollout.exposure_frozen:
+        raise ExposureFrozen("Resume the rollout first.", flag=flag.flag_name, because=rollout.pause_reason)
     if context.version is None:
         if version_required or context.requires_versions:
             raise VersionRequired("Read the flag and send its version.", flag=flag.flag_name)

@@ -9,6 +9,8 @@ from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.requests import Kill, Revive
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.context import Context, Outcome, existing, guard_raise
+from flagconsole.operations.incident_opening import opened_by_kill
+from flagconsole.operations.rollout_end import end_by_kill
 from flagconsole.store.protocol import ChangeDraft, Reader, Transaction
 
 
@@ -18,7 +20,11 @@ async def kill(tx: Transaction, context: Context, flag_name: str, request: Kill)
     if flag.current_state is FlagState.KILL:
         return Outcome(False, flag, await killing_change(tx, flag_name))
     after = flag.setting.model_copy(update={"current_state": FlagState.KILL})
-    return await _move(tx, context, flag, after, Action.KILLED, request.kill_reason)
+    outcome = await _move(tx, context, flag, after, Action.KILLED, request.kill_reason)
+    await end_by_kill(tx, context, flag_name, request.kill_reason)
+    assert outcome.change is not None, "the flag was not killed before"
+    await opened_by_kill(tx, context, flag, outcome.change)
+    return outcome
 
 
 async def revive(tx: Transaction, context: Context, flag_name: str, request: Revive) -> Outcome:

@@ -22,6 +22,9 @@ class Operation(StrEnum):
     ROLLBACK = "rollback"
     RAISE = "raise"
     OVERRIDE = "override"
+    START = "start"
+    PROMOTE = "promote"
+    HOLD = "hold"
     PUT_TENANTS = "put_tenants"
     KEYS = "keys"
 
@@ -39,6 +42,9 @@ LEAST_ROLE: dict[Operation, Role] = {
     Operation.UPDATE: Role.ADMIN,
     Operation.ARCHIVE: Role.ADMIN,
     Operation.REVIVE: Role.ADMIN,
+    Operation.START: Role.ADMIN,
+    Operation.PROMOTE: Role.OPERATOR,
+    Operation.HOLD: Role.OPERATOR,
     Operation.PUT_TENANTS: Role.ADMIN,
     Operation.KEYS: Role.ADMIN,
 }

@@ -1,0 +1,183 @@
+"""``RolloutOperations``: what people ask of rollouts, with authorisation, one transaction and idempotency around it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+
+from flagconsole.domain.errors import IdempotencyKeyReused, InvalidInput
+from flagconsole.domain.plan import Plan
+from flagconsole.domain.role import Actor
+from flagconsole.domain.rollout import Rollout, RolloutStep, StoredVerdict
+from flagconsole.operations import rollouts
+from flagconsole.operations.context import Context
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.store.protocol import Remembered, Store, Transaction
+from flagconsole.store.rollout_protocol import Tick
+
+Work = Callable[[Transaction, Context], Awaitable[Rollout]]
+LIMIT = 500
+
+
+class RolloutOperations:
+    """The use cases of rollouts on one store."""
+
+    def __init__(self, store: Store, *, requires_versions: bool = False) -> None:
+        self.store = store
+        self.requires_versions = requires_versions
+
+    async def start(
+        self,
+        actor: Actor,
+        flag_name: str,
+        plan: Plan,
+        reason: str,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> Rollout:
+        """Begin a rollout in the plan's first phase."""
+
+        async def work(tx: Transaction, context: Context) -> Rollout:
+            return await rollouts.start(tx, context, flag_name, plan, reason)
+
+        asked = ("start", flag_name, plan.model_dump_json(), reason)
+        return await self._change(Operation.START, work, actor, asked, version, idempotency_key, dry_run)
+
+    async def promote(
+        self,
+        actor: Actor,
+        flag_name: str,
+        reason: str,
+        *,
+        past_verdict: bool = False,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> Rollout:
+        """Go to the next phase; ``past_verdict`` goes past one that isn't ``pass``, and needs an admin."""
+
+        async def work(tx: Transaction, context: Context) -> Rollout:
+            return await rollouts.promote(tx, context, flag_name, reason, past_verdict=past_verdict)
+
+        asked = ("promote", flag_name, reason, str(past_verdict))
+        return await self._change(Operation.PROMOTE, work, actor, asked, version, idempotency_key, dry_run)
+
+    async def hold(
+        self,
+        actor: Actor,
+        flag_name: str,
+        reason: str,
+        *,
+        freeze_exposure: bool = False,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> Rollout:
+        """Pause the progression, and with ``freeze_exposure`` the exposure too."""
+
+        async def work(tx: Transaction, context: Context) -> Rollout:
+            return await rollouts.hold(tx, context, flag_name, reason, freeze_exposure=freeze_exposure)
+
+        asked = ("hold", flag_name, reason, str(freeze_exposure))
+        return await self._change(Operation.HOLD, work, actor, asked, None, idempotency_key, dry_run)
+
+    async def resume(
+        self,
+        actor: Actor,
+        flag_name: str,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> Rollout:
+        """End both pauses."""
+
+        async def work(tx: Transaction, context: Context) -> Rollout:
+            return await rollouts.resume(tx, context, flag_name, reason)
+
+        asked = ("resume", flag_name, reason)
+        return await self._change(Operation.HOLD, work, actor, asked, None, idempotency_key, dry_run)
+
+    async def abort(
+        self,
+        actor: Actor,
+        flag_name: str,
+        reason: str,
+        *,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> Rollout:
+        """End the rollout and leave the flag as it is."""
+
+        async def work(tx: Transaction, context: Context) -> Rollout:
+            return await rollouts.abort(tx, context, flag_name, reason)
+
+        asked = ("abort", flag_name, reason)
+        return await self._change(Operation.HOLD, work, actor, asked, None, idempotency_key, dry_run)
+
+    async def tick(self, actor: Actor, flag_name: str, items: tuple[str, ...], note: str = "") -> list[Tick]:
+        """Tick items of the pre-canary checklist. Raises ``InvalidInput`` for one that isn't on it."""
+        for item in items:
+            if item not in rollouts.CHECKLIST:
+                raise InvalidInput(
+                    f"The items are: {', '.join(rollouts.CHECKLIST)}.",
+                    field="item",
+                    problem="is not on the checklist",
+                    value=item,
+                )
+        async with self.store.write() as tx:
+            return await rollouts.tick_items(tx, Context(actor, await tx.now()), flag_name, items, note)
+
+    async def rollouts(self, actor: Actor, flag_name: str | None = None, *, limit: int = 50) -> list[Rollout]:
+        """Rollouts, newest first."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            return await reader.rollouts(flag_name=flag_name, limit=min(limit, LIMIT))
+
+    async def active(self, actor: Actor) -> list[Rollout]:
+        """The rollouts that are under way, by flag."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            return await reader.active_rollouts()
+
+    async def steps(self, actor: Actor, rollout_id: str) -> list[RolloutStep]:
+        """What happened to a rollout, in order."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            return await reader.rollout_steps(rollout_id)
+
+    async def verdicts(
+        self, actor: Actor, flag_name: str, *, before: int | None = None, limit: int = 100
+    ) -> list[tuple[int, StoredVerdict]]:
+        """Looks of the judge, newest first."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            return await reader.verdicts(flag_name, before=before, limit=min(limit, LIMIT))
+
+    async def _change(
+        self,
+        operation: Operation,
+        work: Work,
+        actor: Actor,
+        asked: tuple[str, ...],
+        version: int | None,
+        idempotency_key: str | None,
+        dry_run: bool,
+    ) -> Rollout:
+        authorize(actor, operation)
+        said = "\0".join((actor.key_id or actor.name, *asked))
+        fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        async with self.store.write() as tx:
+            if idempotency_key is not None and not dry_run:
+                known = await tx.remembered(idempotency_key)
+                if known is not None:
+                    if known.fingerprint != fingerprint:
+                        raise IdempotencyKeyReused("Use a new key for a new request.")
+                    return Rollout.model_validate_json(known.body)
+            rollout = await work(tx, Context(actor, await tx.now(), version, self.requires_versions))
+            if dry_run:
+                tx.discard()
+            elif idempotency_key is not None:
+                await tx.remember(idempotency_key, Remembered(fingerprint, rollout.model_dump_json()))
+            return rollout

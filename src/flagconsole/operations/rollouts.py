@@ -1,0 +1,246 @@
+"""Starting, promoting, holding and ending rollouts: each one transaction with the change of the flag that it means.
+
+People and the controller come through here alike. A step is recorded under its own name in the same transaction; where
+it is recorded already, nothing is done again.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from uuid import uuid4
+
+from flagconsole.domain.change import Action, ChangeType
+from flagconsole.domain.errors import (
+    ChecklistIncomplete,
+    ExposureFrozen,
+    FlagKilled,
+    NotPassing,
+    RolloutNotFound,
+    RolloutUnderWay,
+)
+from flagconsole.domain.flag import Flag, Setting
+from flagconsole.domain.plan import Phase, PhaseKind, Plan
+from flagconsole.domain.requests import Kill
+from flagconsole.domain.rollout import Rollout, RolloutStatus, VerdictKind, setting_for
+from flagconsole.domain.states import FlagState
+from flagconsole.operations.context import Context, existing, guard_raise
+from flagconsole.operations.kill import kill
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.rollout_end import end, step_of
+from flagconsole.store.protocol import ChangeDraft, Transaction
+from flagconsole.store.rollout_protocol import Tick
+
+#: What is ticked before a flag's first canary.
+CHECKLIST = (
+    "defined in the store",
+    "shadow mode ready",
+    "monitoring configured",
+    "rollback tried",
+    "cohort criteria set",
+    "success and failure criteria set",
+    "emergency contacts set",
+)
+
+
+async def under_way(tx: Transaction, flag_name: str) -> Rollout:
+    """The flag's rollout, or ``RolloutNotFound``."""
+    rollout = await tx.active_rollout(flag_name)
+    if rollout is None:
+        raise RolloutNotFound("Start one, or look at: flagconsole canary-status", flag=flag_name)
+    return rollout
+
+
+async def start(tx: Transaction, context: Context, flag_name: str, plan: Plan, reason: str) -> Rollout:
+    """Begin a rollout in the plan's first phase. Raises for a killed flag and while another rollout is under way."""
+    flag = await existing(tx, flag_name)
+    if flag.current_state is FlagState.KILL:
+        raise FlagKilled("Revive it first.", flag=flag_name)
+    if await tx.active_rollout(flag_name) is not None:
+        raise RolloutUnderWay("Abort it, or let it end.", flag=flag_name)
+    await guard_raise(tx, context, flag)
+    rollout = Rollout(
+        rollout_id=uuid4().hex,
+        flag_name=flag_name,
+        plan=plan,
+        phase=plan.phases[0].name,
+        seed=secrets.randbits(32),
+        started_at=context.now,
+        started_by=context.actor.name,
+        phase_started_at=context.now,
+        expected_version=flag.version,
+    )
+    await tx.save_rollout(rollout)
+    return await enter(tx, context, rollout, plan.phases[0], reason, change_type=ChangeType.MANUAL)
+
+
+async def promote(
+    tx: Transaction, context: Context, flag_name: str, reason: str, *, past_verdict: bool = False
+) -> Rollout:
+    """Go to the next phase by hand. Without ``past_verdict`` only where the phase passes; with it an admin may go past a
+    verdict that isn't ``pass``, and the log says so."""
+    rollout = await under_way(tx, flag_name)
+    flag = await existing(tx, flag_name)
+    if rollout.exposure_frozen:
+        raise ExposureFrozen("Resume the rollout first.", flag=flag_name, because=rollout.pause_reason)
+    following = rollout.next_phase
+    verdict = rollout.verdict
+    passes = verdict is not None and verdict.kind is VerdictKind.PASS and verdict.phase == rollout.phase
+    enough = rollout.fresh_seconds >= rollout.current_phase.min_seconds
+    if following is None or following.kind is PhaseKind.CLEANUP or rollout.status is not RolloutStatus.RUNNING:
+        raise NotPassing(flag=flag_name, phase=rollout.phase, because="there is no phase to promote it to")
+    if not (passes and enough):
+        because = "no verdict yet" if verdict is None else verdict.because or verdict.kind.value
+        if passes:
+            because = (
+                f"it has {rollout.fresh_seconds / 3600:.1f} of {rollout.current_phase.min_hours:g} h of fresh data"
+            )
+        if not past_verdict:
+            raise NotPassing("An admin can promote past it.", flag=flag_name, phase=rollout.phase, because=because)
+        await guard_raise(tx, context, flag)
+        reason = f"{reason} (past the verdict: {because})"
+    return await enter(tx, context, rollout, following, reason, change_type=ChangeType.MANUAL)
+
+
+async def enter(
+    tx: Transaction,
+    context: Context,
+    rollout: Rollout,
+    phase: Phase,
+    reason: str,
+    *,
+    change_type: ChangeType,
+    cohort: tuple[str, ...] = (),
+) -> Rollout:
+    """Set the flag as the phase wants it and note that the rollout is there. A step that was taken is not taken again."""
+    flag = await existing(tx, rollout.flag_name)
+    if phase.kind is PhaseKind.CANARY:
+        await _refuse_unchecked(tx, rollout.flag_name)
+    after = setting_for(phase, cohort, flag.setting)
+    first = await tx.take_step(step_of(rollout, f"enter {phase.name}", context, reason))
+    if not first:
+        return await under_way(tx, rollout.flag_name)
+    version = await _set(tx, context, flag, after, reason, change_type)
+    entered = rollout.entered(phase, version, context.now)
+    await tx.save_rollout(entered)
+    return entered
+
+
+async def hold(
+    tx: Transaction, context: Context, flag_name: str, reason: str, *, freeze_exposure: bool = False
+) -> Rollout:
+    """Keep the rollout from promoting; with ``freeze_exposure`` also everyone from raising the flag's exposure."""
+    rollout = await under_way(tx, flag_name)
+    held = rollout.model_copy(
+        update={
+            "progression_paused": True,
+            "exposure_frozen": rollout.exposure_frozen or freeze_exposure,
+            "pause_reason": reason,
+        }
+    )
+    if held != rollout:
+        await tx.save_rollout(held)
+        await tx.take_step(step_of(rollout, f"hold {context.now.isoformat()}", context, reason))
+    return held
+
+
+async def resume(tx: Transaction, context: Context, flag_name: str, reason: str) -> Rollout:
+    """End both pauses. What somebody changed by hand meanwhile is taken as it is now."""
+    rollout = await under_way(tx, flag_name)
+    flag = await existing(tx, flag_name)
+    resumed = rollout.model_copy(
+        update={
+            "progression_paused": False,
+            "exposure_frozen": False,
+            "pause_reason": "",
+            "expected_version": flag.version,
+        }
+    )
+    if resumed != rollout:
+        await tx.save_rollout(resumed)
+        await tx.take_step(step_of(rollout, f"resume {context.now.isoformat()}", context, reason))
+    return resumed
+
+
+async def abort(tx: Transaction, context: Context, flag_name: str, reason: str) -> Rollout:
+    """End the rollout and leave the flag as it is."""
+    return await end(tx, context, await under_way(tx, flag_name), RolloutStatus.ABORTED, reason)
+
+
+async def begin_rollback(tx: Transaction, context: Context, rollout: Rollout, playbook: str, reason: str) -> bool:
+    """Take the rollback's first step, the flag, which needs nothing but the store. False when it was taken before.
+
+    ``kill_switch`` kills; ``immediate`` sets ``off``; ``gradual`` halves the percentage and freezes the exposure.
+    """
+    if not await tx.take_step(step_of(rollout, f"roll back {rollout.phase}", context, f"{playbook}: {reason}")):
+        return False
+    if playbook == "kill_switch":
+        await kill(tx, context, rollout.flag_name, Kill(kill_reason=reason[:1000]))
+        return True
+    flag = await existing(tx, rollout.flag_name)
+    after = flag.setting.model_copy(update={"current_state": _ROLLED_BACK[playbook]})
+    if playbook == "gradual" and flag.current_state is FlagState.CANARY:
+        after = halved(flag.setting)
+    version = await _set(tx, context, flag, after, reason, ChangeType.ROLLBACK)
+    moved = rollout.model_copy(
+        update={
+            "status": RolloutStatus.ROLLING_BACK,
+            "exposure_frozen": True,
+            "progression_paused": True,
+            "pause_reason": f"rolling back ({playbook}): {reason}",
+            "expected_version": version,
+        }
+    )
+    await tx.save_rollout(moved)
+    return True
+
+
+_ROLLED_BACK = {"immediate": FlagState.OFF, "gradual": FlagState.SHADOW}
+
+
+def halved(setting: Setting) -> Setting:
+    """The setting with half the exposure: half the percentage, or the first half of a chosen cohort (rounded down)."""
+    kept = setting.canary_tenant_ids[: len(setting.canary_tenant_ids) // 2]
+    if setting.canary_tenant_ids and not kept:
+        return setting.model_copy(update={"current_state": FlagState.SHADOW})
+    return setting.model_copy(update={"canary_percentage": setting.canary_percentage // 2, "canary_tenant_ids": kept})
+
+
+async def tick_items(tx: Transaction, context: Context, flag_name: str, items: Sequence[str], note: str) -> list[Tick]:
+    """Tick items of the pre-canary checklist; who and when is kept. Returns all that are ticked."""
+    authorize(context.actor, Operation.HOLD)
+    await existing(tx, flag_name)
+    for item in items:
+        await tx.tick(flag_name, Tick(item, context.actor.name, context.now, note))
+    return await tx.checklist(flag_name)
+
+
+async def _refuse_unchecked(tx: Transaction, flag_name: str) -> None:
+    ticked = {tick.item for tick in await tx.checklist(flag_name)}
+    missing = [item for item in CHECKLIST if item not in ticked]
+    if missing:
+        raise ChecklistIncomplete(
+            "Tick them with: flagconsole promote --checked", flag=flag_name, missing=", ".join(missing)
+        )
+
+
+async def _set(
+    tx: Transaction, context: Context, flag: Flag, after: Setting, reason: str, change_type: ChangeType
+) -> int:
+    """Carry out the change of the flag, if it is one. Returns the flag's version after it."""
+    if after == flag.setting:
+        return flag.version
+    action = Action.ROLLED_BACK if change_type is ChangeType.ROLLBACK else Action.SET
+    change = await tx.apply(
+        ChangeDraft(
+            flag=flag.model_copy(update=after.model_dump()),
+            action=action,
+            change_type=change_type,
+            reason=reason,
+            changed_by=context.actor.name,
+            changed_at=context.now,
+            previous=flag.setting.model_dump(mode="json"),
+            new=after.model_dump(mode="json"),
+        )
+    )
+    return change.version

@@ -1,0 +1,183 @@
+"""The controller: tends every rollout, level-triggered.
+
+A tick recomputes everything from the store. What it decides is carried out in one transaction together with the step's
+name, which is unique, and with a check that this controller still leads; killed at any point, the next tick of any
+controller does what is missing and nothing twice. No answer from a metric source delays a write: the look comes first,
+then the transaction, which reads the rollout again and throws the look away when the rollout has moved meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Final
+
+from flagconsole.domain.change import ChangeType
+from flagconsole.domain.errors import ChecklistIncomplete, FlagConsoleError, FlagKilled, LeaseLost
+from flagconsole.domain.flag import Flag
+from flagconsole.domain.role import Actor, Role
+from flagconsole.domain.rollout import Decision, Move, Rollout, RolloutStatus, StoredVerdict, VerdictKind, decide
+from flagconsole.domain.text import safe_text
+from flagconsole.operations import rollouts
+from flagconsole.operations.context import Context
+from flagconsole.operations.rollout_end import end
+from flagconsole.rollout.judging import Judgement, Judging
+from flagconsole.rollout.lease import Leadership
+from flagconsole.store.protocol import Store, Transaction
+
+#: Who the controller is in the log.
+CONTROLLER: Final = Actor(name="controller", role=Role.ADMIN)
+#: A look that takes longer than this (seconds) is none.
+LOOK_SECONDS: Final = 20.0
+#: How often the controller wakes up (seconds); each phase's monitoring level decides whether it is looked at.
+WAKE_SECONDS: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+CohortOf = Callable[[Transaction, Rollout, int], Awaitable[tuple[str, ...]]]
+
+
+async def hashed_cohort(tx: Transaction, rollout: Rollout, percentage: int) -> tuple[str, ...]:
+    """No chosen cohort: the percentage draws by hash."""
+    return ()
+
+
+class Controller:
+    """Tends the rollouts of one store while it leads."""
+
+    def __init__(
+        self,
+        store: Store,
+        judging: Judging,
+        leadership: Leadership,
+        *,
+        cohort_of: CohortOf = hashed_cohort,
+        look_seconds: float = LOOK_SECONDS,
+    ) -> None:
+        self._store = store
+        self._judging = judging
+        self._leadership = leadership
+        self._cohort_of = cohort_of
+        self._look_seconds = look_seconds
+
+    async def run(self) -> None:
+        """Tick until cancelled."""
+        try:
+            while True:
+                try:
+                    await self.tick()
+                except FlagConsoleError as error:
+                    log.warning("a tick of the controller failed: %s", safe_text(error))
+                await asyncio.sleep(WAKE_SECONDS)
+        finally:
+            await self._leadership.release()
+
+    async def tick(self) -> bool:
+        """Look at every rollout that is due, and do what follows. False when another controller leads."""
+        if not await self._leadership.acquire():
+            return False
+        async with self._store.read() as reader:
+            active, now = await reader.active_rollouts(), await reader.now()
+        for rollout in active:
+            if rollout.status is RolloutStatus.RUNNING and rollout.due(now):
+                try:
+                    await self._tend(rollout)
+                except LeaseLost:
+                    return False
+                except FlagConsoleError as error:
+                    # One rollout's trouble (a full checklist, a flag gone) must not keep the others untended.
+                    log.warning("%s: %s", safe_text(rollout.flag_name, 128), safe_text(error))
+        return True
+
+    async def _tend(self, rollout: Rollout) -> None:
+        async with self._store.read() as reader:
+            flag, now = await reader.flag(rollout.flag_name), await reader.now()
+            state = await reader.judge_state(rollout.rollout_id, rollout.phase)
+        if flag is None:
+            await self._write(rollout, None, self._flag_gone)
+            return
+        judgement = await self._look(rollout, flag, state, now)
+        await self._write(rollout, judgement, self._act)
+
+    async def _look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
+        """The judge's answer; whatever keeps it from answering is ``no_data`` with the reason."""
+        try:
+            async with asyncio.timeout(self._look_seconds):
+                return await self._judging.look(rollout, flag, state, now)
+        except TimeoutError:
+            because = f"the metrics took longer than {self._look_seconds:g} s"
+        except Exception as error:  # a source's mistake is never evidence
+            because = f"the metrics can't be read: {safe_text(str(error) or type(error).__name__, 200)}"
+        return Judgement(
+            StoredVerdict(
+                rollout_id=rollout.rollout_id,
+                flag_name=rollout.flag_name,
+                phase=rollout.phase,
+                at=now,
+                kind=VerdictKind.NO_DATA,
+                because=because,
+            )
+        )
+
+    async def _write(
+        self,
+        seen: Rollout,
+        judgement: Judgement | None,
+        act: Callable[[Transaction, Context, Rollout], Awaitable[None]],
+    ) -> None:
+        """One transaction: check that we lead, read the rollout again, keep the look, do what follows from it."""
+        async with self._store.write() as tx:
+            await self._leadership.check(tx)
+            present = await tx.active_rollout(seen.flag_name)
+            if present is None or (present.rollout_id, present.phase) != (seen.rollout_id, seen.phase):
+                tx.discard()  # killed, promoted or ended while we looked: the look is of another phase
+                return
+            context = Context(CONTROLLER, await tx.now())
+            if judgement is not None:
+                present = present.looked(judgement.verdict)
+                await tx.add_verdict(judgement.verdict)
+                if judgement.state is not None:
+                    await tx.save_judge_state(present.rollout_id, present.phase, judgement.state)
+                await tx.save_rollout(present)
+            await act(tx, context, present)
+
+    async def _flag_gone(self, tx: Transaction, context: Context, rollout: Rollout) -> None:
+        await end(tx, context, rollout, RolloutStatus.ABORTED, "the flag was archived")
+
+    async def _act(self, tx: Transaction, context: Context, rollout: Rollout) -> None:
+        flag = await tx.flag(rollout.flag_name)
+        if flag is None:
+            await self._flag_gone(tx, context, rollout)
+            return
+        decision = decide(rollout, flag.version)
+        match decision.move:
+            case Move.WAIT:
+                return
+            case Move.PAUSE:
+                await rollouts.hold(tx, context, rollout.flag_name, decision.because)
+            case Move.COMPLETE:
+                await end(tx, context, rollout, RolloutStatus.COMPLETED, decision.because)
+            case Move.PROMOTE:
+                await self._promote(tx, context, rollout, decision)
+            case Move.ROLL_BACK:
+                assert decision.playbook is not None
+                await rollouts.begin_rollback(tx, context, rollout, decision.playbook, decision.because)
+
+    async def _promote(self, tx: Transaction, context: Context, rollout: Rollout, decision: Decision) -> None:
+        following = rollout.next_phase
+        assert following is not None
+        try:
+            cohort = await self._cohort_of(tx, rollout, following.percentage)
+            await rollouts.enter(
+                tx,
+                context,
+                rollout,
+                following,
+                decision.because,
+                change_type=ChangeType.AUTOMATED,
+                cohort=cohort,
+            )
+        except (ChecklistIncomplete, FlagKilled) as error:
+            await rollouts.hold(tx, context, rollout.flag_name, safe_text(error, 500))
