@@ -1,0 +1,57 @@
+"""The comparison of a hand-picked cohort with its control: tenants as units, an asymptotic confidence sequence."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flagconsole.domain.judge.interval import estimate, sequence_factor
+
+Floats = NDArray[np.float64]
+
+#: Below these the normal approximation means nothing.
+FEWEST_TENANTS = 5
+FEWEST_EVENTS = 10
+
+
+class ComparisonGuard:
+    """Fires when the canary's rate, relative to what its own baseline expects, is above the control's at every confidence
+    that ``budget`` leaves. It assumes that the two groups drift alike, which nobody can promise for a hand-picked cohort.
+    """
+
+    def __init__(self, column: str, canary: NDArray[np.bool_], budget: float) -> None:
+        self.column = column
+        self._canary = canary
+        self._factor = sequence_factor(2 * budget)
+        self._deviations = 0.0
+        self.fired_at: float | None = None
+
+    @property
+    def nearness(self) -> float:
+        """How far the difference is towards firing, 0 to 1."""
+        return float(np.clip(self._deviations / self._factor, 0.0, 1.0))
+
+    def advance(self, seconds: float, events: Floats, exposure: Floats) -> None:
+        """Take in the events of the whole phase and each tenant's exposure (operations, or the events expected)."""
+        own, other = estimate(events, exposure, self._canary), estimate(events, exposure, ~self._canary)
+        self._deviations = 0.0
+        if own is None or other is None or min(own.tenants, other.tenants) < FEWEST_TENANTS:
+            return
+        if own.events < FEWEST_EVENTS or other.value <= 0:
+            return
+        error = math.sqrt(own.log_variance + other.log_variance)
+        self._deviations = math.log(own.value / other.value) / error
+        if self.fired_at is None and self._deviations > self._factor:
+            self.fired_at = seconds
+
+    def state(self) -> dict[str, Any]:
+        """All that has to be kept; JSON."""
+        return {"fired_at": self.fired_at, "deviations": self._deviations}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        self.fired_at = state["fired_at"]
+        self._deviations = float(state["deviations"])

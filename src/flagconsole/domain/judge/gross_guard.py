@@ -1,0 +1,87 @@
+"""The fast path for gross failures: many of the canary's tenants meet errors within the same few minutes."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flagconsole.domain.judge.e_process import EProcess
+from flagconsole.domain.judge.packed import pack, unpack
+
+Floats = NDArray[np.float64]
+
+#: In each block of this length a tenant counts once: a burst inside one tenant is one event.
+BLOCK_SECONDS = 300.0
+#: The null hypothesis allows the canary this many times the control's rate.
+TOLERATED_RATIO = 2.0
+#: What the guard bets on, as multiples of that.
+ALTERNATIVES = (1.5, 2.0, 3.0, 6.0)
+
+
+class GrossGuard:
+    """An e-process on whose tenant errs first: each event belongs to the canary with a chance that its exposure gives.
+
+    Exposure is the chance, by its own baseline, that a tenant not yet hit in this block errs in this look.
+    """
+
+    def __init__(self, canary: NDArray[np.bool_], rates: Floats, budget: float, horizon_seconds: float) -> None:
+        self._canary = canary
+        self._rates = rates
+        self._threshold = -math.log(budget)
+        self._ratios = np.array(ALTERNATIVES)
+        self._process = EProcess(1, len(ALTERNATIVES), horizon_seconds)
+        self._hit = np.zeros(canary.size, np.bool_)
+        self._block = 0
+        self.fired_at: float | None = None
+        self._evidence = 0.0
+
+    @property
+    def nearness(self) -> float:
+        """How far the evidence is towards firing, 0 to 1, on a logarithmic scale."""
+        return float(np.clip(self._evidence / self._threshold, 0.0, 1.0))
+
+    def advance(self, seconds: float, operations: Floats, errors: Floats) -> None:
+        """Take in what happened to every tenant since the last look."""
+        # A look's operations happened before it, so the look at 300 s still belongs to the first block.
+        block = max(math.ceil(seconds / BLOCK_SECONDS) - 1, 0)
+        if block != self._block:
+            self._hit[:] = False
+            self._block = block
+        at_risk = ~self._hit
+        newly = at_risk & (errors > 0)
+        exposure = np.where(at_risk, -np.expm1(-operations * self._rates), 0.0)
+        self._hit |= newly
+        own = TOLERATED_RATIO * float(exposure[self._canary].sum())
+        other = float(exposure[~self._canary].sum())
+        hits, misses = int(newly[self._canary].sum()), int(newly[~self._canary].sum())
+        ratios = np.zeros((1, len(ALTERNATIVES)))
+        if own > 0 and other > 0:
+            null = own / (own + other)
+            bet = self._ratios * own / (self._ratios * own + other)
+            ratios[0] = hits * np.log(bet / null) + misses * np.log((1 - bet) / (1 - null))
+        self._evidence = float(self._process.advance(seconds, ratios)[0])
+        if self.fired_at is None and self._evidence >= self._threshold:
+            self.fired_at = seconds
+
+    def state(self) -> dict[str, Any]:
+        """All that has to be kept; JSON."""
+        return {
+            "process": self._process.state(),
+            "hit": pack(np.packbits(self._hit)),
+            "block": self._block,
+            "fired_at": self.fired_at,
+            "evidence": self._evidence,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        self._process.restore(state["process"])
+        size = self._canary.size
+        bits = unpack(state["hit"], np.uint8, (-(-size // 8),))
+        self._hit = np.unpackbits(bits, count=size).astype(np.bool_)
+        self._block = int(state["block"])
+        self.fired_at = state["fired_at"]
+        self._evidence = float(state["evidence"])

@@ -1,0 +1,118 @@
+"""What the judge is shown at one look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flagconsole.domain.errors import InvalidInput
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts per tenant in one window, in the order of the assignment's tenants.
+
+    ``slow`` are operations above the reference latency: the control's p95 before the rollout. ``criticals`` are critical
+    errors. ``slower`` are operations above the control's median before the rollout; None where it isn't measured (it
+    makes small shifts of latency visible sooner).
+    """
+
+    operations: Floats
+    errors: Floats
+    slow: Floats
+    criticals: Floats
+    slower: Floats | None = None
+
+    def checked(self, size: int, window: str) -> Counts:
+        """These counts, or ``InvalidInput`` when they can't be counts of ``size`` tenants."""
+        for name, values in self.columns().items():
+            if values.shape != (size,):
+                raise InvalidInput(field=f"{window}.{name}", problem=f"needs {size} numbers", value=values.shape)
+            if not np.isfinite(values).all() or (values < 0).any():
+                raise InvalidInput(
+                    field=f"{window}.{name}", problem="must be finite and not negative", value="NaN or < 0"
+                )
+        return self
+
+    def columns(self) -> dict[str, Floats]:
+        """The columns that were measured, by name."""
+        columns = {
+            "operations": self.operations,
+            "errors": self.errors,
+            "slow": self.slow,
+            "criticals": self.criticals,
+        }
+        return columns if self.slower is None else columns | {"slower": self.slower}
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Latency quantiles of a group in milliseconds; None where there is none."""
+
+    p95: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True)
+class GroupValue:
+    """One metric in one group: its value, how many observations made it, and their variance.
+
+    The value is a share for a ratio, a mean for a gauge or change, milliseconds for a latency. ``count`` are answers,
+    operations or events; ``variance`` is that of a single observation, None where it isn't known.
+    """
+
+    value: float
+    count: int
+    variance: float | None = None
+
+
+@dataclass(frozen=True)
+class MetricValue:
+    """A metric that isn't counted per tenant: CSAT, tickets, conversions and everything a service names itself.
+
+    ``change`` metrics compare ``canary`` with ``control``; for the others the control is only shown.
+    """
+
+    canary: GroupValue | None
+    control: GroupValue | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One look: ``seconds`` since the phase began; ``fresh_seconds`` of them had fresh data (all, when None).
+
+    ``whole_phase``, ``last_hour`` and ``last_half_hour`` are the three windows. ``incidents`` counts the distinct critical
+    incidents (tenant, fingerprint, five minutes) in the canary so far. ``data_age_seconds`` is how old the newest data is.
+    Latencies are those of the whole phase; ``recent_*`` those of the last hour.
+    """
+
+    seconds: float
+    whole_phase: Counts
+    last_hour: Counts
+    last_half_hour: Counts
+    canary_latency: Latency = Latency()
+    control_latency: Latency = Latency()
+    recent_canary_latency: Latency | None = None
+    recent_control_latency: Latency | None = None
+    incidents: int = 0
+    metrics: Mapping[str, MetricValue] = field(default_factory=dict)
+    data_age_seconds: float = 0.0
+    fresh_seconds: float | None = None
+
+    def checked(self, size: int) -> Observation:
+        """This observation, or ``InvalidInput`` naming the field that can't be right."""
+        if not np.isfinite(self.seconds) or self.seconds < 0:
+            raise InvalidInput(field="seconds", problem="must be finite and not negative", value=self.seconds)
+        for window in ("whole_phase", "last_hour", "last_half_hour"):
+            getattr(self, window).checked(size, window)
+        return self
+
+    @property
+    def judged_seconds(self) -> float:
+        """Seconds of the phase that count: those with fresh data."""
+        return self.seconds if self.fresh_seconds is None else min(self.fresh_seconds, self.seconds)

@@ -1,0 +1,184 @@
+"""Each criterion's part of a verdict."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from flagconsole.domain import metric as names
+from flagconsole.domain.judge.guards import Fired
+from flagconsole.domain.judge.interval import sequence_factor
+from flagconsole.domain.judge.measurement import Measurement, Measures
+from flagconsole.domain.judge.observation import Observation
+from flagconsole.domain.judge.settings import JudgeSettings
+from flagconsole.domain.metric import MetricKind
+from flagconsole.domain.plan import Criterion, Evidence, Phase
+from flagconsole.domain.verdict import Contribution, CriterionResult, Outcome, Purpose
+
+#: What a plan that asks for plain thresholds is told beside every verdict.
+THRESHOLD_NOTE = (
+    "plain threshold at every look: in simulated phases of 48 h it rolls back most healthy canaries "
+    "when rates move by themselves"
+)
+_COLUMNS = {
+    names.ERROR_RATE: "errors",
+    names.SUCCESS_RATE: "errors",
+    names.CRITICAL_ERRORS: "criticals",
+    names.LATENCY_P95: "slow",
+    names.LATENCY_P99: "slow",
+    names.P95_REGRESSION: "slow",
+}
+#: Limits that the limit guards watch operation by operation; their intervals are shown but fire nothing.
+_GUARDED = frozenset({names.ERROR_RATE, names.SUCCESS_RATE})
+
+
+class Rulings:
+    """Rules on the criteria of a phase. A violated rollback limit stays violated: it is remembered when it was."""
+
+    def __init__(self, phase: Phase, measures: Measures, settings: JudgeSettings) -> None:
+        self._phase = phase
+        self._measures = measures
+        self._confidence = settings.confidence
+        self._shown = sequence_factor(1 - settings.confidence)
+        self._by_interval = [index for index, criterion in enumerate(phase.rollback) if _interval_decides(criterion)]
+        self.budget = settings.interval_budget if self._by_interval else 0.0
+        self._strict = sequence_factor(2 * settings.interval_budget / max(len(self._by_interval), 1))
+        self._violated: dict[int, float] = {}
+
+    def advance(self, seen: Observation) -> None:
+        """Remember which rollback limits are violated by this look."""
+        for index, criterion in enumerate(self._phase.rollback):
+            if index not in self._violated and self._violates(index, criterion, seen):
+                self._violated[index] = seen.seconds
+
+    def _violates(self, index: int, criterion: Criterion, seen: Observation) -> bool:
+        if criterion.metric_kind is MetricKind.COUNT:
+            # A policy, not a statistic: so many are too many, whatever chance has to do with it.
+            measured = self._measures.of(criterion, seen)
+            return measured is not None and criterion.holds(measured.value)
+        if criterion.evidence is Evidence.THRESHOLD:
+            measured = self._measures.of(criterion, seen, recent=True)
+            if measured is None:
+                return False
+            return criterion.holds(measured.value if measured.raw_value is None else measured.raw_value)
+        if index not in self._by_interval:
+            return False
+        measured = self._measures.of(criterion, seen)
+        reach = None if measured is None else measured.reach(self._strict)
+        return reach is not None and all(map(criterion.holds, reach))
+
+    def fired(self) -> list[Fired]:
+        """The rollback limits that were violated, in the order in which they were."""
+        found = []
+        for index, at in self._violated.items():
+            criterion = self._phase.rollback[index]
+            if criterion.metric_kind is MetricKind.COUNT:
+                why = "the limit is a policy and acts at once"
+            elif criterion.evidence is Evidence.THRESHOLD:
+                why = "the plan asks for the plain threshold"
+            else:
+                why = "the whole interval is beyond the limit"
+            found.append(Fired(f"limit {criterion.metric}", criterion.metric, at, f"{criterion.describe()}: {why}"))
+        return sorted(found, key=lambda one: one.at)
+
+    def results(self, seen: Observation, fired: list[Fired]) -> list[CriterionResult]:
+        """The rulings on all criteria; ``fired`` are all tests that found something."""
+        accused = {one.metric for one in fired}
+        results = [self._success(criterion, seen) for criterion in self._phase.success]
+        for index, criterion in enumerate(self._phase.rollback):
+            results.append(self._rollback(index, criterion, seen, criterion.metric in accused))
+        return results
+
+    def beyond(self, criterion: Criterion, seen: Observation) -> bool:
+        """Whether the estimate is outside a success limit, over the phase, lately, or unknown."""
+        measured = (self._measures.of(criterion, seen), self._measures.of(criterion, seen, recent=True))
+        known = [one for one in measured if one is not None]
+        return not known or any(not criterion.holds(one.value) for one in known)
+
+    def _success(self, criterion: Criterion, seen: Observation) -> CriterionResult:
+        measured = self._measures.of(criterion, seen)
+        if measured is None:
+            outcome = Outcome.NO_DATA
+        else:
+            outcome = Outcome.PASS if criterion.holds(measured.value) else Outcome.INCONCLUSIVE
+        return self._result(Purpose.SUCCESS, criterion, seen, measured, outcome)
+
+    def _rollback(self, index: int, criterion: Criterion, seen: Observation, accused: bool) -> CriterionResult:
+        threshold = criterion.evidence is Evidence.THRESHOLD and criterion.metric_kind is not MetricKind.COUNT
+        measured = self._measures.of(criterion, seen, recent=threshold)
+        reach = None if measured is None or threshold else measured.reach(self._shown)
+        note = THRESHOLD_NOTE if threshold else ""
+        if index in self._violated or accused:
+            outcome = Outcome.FAIL
+        elif measured is None:
+            outcome = Outcome.NO_DATA
+        elif criterion.holds(measured.value):
+            outcome = Outcome.INCONCLUSIVE
+            if reach is None and not threshold:
+                note = (
+                    "beyond the limit, but nothing says how certain that is: report its variance, or ask for threshold"
+                )
+        elif reach is not None and any(map(criterion.holds, reach)):
+            outcome = Outcome.INCONCLUSIVE
+        elif reach is None and criterion.metric_kind in {MetricKind.RATIO, MetricKind.CHANGE} and not threshold:
+            outcome = Outcome.INCONCLUSIVE
+            note = "too few observations for an interval"
+        else:
+            outcome = Outcome.PASS
+        return self._result(Purpose.ROLLBACK, criterion, seen, measured, outcome, note)
+
+    def _result(
+        self,
+        purpose: Purpose,
+        criterion: Criterion,
+        seen: Observation,
+        measured: Measurement | None,
+        outcome: Outcome,
+        note: str = "",
+    ) -> CriterionResult:
+        reach = None if measured is None else measured.reach(self._shown)
+        return CriterionResult(
+            purpose=purpose,
+            metric=criterion.metric,
+            kind=criterion.metric_kind,
+            comparison=criterion.comparison,
+            limit=criterion.value,
+            evidence=criterion.evidence,
+            urgency=criterion.urgency,
+            outcome=outcome,
+            value=None if measured is None else measured.value,
+            raw_value=None if measured is None else measured.raw_value,
+            control_value=None if measured is None else measured.control_value,
+            lower=None if reach is None else _shown(reach[0]),
+            upper=None if reach is None else _shown(reach[1]),
+            confidence=None if reach is None else self._confidence,
+            operations=0 if measured is None else measured.operations,
+            tenants=0 if measured is None else measured.tenants,
+            top_tenants=self.top_tenants(criterion.metric, seen),
+            note=note,
+        )
+
+    def top_tenants(self, metric: str, seen: Observation) -> tuple[Contribution, ...]:
+        """The three tenants that contribute most to ``metric``; none for a metric that isn't counted per tenant."""
+        column = _COLUMNS.get(metric)
+        return () if column is None else self._measures.top_tenants(seen.whole_phase, column)
+
+    def state(self) -> dict[str, Any]:
+        """All that has to be kept; JSON."""
+        return {str(index): at for index, at in self._violated.items()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from what ``state`` gave."""
+        self._violated = {int(index): float(at) for index, at in state.items()}
+
+
+def _interval_decides(criterion: Criterion) -> bool:
+    return (
+        criterion.evidence is Evidence.STATISTICAL
+        and criterion.metric_kind is not MetricKind.COUNT
+        and criterion.metric not in _GUARDED
+    )
+
+
+def _shown(bound: float) -> float | None:
+    return bound if math.isfinite(bound) else None

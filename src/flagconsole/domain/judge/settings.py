@@ -1,0 +1,48 @@
+"""What the judge is allowed to spend, and on what."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from flagconsole.domain.flag import Frozen
+from flagconsole.domain.plan import Phase
+
+
+class JudgeSettings(Frozen):
+    """How a phase is judged. The defaults add up to an error budget of 1 % for the whole phase.
+
+    ``cohorts`` with ``phase_ranks`` + ``hour_ranks`` + ``overtime_ranks`` bound the rank budget: 160 of 20,000 are 0.8 %.
+    The other shares are those of the guards. ``tick_seconds`` is the time between two looks; data older than two of them
+    is no data. ``horizon_seconds`` is how long the phase is expected to last.
+    """
+
+    horizon_seconds: float = Field(default=48 * 3600.0, gt=0, allow_inf_nan=False)
+    tick_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
+    cohorts: int = Field(default=20_000, ge=100, le=200_000)
+    phase_ranks: int = Field(default=100, ge=1, le=10_000)
+    hour_ranks: int = Field(default=40, ge=0, le=10_000)
+    overtime_ranks: int = Field(default=20, ge=0, le=10_000)
+    early_share: float = Field(default=0.6, ge=0, le=1)
+    limit_budget: float = Field(default=0.0005, gt=0, lt=1)
+    gross_budget: float = Field(default=0.0005, gt=0, lt=1)
+    critical_budget: float = Field(default=0.0005, gt=0, lt=1)
+    interval_budget: float = Field(default=0.0005, gt=0, lt=1)
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+
+    @classmethod
+    def for_phase(cls, phase: Phase, tick_seconds: float | None = None) -> JudgeSettings:
+        """The defaults for a phase: its minimum duration (an hour where it has none) and its monitoring level's tick."""
+        return cls(
+            horizon_seconds=phase.min_seconds or 3600.0,
+            tick_seconds=phase.monitoring.tick_seconds if tick_seconds is None else tick_seconds,
+        )
+
+    @property
+    def rank_budget(self) -> float:
+        """The bound on the chance that the rank budget accuses a cohort that nothing was done to."""
+        return (self.phase_ranks + self.hour_ranks + self.overtime_ranks) / self.cohorts
+
+    @property
+    def guard_budget(self) -> float:
+        """The sum of the guards' shares."""
+        return self.limit_budget + self.gross_budget + self.critical_budget + self.interval_budget
