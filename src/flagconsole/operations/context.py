@@ -50,6 +50,10 @@ async def guard_raise(tx: Transaction, context: Context, flag: Flag, *, version_
     rollout = await tx.active_rollout(flag.flag_name)
     if rollout is not None and rollout.exposure_frozen:
         raise ExposureFrozen("Resume the rollout first.", flag=flag.flag_name, because=rollout.pause_reason)
+    run = await tx.active_run(flag.flag_name)
+    if run is not None and run.frozen:
+        hint = f"Wait for it, or end it: flagconsole incidents close {run.incident_id}"
+        raise ExposureFrozen(hint, flag=flag.flag_name, because=f"the playbook {run.playbook} is under way")
     if context.version is None:
         if version_required or context.requires_versions:
             raise VersionRequired("Read the flag and send its version.", flag=flag.flag_name)

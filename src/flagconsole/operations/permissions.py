@@ -25,6 +25,7 @@ class Operation(StrEnum):
     START = "start"
     PROMOTE = "promote"
     HOLD = "hold"
+    INCIDENT = "incident"
     PUT_TENANTS = "put_tenants"
     KEYS = "keys"
 
@@ -37,6 +38,7 @@ LEAST_ROLE: dict[Operation, Role] = {
     Operation.KILL: Role.OPERATOR,
     Operation.ROLLBACK: Role.OPERATOR,
     Operation.OVERRIDE: Role.OPERATOR,
+    Operation.INCIDENT: Role.OPERATOR,
     Operation.RAISE: Role.ADMIN,
     Operation.CREATE: Role.ADMIN,
     Operation.UPDATE: Role.ADMIN,

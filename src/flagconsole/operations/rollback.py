@@ -15,8 +15,9 @@ from flagconsole.domain.errors import ChangeNotFound, FlagKilled, NothingToRollB
 from flagconsole.domain.exposure import raises, raises_state
 from flagconsole.domain.flag import Flag, Override, Setting
 from flagconsole.domain.requests import Rollback
-from flagconsole.domain.states import FlagState
+from flagconsole.domain.states import ENABLING, FlagState
 from flagconsole.operations.context import Context, Outcome, existing, guard_raise
+from flagconsole.operations.incident_opening import opened_by_rollback, opened_by_tenants_rollback
 from flagconsole.operations.kill import stamped
 from flagconsole.operations.override import apply_override, own_state
 from flagconsole.operations.setting import DESCRIPTIVE
@@ -72,6 +73,8 @@ async def _restore_flag(
         reverts=reverts,
     )
     change = await tx.apply(draft)
+    if raises(after, flag.setting):
+        await opened_by_rollback(tx, context, flag, change)
     return Outcome(True, stamped(moved, change), change)
 
 
@@ -91,7 +94,7 @@ async def _restore_override(
     old, new = own_state(flag, tenant, before, context.now), own_state(flag, tenant, after, context.now)
     if raises_state(old, new):
         await _refuse_raise(tx, context, flag, request, f"{old.value} for {tenant}", f"{new.value} for {tenant}")
-    return await apply_override(
+    outcome = await apply_override(
         tx,
         context,
         flag,
@@ -103,6 +106,10 @@ async def _restore_override(
         change_type=ChangeType.ROLLBACK,
         reverts=reverts,
     )
+    if raises_state(new, old) and outcome.change is not None:
+        was_enabled = old in ENABLING
+        await opened_by_tenants_rollback(tx, context, flag, tenant, outcome.change, was_enabled=was_enabled)
+    return outcome
 
 
 async def _refuse_raise(

@@ -32,6 +32,7 @@ from flagconsole.domain.views import (
 )
 from flagconsole.operations import creation, keys, kill, override, reading, rollback, setting
 from flagconsole.operations.context import Context, Outcome
+from flagconsole.operations.incident_service import IncidentOperations
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Reader, Remembered, Store, Transaction
 
@@ -44,7 +45,7 @@ Request = TypeVar("Request", bound=BaseModel)
 UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
-class Operations:
+class Operations(IncidentOperations):
     """All use cases on one store."""
 
     def __init__(self, store: Store, *, environment: str = "local", requires_versions: bool = False) -> None:
@@ -323,7 +324,7 @@ class Operations:
             if view is None:
                 raise FlagNotFound(flag=flag_name)
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
-            tenants = [tenant.tenant_id for tenant in await reader.tenants() if tenant.active]
+            tenants = await reader.active_tenant_ids()
             expected = (await self._instances(reader, None)).expected
             return reading.blast_of(ruleset, view, state, tenants, expected, await reader.now())
 
@@ -335,7 +336,7 @@ class Operations:
                 await reader.head(),
                 await reader.flag_views(),
                 len(await reader.overrides()),
-                len(await reader.tenants()),
+                await reader.tenant_count(),
                 await self._instances(reader, None),
                 actor=actor,
                 environment=self.environment,

@@ -1,0 +1,107 @@
+"""The use cases of incidents by name, with authorisation and one transaction around each; a part of ``Operations``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.incident_report import to_markdown
+from flagconsole.domain.incident_views import (
+    IncidentClose,
+    IncidentDetail,
+    IncidentList,
+    IncidentUpdate,
+    StepConfirm,
+)
+from flagconsole.domain.playbook import Playbook
+from flagconsole.domain.role import Actor
+from flagconsole.operations import incidents, playbook_flag
+from flagconsole.operations.affected import assessed
+from flagconsole.operations.context import Context
+from flagconsole.operations.fence import Fence
+from flagconsole.operations.incident_reading import detail_of, existing_incident, view_of
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.store.protocol import Store
+
+INCIDENTS_LIMIT: Final = 500
+
+
+class IncidentOperations:
+    """Incidents on one store. Opening them is no use case: a kill or a rollback does it."""
+
+    store: Store
+
+    async def incidents(
+        self, actor: Actor, *, flag_name: str | None = None, open_only: bool = False, limit: int = 50
+    ) -> IncidentList:
+        """Incidents, newest first."""
+        authorize(actor, Operation.READ)
+        if not 1 <= limit <= INCIDENTS_LIMIT:
+            raise InvalidInput(field="limit", problem=f"must be from 1 to {INCIDENTS_LIMIT}", value=limit)
+        async with self.store.read() as reader:
+            now = await reader.now()
+            found = await reader.incidents(flag_name=flag_name, open_only=open_only, limit=limit)
+            views = [await view_of(reader, await assessed(reader, incident, now)) for incident in found]
+            return IncidentList(now=now, incidents=tuple(views))
+
+    async def incident(self, actor: Actor, incident_id: str) -> IncidentDetail:
+        """One incident with its timeline and the tenants that it reached."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            return await detail_of(reader, await existing_incident(reader, incident_id), actor, await reader.now())
+
+    async def export_incident(self, actor: Actor, incident_id: str) -> str:
+        """One incident as Markdown."""
+        return to_markdown(await self.incident(actor, incident_id))
+
+    async def update_incident(
+        self, actor: Actor, incident_id: str, request: IncidentUpdate, *, dry_run: bool = False
+    ) -> IncidentDetail:
+        """Write down root cause, resolution, prevention, or another impact than the computed one."""
+        authorize(actor, Operation.INCIDENT)
+        async with self.store.write() as tx:
+            context = Context(actor, await tx.now())
+            written = await incidents.update(tx, context, incident_id, request)
+            detail = await detail_of(tx, written, actor, context.now)
+            if dry_run:
+                tx.discard()
+            return detail
+
+    async def close_incident(
+        self, actor: Actor, incident_id: str, request: IncidentClose, *, dry_run: bool = False
+    ) -> IncidentDetail:
+        """Close an incident. Closing it again changes nothing but what the request writes down."""
+        authorize(actor, Operation.INCIDENT)
+        async with self.store.write() as tx:
+            context = Context(actor, await tx.now())
+            closed = await incidents.close(tx, context, incident_id, request)
+            detail = await detail_of(tx, closed, actor, context.now)
+            if dry_run:
+                tx.discard()
+            return detail
+
+    async def confirm_step(
+        self, actor: Actor, incident_id: str, step: str, request: StepConfirm, *, dry_run: bool = False
+    ) -> IncidentDetail:
+        """Say what a person found of a step or of a point of the verification list."""
+        authorize(actor, Operation.INCIDENT)
+        async with self.store.write() as tx:
+            context = Context(actor, await tx.now())
+            incident = await incidents.confirm_step(tx, context, incident_id, step, request)
+            detail = await detail_of(tx, incident, actor, context.now)
+            if dry_run:
+                tx.discard()
+            return detail
+
+    async def begin_playbook(
+        self, actor: Actor, flag_name: str, playbook: Playbook, reason: str, *, fence: Fence | None = None
+    ) -> IncidentDetail:
+        """Do the first step of a playbook and open its incident, in one transaction. The rest is done by whoever tends
+        runs. Raises ``LeaseLost`` where the fence says so."""
+        authorize(actor, Operation.KILL if playbook.name == "kill_switch" else Operation.ROLLBACK)
+        async with self.store.write(urgent=True) as tx:
+            if fence is not None:
+                await fence.check(tx)
+            context = Context(actor, await tx.now())
+            incident = await playbook_flag.begin(tx, context, flag_name, playbook, reason)
+            return await detail_of(tx, incident, actor, context.now)
