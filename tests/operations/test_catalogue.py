@@ -7,7 +7,8 @@ import pytest
 from flagconsole.domain.dependencies import refuse_cycle
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.states import FlagState, FlagType
-from flagconsole.operations.catalogue import MAX_CHARACTERS, parse_catalogue, shipped_catalogue
+from flagconsole.operations.catalogue import parse_catalogue, shipped_catalogue
+from flagconsole.operations.strict_yaml import MAX_CHARACTERS
 
 
 def refusal(text: str) -> str:
