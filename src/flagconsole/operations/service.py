@@ -324,7 +324,7 @@ class Operations(IncidentOperations):
             if view is None:
                 raise FlagNotFound(flag=flag_name)
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
-            tenants = await reader.active_tenant_ids()
+            tenants = [tenant.tenant_id for tenant in await reader.tenants() if tenant.active]
             expected = (await self._instances(reader, None)).expected
             return reading.blast_of(ruleset, view, state, tenants, expected, await reader.now())
 
@@ -336,7 +336,7 @@ class Operations(IncidentOperations):
                 await reader.head(),
                 await reader.flag_views(),
                 len(await reader.overrides()),
-                await reader.tenant_count(),
+                len(await reader.tenants()),
                 await self._instances(reader, None),
                 actor=actor,
                 environment=self.environment,
