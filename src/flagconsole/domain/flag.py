@@ -21,16 +21,27 @@ class Frozen(BaseModel):
 
 
 class Setting(Frozen):
-    """The part of a flag that decides its exposure: what changes record and rollbacks restore."""
+    """The part of a flag that decides its exposure: what changes record and rollbacks restore.
+
+    ``canary_tenant_ids`` chooses the cohort; where it is empty, the hash and the percentage do. A cohort that was drawn has
+    ``canary_holdout_ids`` too: the tenants outside it that the hash would take. Whoever is in neither list joined after the
+    draw, and is bucketed by hash.
+    """
 
     current_state: FlagState
     canary_percentage: Percentage = 0
     canary_tenant_ids: tuple[TenantId, ...] = ()
+    canary_holdout_ids: tuple[TenantId, ...] | None = None
 
-    @field_validator("canary_tenant_ids")
+    @field_validator("canary_tenant_ids", "canary_holdout_ids")
     @classmethod
-    def _as_sorted_set(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted(set(value)))
+    def _as_sorted_set(cls, value: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if value is None else tuple(sorted(set(value)))
+
+    @property
+    def takes_newcomers(self) -> bool:
+        """Whether the hash decides about tenants that are in neither list: always, but for a cohort chosen by hand."""
+        return not self.canary_tenant_ids or self.canary_holdout_ids is not None
 
     def describe(self) -> str:
         """The setting in a few words: ``on``, ``canary 10 %``, ``canary of 50 tenants``."""
@@ -72,6 +83,7 @@ class Flag(FlagDefinition):
     current_state: FlagState
     canary_percentage: Percentage = 0
     canary_tenant_ids: tuple[TenantId, ...] = ()
+    canary_holdout_ids: tuple[TenantId, ...] | None = None
     version: Annotated[int, Field(ge=1)]
     created_at: AwareDatetime
     created_by: ActorName
@@ -85,6 +97,7 @@ class Flag(FlagDefinition):
             current_state=self.current_state,
             canary_percentage=self.canary_percentage,
             canary_tenant_ids=self.canary_tenant_ids,
+            canary_holdout_ids=self.canary_holdout_ids,
         )
 
     def rule(self) -> Rule:
@@ -96,6 +109,7 @@ class Flag(FlagDefinition):
             frozenset(self.canary_tenant_ids),
             self.dependencies,
             self.version,
+            None if self.canary_holdout_ids is None else frozenset(self.canary_holdout_ids),
         )
 
 

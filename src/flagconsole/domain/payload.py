@@ -25,6 +25,7 @@ FLAG_FIELDS: Final = (
     "current_state",
     "canary_percentage",
     "canary_tenant_ids",
+    "canary_holdout_ids",
     "dependencies",
     "version",
 )
@@ -64,6 +65,7 @@ def dump_snapshot(ruleset: Ruleset) -> str:
             "current_state": rule.state.value,
             "canary_percentage": rule.percentage,
             "canary_tenant_ids": sorted(rule.cohort),
+            "canary_holdout_ids": None if rule.holdout is None else sorted(rule.holdout),
             "dependencies": rule.dependencies,
             "version": rule.version,
         }
@@ -144,10 +146,12 @@ def rule_of(data: Any) -> Rule:
         raise PayloadError("a flag needs its flag_name")
     state = _STATES.get(data["current_state"], FlagState.OFF) if _is_text(data.get("current_state")) else FlagState.OFF
     percentage, cohort = data.get("canary_percentage", 0), data.get("canary_tenant_ids", [])
+    holdout = data.get("canary_holdout_ids")
     dependencies, version = data.get("dependencies", []), data.get("version", 0)
-    if not _is_whole(percentage) or not 0 <= percentage <= 100 or not _is_text_list(cohort):
+    known_holdout = holdout is None or _is_text_list(holdout)
+    if not _is_whole(percentage) or not 0 <= percentage <= 100 or not _is_text_list(cohort) or not known_holdout:
         state = FlagState.OFF if state is FlagState.CANARY else state
-        percentage, cohort = 0, []
+        percentage, cohort, holdout = 0, [], None
     if not _is_text_list(dependencies):
         # What caps the flag is unknown, so the flag stays off unless it is killed.
         state, dependencies = (state if state is FlagState.KILL else FlagState.OFF), []
@@ -158,6 +162,7 @@ def rule_of(data: Any) -> Rule:
         frozenset(cohort),
         tuple(dependencies),
         version if _is_whole(version) else 0,
+        None if holdout is None else frozenset(holdout),
     )
 
 

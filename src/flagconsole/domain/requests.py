@@ -7,10 +7,12 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field, field_validator
 
+from flagconsole.domain.cohort import Seed
 from flagconsole.domain.flag import FlagDefinition, Frozen, Percentage
 from flagconsole.domain.names import FlagName, Label, ReasonText, TenantId
 from flagconsole.domain.role import Role
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
+from flagconsole.domain.tenant import TenantProfile
 
 CohortIds = Annotated[tuple[TenantId, ...], Field(max_length=50_000)]
 
@@ -28,6 +30,7 @@ class FlagUpdate(Frozen):
     current_state: FlagState | None = None
     canary_percentage: Percentage | None = None
     canary_tenant_ids: CohortIds | None = None
+    canary_holdout_ids: CohortIds | None = None
     description: Annotated[str, Field(max_length=2000)] | None = None
     owner: Annotated[str, Field(max_length=200)] | None = None
     tags: Annotated[tuple[Label, ...], Field(max_length=50)] | None = None
@@ -94,15 +97,25 @@ class KeyCreate(Frozen):
     tenant_id: TenantId | None = None
 
 
-class TenantRecord(Frozen):
-    """One customer business, as far as flags are concerned."""
-
-    tenant_id: TenantId
-    name: Annotated[str, Field(max_length=200)] = ""
-    active: bool = True
+#: A tenant on its way to the store: a field that is left out keeps its value, or is unknown.
+TenantRecord = TenantProfile
 
 
 class TenantsPut(Frozen):
-    """``PUT /api/tenants``: adds these tenants, or updates those that exist."""
+    """``PUT /api/tenants``: adds these tenants, or updates those that exist. A field that is left out keeps its value."""
 
-    tenants: Annotated[tuple[TenantRecord, ...], Field(max_length=100_000)]
+    tenants: Annotated[tuple[TenantProfile, ...], Field(max_length=100_000)]
+
+
+class CohortDraw(Frozen):
+    """``POST /api/flags/{name}/cohort``: draws a cohort and gives it to the flag.
+
+    Without a ``seed`` chance chooses one; it is recorded in any case. ``lasts_hours`` is how long the cohort is for: tenants
+    with a blackout in that time are not drawn. ``start`` also makes the flag a canary.
+    """
+
+    change_reason: ReasonText
+    percentage: Annotated[int, Field(ge=1, le=99)]
+    seed: Seed | None = None
+    lasts_hours: Annotated[float, Field(ge=0, le=24 * 366, allow_inf_nan=False)] | None = None
+    start: bool = False

@@ -11,9 +11,9 @@ from flagconsole.domain.change import Change
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.flag import Flag, Frozen, Override
 from flagconsole.domain.instance import Instance
-from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey, Role
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.tenant import TenantProfile
 
 
 class LastChange(Frozen):
@@ -120,7 +120,7 @@ class InstanceList(Frozen):
 class TenantList(Frozen):
     """``GET /api/tenants``."""
 
-    tenants: tuple[TenantRecord, ...]
+    tenants: tuple[TenantProfile, ...]
 
 
 class KeyList(Frozen):

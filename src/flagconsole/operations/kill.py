@@ -51,7 +51,8 @@ def _revived(flag: Flag, request: Revive) -> Setting:
         raise InvalidInput(field="state", problem="must be off, shadow or canary", value="kill")
     after = flag.setting.model_copy(update={"current_state": request.state})
     if request.canary_percentage is not None:
-        after = after.model_copy(update={"canary_percentage": request.canary_percentage, "canary_tenant_ids": ()})
+        by_hash = {"canary_percentage": request.canary_percentage, "canary_tenant_ids": (), "canary_holdout_ids": None}
+        after = after.model_copy(update=by_hash)
     return after
 
 

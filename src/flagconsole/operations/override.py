@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from flagconsole.domain.bucketing import in_percentage
 from flagconsole.domain.change import Action, ChangeType
 from flagconsole.domain.errors import InvalidInput, OverrideNotFound, TenantRequired
+from flagconsole.domain.evaluation import in_cohort
 from flagconsole.domain.exposure import raises_state
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.requests import OverrideRemove, OverrideSet
@@ -117,6 +117,4 @@ def own_state(flag: Flag, tenant: str, override: Override | None, now: datetime)
         return override.override_state
     if flag.current_state is not FlagState.CANARY:
         return FlagState.OFF if flag.current_state is FlagState.KILL else flag.current_state
-    chosen = flag.canary_tenant_ids
-    inside = tenant in chosen if chosen else in_percentage(flag.flag_name, tenant, flag.canary_percentage)
-    return FlagState.CANARY if inside else FlagState.OFF
+    return FlagState.CANARY if in_cohort(flag.rule(), tenant) else FlagState.OFF

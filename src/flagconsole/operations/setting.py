@@ -62,15 +62,26 @@ async def _apply(
 
 
 def _requested(flag: Flag, request: FlagUpdate) -> Setting:
-    """The setting the request asks for. A percentage draws the cohort by hash; tenant ids choose it."""
+    """The setting the request asks for. A percentage draws the cohort by hash; tenant ids choose it, with a holdout if drawn."""
     state = request.current_state or flag.current_state
-    percentage, chosen = flag.canary_percentage, flag.canary_tenant_ids
+    percentage, chosen, holdout = flag.canary_percentage, flag.canary_tenant_ids, flag.canary_holdout_ids
     if request.canary_percentage is not None:
         percentage = request.canary_percentage
-        chosen = request.canary_tenant_ids or ()
+        chosen, holdout = request.canary_tenant_ids or (), request.canary_holdout_ids
     elif request.canary_tenant_ids is not None:
-        chosen = request.canary_tenant_ids
-    after = Setting(current_state=state, canary_percentage=percentage, canary_tenant_ids=chosen)
+        chosen, holdout = request.canary_tenant_ids, request.canary_holdout_ids
+    if request.canary_holdout_ids is not None and not request.canary_tenant_ids:
+        raise InvalidInput(
+            field="canary_holdout_ids",
+            problem="needs the drawn canary_tenant_ids that it belongs to",
+            value=f"{len(request.canary_holdout_ids)} tenants",
+        )
+    after = Setting(
+        current_state=state,
+        canary_percentage=percentage,
+        canary_tenant_ids=chosen,
+        canary_holdout_ids=holdout,
+    )
     nobody = not after.canary_tenant_ids and after.canary_percentage == 0 and request.canary_percentage is None
     if request.current_state is FlagState.CANARY and nobody:
         raise InvalidInput(

@@ -133,5 +133,5 @@ async def _project(reader: Reader) -> Projection:
 
 
 async def _load_people(reader: Reader, projection: Projection) -> None:
-    projection.tenants = tuple(tenant.tenant_id for tenant in await reader.tenants() if tenant.active)
+    projection.tenants = await reader.active_tenant_ids()
     projection.keys = {key.key_id: key for key in await reader.api_keys()}

@@ -15,9 +15,10 @@ from typing import Any, NamedTuple, Protocol
 from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
-from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import FlagView
+from flagconsole.store.cohort_protocol import CohortReader, CohortTransaction
 from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
 from flagconsole.store.metric_store import MetricStore
 from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
@@ -68,7 +69,7 @@ class ChangeDraft:
     archive: bool = False
 
 
-class Reader(RolloutReader, IncidentReader, Protocol):
+class Reader(RolloutReader, IncidentReader, CohortReader, Protocol):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
 
     async def now(self) -> datetime:
@@ -121,8 +122,14 @@ class Reader(RolloutReader, IncidentReader, Protocol):
     async def remembered(self, idempotency_key: str) -> Remembered | None:
         """What was answered to this idempotency key."""
 
-    async def tenants(self) -> list[TenantRecord]:
-        """The known tenants by id."""
+    async def tenants(self) -> list[TenantProfile]:
+        """The known tenants by id, those no longer active included."""
+
+    async def active_tenant_ids(self) -> tuple[str, ...]:
+        """The ids of the active tenants, in order."""
+
+    async def tenant_count(self) -> int:
+        """How many tenants are known."""
 
     async def api_key(self, key_hash: str) -> ApiKey | None:
         """The key with this SHA-256, revoked or not."""
@@ -134,7 +141,7 @@ class Reader(RolloutReader, IncidentReader, Protocol):
         """Every instance that isn't forgotten, by id; or only those that report to another server than this."""
 
 
-class Transaction(Reader, RolloutTransaction, IncidentTransaction, Protocol):
+class Transaction(Reader, RolloutTransaction, IncidentTransaction, CohortTransaction, Protocol):
     """A write: everything in it happens together or not at all."""
 
     async def apply(self, draft: ChangeDraft) -> Change:
@@ -143,8 +150,8 @@ class Transaction(Reader, RolloutTransaction, IncidentTransaction, Protocol):
     async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
         """Keep the answer to an idempotency key with the change it belongs to."""
 
-    async def put_tenants(self, tenants: Sequence[TenantRecord]) -> None:
-        """Add tenants, or replace those that exist."""
+    async def put_tenants(self, tenants: Sequence[TenantProfile]) -> None:
+        """Add tenants. Of those that exist, the fields that were set are changed and the others kept."""
 
     async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
         """Add a key by its SHA-256."""

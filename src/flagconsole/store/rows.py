@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Protocol
 
 from flagconsole.domain.change import Change
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
-from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.tenant import Blackout, Size, TenantProfile
 from flagconsole.domain.views import FlagView, LastChange
 
 
@@ -32,6 +32,7 @@ FLAG_COLUMNS = (
     "is_kill_switch",
     "canary_percentage",
     "canary_tenant_ids",
+    "canary_holdout_ids",
     "version",
     "created_at",
     "created_by",
@@ -42,7 +43,7 @@ FLAG_COLUMNS = (
     "expires_on",
     "plan",
 )
-_FLAG_LISTS = ("affects", "dependencies", "canary_tenant_ids", "tags")
+_FLAG_LISTS = ("affects", "dependencies", "canary_tenant_ids", "canary_holdout_ids", "tags")
 CHANGE_COLUMNS = (
     "change_id",
     "epoch",
@@ -83,6 +84,25 @@ INSTANCE_COLUMNS = (
     "transport",
     "presence",
 )
+TENANT_COLUMNS = (
+    "tenant_id",
+    "name",
+    "active",
+    "users",
+    "size",
+    "industry",
+    "region",
+    "risk_score",
+    "engagement_score",
+    "beta_participant",
+    "timezone",
+    "transaction_volume",
+    "tickets_90d",
+    "last_escalation_on",
+    "open_escalation",
+    "custom_configuration",
+    "blackouts",
+)
 KEY_COLUMNS = ("key_id", "name", "role", "tenant_id", "created_at", "created_by", "revoked_at")
 
 
@@ -95,7 +115,7 @@ def flag_row(flag: Flag) -> dict[str, Any]:
     """A flag as a row of ``feature_flags``."""
     row = flag.model_dump(mode="json", include=set(FLAG_COLUMNS))
     for name in _FLAG_LISTS:
-        row[name] = json.dumps(row[name], ensure_ascii=False)
+        row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False)
     row["is_kill_switch"] = int(flag.is_kill_switch)
     row["created_at"], row["updated_at"] = timestamp(flag.created_at), timestamp(flag.updated_at)
     return row
@@ -105,7 +125,7 @@ def flag_fields(row: Row) -> dict[str, Any]:
     """The fields of a flag from its row."""
     fields = {name: row[name] for name in FLAG_COLUMNS}
     for name in _FLAG_LISTS:
-        fields[name] = json.loads(fields[name])
+        fields[name] = None if fields[name] is None else json.loads(fields[name])
     fields["is_kill_switch"] = bool(fields["is_kill_switch"])
     return fields
 
@@ -177,9 +197,31 @@ def instance_of(row: Row) -> Instance:
     return Instance.model_validate({name: row[name] for name in INSTANCE_COLUMNS})
 
 
-def tenant_of(row: Row) -> TenantRecord:
-    """A tenant from its row."""
-    return TenantRecord(tenant_id=row["tenant_id"], name=row["name"], active=bool(row["active"]))
+def tenant_row(tenant: TenantProfile) -> dict[str, Any]:
+    """A tenant as a row of ``tenants``."""
+    row: dict[str, Any] = {name: getattr(tenant, name) for name in TENANT_COLUMNS}
+    row["size"] = None if tenant.size is None else tenant.size.value
+    row["last_escalation_on"] = None if tenant.last_escalation_on is None else tenant.last_escalation_on.isoformat()
+    row["custom_configuration"] = json.dumps(tenant.custom_configuration, ensure_ascii=False)
+    blackouts = [item.model_dump(mode="json") for item in tenant.blackouts]
+    row["blackouts"] = json.dumps(blackouts, ensure_ascii=False)
+    return row
+
+
+def tenant_of(row: Row) -> TenantProfile:
+    """A tenant from its row. What is stored was checked before, and there may be many: nothing is checked again."""
+    fields = {name: row[name] for name in TENANT_COLUMNS}
+    size, escalated = fields["size"], fields["last_escalation_on"]
+    blackouts, custom = fields["blackouts"], fields["custom_configuration"]
+    fields["active"] = bool(fields["active"])
+    fields["size"] = None if size is None else Size(size)
+    for name in ("beta_participant", "open_escalation"):
+        fields[name] = None if fields[name] is None else bool(fields[name])
+    fields["last_escalation_on"] = None if escalated is None else date.fromisoformat(escalated)
+    fields["custom_configuration"] = () if custom in {None, "[]"} else tuple(json.loads(custom))
+    known = [] if blackouts in {None, "[]"} else json.loads(blackouts)
+    fields["blackouts"] = tuple(Blackout.model_validate(item) for item in known)
+    return TenantProfile.model_construct(**fields)
 
 
 def key_of(row: Row) -> ApiKey:

@@ -9,22 +9,24 @@ from typing import Any
 from flagconsole.domain.change import Change
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
-from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
+from flagconsole.store.sqlite_cohorts import SqliteCohortReader
 from flagconsole.store.sqlite_incidents import SqliteIncidentReader
 from flagconsole.store.sqlite_rollouts import SqliteRolloutReader
 
 _CHANGES = f"SELECT {', '.join(rows.CHANGE_COLUMNS)} FROM flag_change_log"
 _OVERRIDES = f"SELECT {', '.join(rows.OVERRIDE_COLUMNS)} FROM tenant_flag_overrides"
 _FLAGS = f"SELECT {', '.join(rows.FLAG_COLUMNS)}, last_change_id FROM feature_flags WHERE archived_at IS NULL"
+_TENANTS = f"SELECT {', '.join(rows.TENANT_COLUMNS)} FROM tenants"
 _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 
 
-class SqliteReader(SqliteRolloutReader, SqliteIncidentReader):
+class SqliteReader(SqliteRolloutReader, SqliteIncidentReader, SqliteCohortReader):
     """A consistent view, on a connection that has a transaction open."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
@@ -124,10 +126,16 @@ class SqliteReader(SqliteRolloutReader, SqliteIncidentReader):
         row = self._one("SELECT fingerprint, body FROM idempotency_keys WHERE idempotency_key = ?", idempotency_key)
         return None if row is None else Remembered(*row)
 
-    async def tenants(self) -> list[TenantRecord]:
-        return [
-            rows.tenant_of(row) for row in self._all("SELECT tenant_id, name, active FROM tenants ORDER BY tenant_id")
-        ]
+    async def tenants(self) -> list[TenantProfile]:
+        return [rows.tenant_of(row) for row in self._all(f"{_TENANTS} ORDER BY tenant_id")]
+
+    async def active_tenant_ids(self) -> tuple[str, ...]:
+        found = self._all("SELECT tenant_id FROM tenants WHERE active ORDER BY tenant_id")
+        return tuple(row["tenant_id"] for row in found)
+
+    async def tenant_count(self) -> int:
+        row = self._one("SELECT count(*) FROM tenants")
+        return 0 if row is None else int(row[0])
 
     async def api_key(self, key_hash: str) -> ApiKey | None:
         row = self._one(f"{_KEYS} WHERE key_hash = ?", key_hash)

@@ -5,16 +5,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 
 from flagconsole.domain.audit import hash_of
 from flagconsole.domain.change import Change, Event
 from flagconsole.domain.flag import Flag
-from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import ChangeDraft, Remembered
+from flagconsole.store.sqlite_cohorts import SqliteCohortTransaction
 from flagconsole.store.sqlite_incidents import SqliteIncidentTransaction
 from flagconsole.store.sqlite_reader import SqliteReader
 from flagconsole.store.sqlite_rollouts import SqliteRolloutTransaction
@@ -26,7 +28,7 @@ ANSWERS_KEPT: Final = timedelta(days=7)
 _TIDY_EVERY: Final = 500
 
 
-class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTransaction):
+class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTransaction, SqliteCohortTransaction):
     """One write transaction."""
 
     def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
@@ -101,11 +103,18 @@ class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTr
             },
         )
 
-    async def put_tenants(self, tenants: Sequence[TenantRecord]) -> None:
-        self._connection.executemany(
-            "INSERT OR REPLACE INTO tenants (tenant_id, name, active) VALUES (?, ?, ?)",
-            [(tenant.tenant_id, tenant.name, int(tenant.active)) for tenant in tenants],
-        )
+    async def put_tenants(self, tenants: Sequence[TenantProfile]) -> None:
+        columns = rows.TENANT_COLUMNS
+        marks = ", ".join("?" * len(columns))
+        # In the order given, since a tenant may be named twice; neighbours that set the same fields go together.
+        for fields, group in groupby(tenants, key=lambda tenant: tenant.model_fields_set):
+            given = [name for name in columns if name in fields and name != "tenant_id"]
+            changes = ", ".join(f"{name} = excluded.{name}" for name in given)
+            otherwise = f"DO UPDATE SET {changes}" if changes else "DO NOTHING"
+            self._connection.executemany(
+                f"INSERT INTO tenants ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT (tenant_id) {otherwise}",
+                [tuple(rows.tenant_row(tenant).values()) for tenant in group],
+            )
 
     async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
         self._insert("api_keys", {**key.model_dump(mode="json"), "key_hash": key_hash})

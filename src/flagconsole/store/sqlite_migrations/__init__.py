@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from flagconsole.store.sqlite_migrations.m0001_flags import m0001_flags
+from flagconsole.store.sqlite_migrations.m0002_tenant_profiles import m0002_tenant_profiles
 from flagconsole.store.sqlite_migrations.m0003_metrics import m0003_metrics
 from flagconsole.store.sqlite_migrations.m0004_rollouts import m0004_rollouts
 from flagconsole.store.sqlite_migrations.m0005_incidents import m0005_incidents
@@ -14,6 +15,12 @@ from flagconsole.store.sqlite_migrations.m0005_incidents import m0005_incidents
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-ALL: "tuple[Callable[[Database], None], ...]" = (m0001_flags, m0003_metrics, m0004_rollouts, m0005_incidents)
+ALL: "tuple[Callable[[Database], None], ...]" = (
+    m0001_flags,
+    m0002_tenant_profiles,
+    m0003_metrics,
+    m0004_rollouts,
+    m0005_incidents,
+)
 
 __all__ = ["ALL"]

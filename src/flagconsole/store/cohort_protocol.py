@@ -1,0 +1,33 @@
+"""What every store can do with drawn cohorts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from flagconsole.domain.cohort import CohortSelection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnCohort:
+    """A draw as it is kept: with who made it, when, and the change that gave it to the flag (none: it had it already)."""
+
+    selection: CohortSelection
+    drawn_at: datetime
+    drawn_by: str
+    change_id: int | None
+
+
+class CohortReader(Protocol):
+    """Reading cohorts."""
+
+    async def newest_cohort(self, flag_name: str) -> DrawnCohort | None:
+        """The newest cohort that was drawn for the flag, in force or not."""
+
+
+class CohortTransaction(CohortReader, Protocol):
+    """Writing cohorts, in the same transaction as the change that uses them."""
+
+    async def save_cohort(self, drawn: DrawnCohort) -> None:
+        """Keep a draw. Older ones of the flag stay, as evidence."""
