@@ -14,9 +14,10 @@ from textual import events
 from textual.pilot import Pilot
 
 from flagconsole.client.stream import ChangeFrame, Connected, Disconnected, Heartbeat, ReceiptFrame, Snapshot
-from flagconsole.console.app import ConsoleApp, Link, Options
+from flagconsole.console.app import ConsoleApp, Options
 from flagconsole.console.clock import Clock, Timed
 from flagconsole.console.journal import Journal
+from flagconsole.console.session import Link
 from flagconsole.console.theme import load_theme
 from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.errors import FlagConsoleError
@@ -75,6 +76,7 @@ class FakeServer:
         self.failures: list[FlagConsoleError] = []
         self.fetch_failures: list[FlagConsoleError] = []
         self.answers: dict[str, ChangeResult] = {}
+        self.closed = False
         self.held = asyncio.Event()
         self.held.set()
         self.streams: list[asyncio.Queue[Any]] = []
@@ -371,6 +373,9 @@ class FakeServer:
     def _result(self, name: str, change: Change, *, changed: bool = True) -> ChangeResult:
         flag = self.flags_by_name[name]
         return ChangeResult(changed=changed, epoch=EPOCH, revision=self.revision, flag=flag, change=change)
+
+    async def aclose(self) -> None:
+        self.closed = True
 
     def _failing(self) -> None:
         if self.failures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from rich.text import Text
 
 from flagconsole.domain.errors import NotAllowed, OutcomeUnknown, RaiseRefused, Unreachable
 from flagconsole.domain.role import Role
@@ -62,7 +63,7 @@ async def test_type_ahead_does_not_kill(open_console: Console) -> None:
         assert "too fast" in console.screen()
 
 
-@pytest.mark.parametrize("key", ["escape", "n"])
+@pytest.mark.parametrize("key", ["escape", "n", "ctrl+c"])
 async def test_cancelling_sends_nothing(open_console: Console, key: str) -> None:
     async with open_console() as console:
         await console.press("K", "1", key)
@@ -236,7 +237,7 @@ async def test_kill_confirmed_after_the_connection_went_is_never_sent(open_conso
         await console.press("Y")
         await console.until("REJECTED")
         assert "not sent: the connection is lost, and nothing is queued" in " ".join(console.screen().split("┃"))
-        console.app.reconnect()
+        console.app.session.reconnect()
         await console.until("LIVE")
         assert console.server.requests == []
 
@@ -428,6 +429,14 @@ async def test_age_is_part_of_the_bar(open_console: Console) -> None:
     async with open_console() as console:
         console.clock.now += 45
         await console.until("LIVE 45s", seconds=3)
+
+
+async def test_raw_text_of_any_widget_is_filtered_at_the_last_moment(open_console: Console) -> None:
+    from textual.widgets import Static
+
+    async with open_console() as console:
+        await console.app.screen.mount(Static(Text("raw\x1b[2J"), id="raw"), before=0)
+        await console.until("raw\ufffd[2J")
 
 
 async def test_links_in_text_run_nothing(open_console: Console) -> None:

@@ -86,7 +86,7 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
 
 
 @pytest.mark.terminal
-@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP], ids=["SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT], ids=lambda item: item.name)
 def test_bad_bytes_and_signals(terminal: Terminal, name: signal.Signals) -> None:
     terminal.until(b"OFFLINE")
     terminal.type(b"\xff\xfe\xc3(\x80")

@@ -4,53 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import App
 from textual.filter import LineFilter
 
 from flagconsole.console import actions, view
 from flagconsole.console import state as model
-from flagconsole.console.actions import IN_FLIGHT, Action, Stage
+from flagconsole.console.actions import IN_FLIGHT, Action
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
 from flagconsole.console.entry import run_console as run_console
-from flagconsole.console.feed import Feed, Reader, StreamFactory
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
 from flagconsole.console.navigation import Navigator
-from flagconsole.console.performer import Changer, Performer
-from flagconsole.console.rows import ChangeRow, change_row
 from flagconsole.console.safe import HostileFilter, rich_text
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
 from flagconsole.console.screens.fleet import FleetScreen
+from flagconsole.console.session import Connect, Session
 from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.console.state import Connection, ConsoleState, Phase
 from flagconsole.console.terminal import TolerantDriver, crash_line, write_crash_log
 from flagconsole.console.theme import Palette, textual_name
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
-from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
     from flagconsole.console.journal import Journal
-    from flagconsole.domain.views import ChangeResult
-
-HISTORY_PAGE = 100
-
-
-class Server(Reader, Changer, Protocol):
-    """What the console needs of a client."""
-
-
-class Link(NamedTuple):
-    """The way to a server, once its code is loaded."""
-
-    client: Server
-    streams: StreamFactory
 
 
 class Options(NamedTuple):
@@ -75,7 +58,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[Link]],
+        connect: Connect,
         options: Options,
         palette: Palette,
         *,
@@ -98,15 +81,10 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.state = ConsoleState(connection=connection, tenant=options.tenant)
         self.notice = ""
         self.trouble = ""
-        self._connect = connect
-        self._journal = journal
-        self._link: Link | None = None
-        self._feed: Feed | None = None
-        self._performer: Performer | None = None
         self._filter = HostileFilter()
         self._counter = Counter(self)
         self._navigator = Navigator(self)
-        self._first_contact = asyncio.Event()
+        self.session = Session(self, connect, options.server, journal)
         self.register_theme(palette.textual_theme())
         self.theme = textual_name(palette.name)
 
@@ -142,34 +120,12 @@ class ConsoleApp(App[int], inherit_bindings=False):
         """Paint first, connect after."""
         self.set_interval(1.0, self._tick)
         loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGHUP):
+        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             try:
                 loop.add_signal_handler(name, self.exit, None, 128 + name)
             except (RuntimeError, ValueError):
                 break  # not in the main thread: whoever runs us there handles signals
-        self.call_after_refresh(lambda: self.run_worker(self._live(), exit_on_error=True))
-
-    async def _live(self) -> None:
-        """Load the client, see what an earlier console left open, then follow the server."""
-        try:
-            link = self._link = await self._connect()
-        except FlagConsoleError as error:
-            self.publish(model.offline(self.state, str(error), None), frozenset())
-            return
-        self._performer = Performer(
-            link.client, self._journal, self.clock, self.options.server, self._position, self.report
-        )
-        self._feed = Feed(link.client, link.streams, self, self.clock)
-        self.run_worker(self._read_back(self._performer), exit_on_error=True)
-        await self._feed.run()
-
-    async def _read_back(self, performer: Performer) -> None:
-        await self._first_contact.wait()
-        await performer.read_back_earlier()
-        self._say_journal_trouble(performer)
-
-    def _position(self) -> tuple[str, int]:
-        return self.state.epoch, self.state.revision
+        self.call_after_refresh(lambda: self.run_worker(self.session.run()))
 
     # state
 
@@ -179,7 +135,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
         ledger = tuple(actions.observed(action, state.instances, at) for action in state.ledger)
         self.state = replace(state, ledger=ledger)
         if state.connection.phase is Phase.LIVE:
-            self._first_contact.set()
+            self.session.contacted()
         self.paint(changed)
         self._counter.changed(changed)
 
@@ -270,51 +226,6 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.state = replace(self.state, tenant=tenant)
         self.paint()
 
-    def begin(self, action: Action) -> None:
-        """Begin an action that was confirmed. Without a live connection it is refused, never kept for later."""
-        performer = self._performer
-        if performer is None or not self.powers().operate:
-            self.report(actions.rejected(action, "not sent: the connection is lost, and nothing is queued"))
-            return
-        self.report(action)
-        self.run_worker(self._perform(performer, action), group="actions", exit_on_error=True)
-
-    async def _perform(self, performer: Performer, action: Action) -> None:
-        done = await performer.perform(action)
-        if done.stage is Stage.ACCEPTED and self._feed is not None:
-            await self._feed.catch_up(done.epoch, done.revision)
-        self._say_journal_trouble(performer)
-
-    def _say_journal_trouble(self, performer: Performer) -> None:
-        trouble = "journal not written" if performer.journal_problem else ""
-        if trouble != self.trouble:
-            self.trouble = trouble
-            self.paint()
-
-    async def dry_rollback(self, name: str, version: int) -> ChangeResult | str:
-        """What a rollback would do, or in words why there is none."""
-        from flagconsole.domain.requests import Rollback
-
-        if self._link is None:
-            return "not connected"
-        try:
-            return await self._link.client.rollback(
-                name, Rollback(rollback_reason="dry run"), version=version, dry_run=True
-            )
-        except (FlagConsoleError, OSError) as error:
-            return str(error) or type(error).__name__
-
-    async def older_history(self, name: str | None, before: int | None) -> list[ChangeRow] | None:
-        """A page of older changes; None where it can't be had, which is said."""
-        if self._link is None:
-            return None
-        try:
-            page = await self._link.client.history(name, limit=HISTORY_PAGE, before=before)
-        except (FlagConsoleError, OSError) as error:
-            self.say(f"older changes can't be had: {error}")
-            return None
-        return [change_row(item.model_dump(mode="json")) for item in page.changes]
-
     # going
 
     def handlers(self) -> Mapping[str, Handler]:
@@ -324,11 +235,6 @@ class ConsoleApp(App[int], inherit_bindings=False):
     def impact_of(self, name: str) -> KillImpact | None:
         """What killing a flag would do, as last counted."""
         return self._counter.impact_of(name)
-
-    def reconnect(self) -> None:
-        """Try the connection now."""
-        if self._feed is not None:
-            self._feed.reconnect()
 
     def use(self, palette: Palette) -> None:
         """Paint with another theme."""
@@ -350,8 +256,3 @@ class ConsoleApp(App[int], inherit_bindings=False):
             self.console_screen.open_sheet(LeavingSheet())
         else:
             self.exit(0)
-
-
-def as_server(client: object) -> Server:
-    """A client as what the console needs of it."""
-    return cast("Server", client)

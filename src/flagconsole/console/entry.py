@@ -64,8 +64,9 @@ def make_app(
     state_folder: Path | None = None,
 ) -> ConsoleApp:
     """The console on a server, not yet running. Raises ``InvalidInput`` for a theme that can't be used."""
-    from flagconsole.console.app import ConsoleApp, Link, Options, as_server
+    from flagconsole.console.app import ConsoleApp, Options
     from flagconsole.console.journal import Journal
+    from flagconsole.console.session import Link, as_server
 
     # An empty NO_COLOR doesn't count (no-color.org); Textual would let it.
     colourless = bool(os.environ.get("NO_COLOR"))

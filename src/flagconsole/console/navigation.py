@@ -37,7 +37,7 @@ class Navigator:
             "history": self._open_history,
             "history_all": lambda _: self._open_history(None),
             "tenant": self._open_tenant,
-            "reconnect": lambda _: self._app.reconnect(),
+            "reconnect": lambda _: self._app.session.reconnect(),
             "theme": self._choose_theme,
             "palette": lambda _: self._open_palette(),
             "help": lambda _: self._open_help(),

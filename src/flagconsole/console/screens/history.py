@@ -235,7 +235,7 @@ class HistoryScreen(ConsoleScreen):
         table = self.table
         rows = table.entries()
         name = table.flag_name if table.only_flag else None
-        found = await self.console.older_history(name, rows[-1].change_id if rows else None)
+        found = await self.console.session.older_history(name, rows[-1].change_id if rows else None)
         if found is None:
             return
         table.older = (*table.older, *found)

@@ -193,7 +193,7 @@ class ConfirmSheet(Sheet):
             begun_at=self.console.server_now(),
         )
         self.action_key = action.key
-        self.console.begin(action)
+        self.console.session.begin(action)
 
     # the world moving on
 

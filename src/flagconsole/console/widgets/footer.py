@@ -28,7 +28,7 @@ def _part(command: Command) -> Line:
     if len(keys) > 2 and all(key.isdigit() for key in keys):
         name = f"{keys[0]}–{keys[-1]}"
     elif command.id == "sheet.cancel":
-        name = f"{key_name(keys[0])}/{key_name(keys[-1])}"
+        name = f"{key_name(keys[0])}/{key_name(keys[1])}"
     else:
         name = key_name(keys[0])
     return line(span(name, "key"), " ", span(command.label))

@@ -1,0 +1,145 @@
+"""One console's dealings with its server: loads the client, follows the stream, performs actions, answers questions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from flagconsole.console import actions
+from flagconsole.console import state as model
+from flagconsole.console.actions import Action, Stage
+from flagconsole.console.feed import Feed, Reader, StreamFactory, problem_text
+from flagconsole.console.performer import Changer, Performer
+from flagconsole.console.rows import ChangeRow, change_row
+from flagconsole.console.state import Phase
+from flagconsole.domain.errors import FlagConsoleError
+
+if TYPE_CHECKING:
+    from flagconsole.console.app import ConsoleApp
+    from flagconsole.console.journal import Journal
+    from flagconsole.domain.views import ChangeResult
+
+HISTORY_PAGE = 100
+
+
+class Server(Reader, Changer, Protocol):
+    """What the console needs of a client."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Link(NamedTuple):
+    """The way to a server, once its code is loaded."""
+
+    client: Server
+    streams: StreamFactory
+
+
+#: Gives the link; awaited after the first paint.
+Connect = Callable[[], Awaitable[Link]]
+
+
+class Session:
+    """Belongs to one app, for as long as that runs."""
+
+    def __init__(self, app: ConsoleApp, connect: Connect, server: str, journal: Journal | None) -> None:
+        self._app = app
+        self._connect = connect
+        self._server = server
+        self._journal = journal
+        self._link: Link | None = None
+        self._feed: Feed | None = None
+        self._performer: Performer | None = None
+        self._first_contact = asyncio.Event()
+
+    async def run(self) -> None:
+        """Load the client, then follow the server until cancelled."""
+        app = self._app
+        try:
+            link = self._link = await self._connect()
+        except FlagConsoleError as error:
+            app.publish(model.offline(app.state, str(error), None), frozenset())
+            return
+        self._performer = Performer(
+            link.client,
+            self._journal,
+            app.clock,
+            self._server,
+            lambda: (app.state.epoch, app.state.revision),
+            app.report,
+        )
+        self._feed = Feed(link.client, link.streams, app, app.clock)
+        app.run_worker(self._read_back(self._performer))
+        try:
+            await self._feed.run()
+        finally:
+            with suppress(Exception):
+                await link.client.aclose()
+
+    def contacted(self) -> None:
+        """The server has answered."""
+        self._first_contact.set()
+
+    def reconnect(self) -> None:
+        """Try the connection now."""
+        if self._feed is not None:
+            self._feed.reconnect()
+
+    def begin(self, action: Action) -> None:
+        """Begin an action that was confirmed. Without a live connection it is refused, never kept for later."""
+        performer, app = self._performer, self._app
+        if performer is None or not app.powers().operate:
+            lost = app.state.connection.phase is not Phase.LIVE
+            why = "the connection is lost, and nothing is queued" if lost else "it isn't allowed any more"
+            app.report(actions.rejected(action, f"not sent: {why}"))
+            return
+        app.report(action)
+        app.run_worker(self._perform(performer, action), group="actions")
+
+    async def _perform(self, performer: Performer, action: Action) -> None:
+        done = await performer.perform(action)
+        self._say_trouble(performer)
+        if done.stage is Stage.ACCEPTED and self._feed is not None:
+            await self._feed.catch_up(done.epoch, done.revision)
+
+    async def _read_back(self, performer: Performer) -> None:
+        """Once the server answers, see what became of the actions of an earlier console."""
+        await self._first_contact.wait()
+        await performer.read_back_earlier()
+        self._say_trouble(performer)
+
+    def _say_trouble(self, performer: Performer) -> None:
+        self._app.trouble = "journal not written" if performer.journal_problem else ""
+        self._app.paint()
+
+    async def dry_rollback(self, name: str, version: int) -> ChangeResult | str:
+        """What a rollback would do, or in words why there is none."""
+        from flagconsole.domain.requests import Rollback
+
+        if self._link is None:
+            return "not connected"
+        body = Rollback(rollback_reason="dry run")
+        try:
+            return await self._link.client.rollback(name, body, version=version, dry_run=True)
+        except (FlagConsoleError, OSError) as error:
+            return problem_text(error)
+
+    async def older_history(self, name: str | None, before: int | None) -> list[ChangeRow] | None:
+        """A page of older changes; None where it can't be had, which is said."""
+        if self._link is None:
+            return None
+        try:
+            page = await self._link.client.history(name, limit=HISTORY_PAGE, before=before)
+        except (FlagConsoleError, OSError) as error:
+            self._app.say(f"older changes can't be had: {problem_text(error)}")
+            return None
+        return [change_row(item.model_dump(mode="json")) for item in page.changes]
+
+
+def as_server(client: object) -> Server:
+    """A client as what the console needs of it."""
+    return cast("Server", client)
