@@ -224,7 +224,7 @@ async def test_a_client_that_does_not_read_is_closed_and_nothing_is_skipped():
     joined = asyncio.Event()
 
     async def lazy():
-        subscription = Subscription(receipts=False, key_id=None, instance_id=None)
+        subscription = Subscription(topics=frozenset(), key_id=None, instance_id=None)
         hub.join(subscription)
         joined.set()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from enum import StrEnum
 from typing import Final
 
 from flagconsole.server.projection import frame
@@ -14,13 +15,21 @@ QUEUE_LIMIT: Final = 1_000
 RETRY_MS: Final = 500
 
 
+class Topic(StrEnum):
+    """What a client may ask for besides changes and heartbeats."""
+
+    RECEIPTS = "receipts"
+    INCIDENTS = "incidents"
+    ROLLOUTS = "rollouts"
+
+
 class Subscription:
     """One client's place in the hub."""
 
-    __slots__ = ("_task", "instance_id", "key_id", "queue", "receipts", "too_slow")
+    __slots__ = ("_task", "instance_id", "key_id", "queue", "too_slow", "topics")
 
-    def __init__(self, *, receipts: bool, key_id: str | None, instance_id: str | None) -> None:
-        self.receipts = receipts
+    def __init__(self, *, topics: frozenset[Topic], key_id: str | None, instance_id: str | None) -> None:
+        self.topics = topics
         self.key_id = key_id
         self.instance_id = instance_id
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
@@ -63,10 +72,10 @@ class Hub:
         """Forget a client."""
         self._subscriptions.discard(subscription)
 
-    def publish(self, data: bytes, *, receipts_only: bool = False) -> None:
-        """Queue a frame for every client, or for those that asked for receipts."""
+    def publish(self, data: bytes, *, topic: Topic | None = None) -> None:
+        """Queue a frame for every client, or for those that asked for the topic."""
         for subscription in tuple(self._subscriptions):
-            if subscription.receipts or not receipts_only:
+            if topic is None or topic in subscription.topics:
                 subscription.offer(data)
 
     def close_key(self, key_id: str) -> None:

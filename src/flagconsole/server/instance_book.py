@@ -8,7 +8,7 @@ from typing import Final
 
 from flagconsole.domain.instance import Instance, Presence, ReceiptBatch
 from flagconsole.operations.reading import with_presence
-from flagconsole.server.hub import Hub
+from flagconsole.server.hub import Hub, Topic
 from flagconsole.server.projection import frame
 from flagconsole.store.protocol import Store
 
@@ -113,7 +113,7 @@ class InstanceBook:
 
     def _tell(self, instance: Instance) -> None:
         self._known[instance.instance_id] = instance
-        self._hub.publish(frame("receipt", instance.model_dump_json()), receipts_only=True)
+        self._hub.publish(frame("receipt", instance.model_dump_json()), topic=Topic.RECEIPTS)
 
     async def _save_soon(self) -> None:
         await asyncio.sleep(SAVE_DELAY)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Literal
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
 
 from flagconsole.domain.errors import InvalidInput, ShuttingDown
-from flagconsole.server.hub import Subscription, goodbye
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.server.hub import Subscription, Topic, goodbye
 from flagconsole.server.state import RulesReader, ServerState, State, at_least, parse_position
 
 router = APIRouter()
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _WHO = r"^[\x20-\x7e]{1,200}$"
+_TOPIC: Final = "|".join(Topic)
+_TOPICS: Final = rf"^({_TOPIC})(,({_TOPIC}))*$"
 
 
 @router.get(
@@ -28,13 +31,19 @@ _WHO = r"^[\x20-\x7e]{1,200}$"
 async def stream(
     state: State,
     actor: RulesReader,
-    include: Annotated[Literal["receipts"] | None, Query()] = None,
+    include: Annotated[str | None, Query(pattern=_TOPICS, max_length=100, examples=["receipts,incidents"])] = None,
     last_event_id: Annotated[str | None, Header(max_length=90)] = None,
     x_flagconsole_instance: Annotated[str | None, Header(pattern=_WHO)] = None,
     x_flagconsole_service: Annotated[str | None, Header(pattern=_WHO)] = None,
     x_flagconsole_sdk: Annotated[str | None, Header(pattern=_WHO)] = None,
 ) -> StreamingResponse:
-    """Follow the store. With ``Last-Event-ID`` from there on, else from a snapshot."""
+    """Follow the store. With ``Last-Event-ID`` from there on, else from a snapshot.
+
+    ``include`` asks for more: a list of receipts, incidents, rollouts. Incidents and rollouts name tenants and people, so
+    they need a viewer's key.
+    """
+    if include is not None and include != Topic.RECEIPTS:
+        authorize(actor, Operation.READ)
     if state.hub.closing:
         raise ShuttingDown()
     position = None if last_event_id is None else await _position(state, last_event_id)
@@ -49,7 +58,9 @@ async def stream(
 
     async def frames() -> AsyncIterator[bytes]:
         subscription = Subscription(
-            receipts=include == "receipts", key_id=actor.key_id, instance_id=x_flagconsole_instance
+            topics=frozenset(Topic(name) for name in include.split(",")) if include else frozenset(),
+            key_id=actor.key_id,
+            instance_id=x_flagconsole_instance,
         )
         # No await between reading the backlog and joining: what is published next is the event that follows it.
         backlog = _backlog(state, position)

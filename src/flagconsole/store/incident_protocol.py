@@ -26,6 +26,9 @@ class IncidentReader(Protocol):
     async def incidents_touched_after(self, touched: int, limit: int) -> list[tuple[int, Incident]]:
         """Incidents that something was written about, with its number, oldest write first."""
 
+    async def incidents_touched(self) -> int:
+        """The number of the newest write about any incident."""
+
     async def active_runs(self) -> list[PlaybookRun]:
         """The runs that aren't over, oldest first."""
 

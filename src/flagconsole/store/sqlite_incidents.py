@@ -38,6 +38,10 @@ class SqliteIncidentReader:
         found = self._connection.execute(sql, (touched, limit))
         return [(row["touched"], Incident.model_validate_json(row["body"])) for row in found]
 
+    async def incidents_touched(self) -> int:
+        touched: int = self._connection.execute("SELECT coalesce(max(touched), 0) FROM incidents").fetchone()[0]
+        return touched
+
     async def active_runs(self) -> list[PlaybookRun]:
         found = self._connection.execute(f"{_ACTIVE_RUNS} ORDER BY rowid")
         return [PlaybookRun.model_validate_json(row["body"]) for row in found]
