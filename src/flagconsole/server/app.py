@@ -17,6 +17,7 @@ from flagconsole.server import (
     change_routes,
     flag_routes,
     fleet_routes,
+    incident_routes,
     problems,
     public_routes,
     stream,
@@ -24,6 +25,7 @@ from flagconsole.server import (
 from flagconsole.server.counting import Counting
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
+from flagconsole.server.incident_teller import IncidentTeller
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
@@ -42,11 +44,14 @@ def create_app(operations: Operations) -> FastAPI:
         state = ServerState(operations, hub, book, follower, Meters())
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
+        teller = IncidentTeller(operations.store, hub)
         follower.start()
+        teller.start()
         try:
             yield
         finally:
             hub.close()
+            await teller.stop()
             await follower.stop()
             await book.save()
 
@@ -59,7 +64,7 @@ def create_app(operations: Operations) -> FastAPI:
     )
     app.state.hub = hub
     problems.install(app)
-    modules = (change_routes, flag_routes, fleet_routes, stream, public_routes)
+    modules = (change_routes, flag_routes, fleet_routes, incident_routes, stream, public_routes)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]
