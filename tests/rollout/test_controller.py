@@ -327,5 +327,5 @@ async def test_a_leader_that_was_replaced_while_it_looked_writes_nothing(
     assert not await first.tick()
     assert taken_over == [False, True]
     assert await state_of(operations, flag) in {"shadow", "canary 10 %"}
-    kinds = [verdict.kind for _, verdict in await rollouts.verdicts(ADMIN, flag)]
+    kinds = [numbered.verdict.kind for numbered in (await rollouts.verdicts(ADMIN, flag)).verdicts]
     assert VerdictKind.FAIL not in kinds

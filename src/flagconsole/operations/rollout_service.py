@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
-from flagconsole.domain.errors import IdempotencyKeyReused, InvalidInput
+from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput
 from flagconsole.domain.plan import Plan
 from flagconsole.domain.role import Actor
-from flagconsole.domain.rollout import Rollout, RolloutStep, StoredVerdict
+from flagconsole.domain.rollout import Rollout, RolloutStep
+from flagconsole.domain.rollout_views import (
+    Checklist,
+    ChecklistItem,
+    NumberedVerdict,
+    RolloutDetail,
+    VerdictPage,
+)
 from flagconsole.operations import rollouts
 from flagconsole.operations.context import Context
 from flagconsole.operations.permissions import Operation, authorize
@@ -116,18 +123,24 @@ class RolloutOperations:
         asked = ("abort", flag_name, reason)
         return await self._change(Operation.HOLD, work, actor, asked, None, idempotency_key, dry_run)
 
-    async def tick(self, actor: Actor, flag_name: str, items: tuple[str, ...], note: str = "") -> list[Tick]:
+    async def tick(self, actor: Actor, flag_name: str, items: tuple[str, ...], note: str = "") -> Checklist:
         """Tick items of the pre-canary checklist. Raises ``InvalidInput`` for one that isn't on it."""
         for item in items:
             if item not in rollouts.CHECKLIST:
                 raise InvalidInput(
                     f"The items are: {', '.join(rollouts.CHECKLIST)}.",
-                    field="item",
-                    problem="is not on the checklist",
+                    field="items",
+                    problem="names something that is not on the checklist",
                     value=item,
                 )
         async with self.store.write() as tx:
-            return await rollouts.tick_items(tx, Context(actor, await tx.now()), flag_name, items, note)
+            return _checklist(await rollouts.tick_items(tx, Context(actor, await tx.now()), flag_name, items, note))
+
+    async def checklist(self, actor: Actor, flag_name: str) -> Checklist:
+        """The flag's pre-canary checklist."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            return _checklist(await reader.checklist(flag_name))
 
     async def rollouts(self, actor: Actor, flag_name: str | None = None, *, limit: int = 50) -> list[Rollout]:
         """Rollouts, newest first."""
@@ -147,13 +160,25 @@ class RolloutOperations:
         async with self.store.read() as reader:
             return await reader.rollout_steps(rollout_id)
 
+    async def detail(self, actor: Actor, flag_name: str) -> RolloutDetail:
+        """The flag's newest rollout with its steps, and its checklist."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            if await reader.flag(flag_name) is None:
+                raise FlagNotFound(flag=flag_name)
+            newest = next(iter(await reader.rollouts(flag_name=flag_name, limit=1)), None)
+            steps = () if newest is None else tuple(await reader.rollout_steps(newest.rollout_id))
+            return RolloutDetail(rollout=newest, steps=steps, checklist=_checklist(await reader.checklist(flag_name)))
+
     async def verdicts(
         self, actor: Actor, flag_name: str, *, before: int | None = None, limit: int = 100
-    ) -> list[tuple[int, StoredVerdict]]:
+    ) -> VerdictPage:
         """Looks of the judge, newest first."""
         authorize(actor, Operation.READ)
         async with self.store.read() as reader:
-            return await reader.verdicts(flag_name, before=before, limit=min(limit, LIMIT))
+            found = await reader.verdicts(flag_name, before=before, limit=limit + 1)
+        page = tuple(NumberedVerdict(verdict_id=number, verdict=verdict) for number, verdict in found[:limit])
+        return VerdictPage(verdicts=page, next_before=page[-1].verdict_id if len(found) > limit else None)
 
     async def _change(
         self,
@@ -181,3 +206,14 @@ class RolloutOperations:
             elif idempotency_key is not None:
                 await tx.remember(idempotency_key, Remembered(fingerprint, rollout.model_dump_json()))
             return rollout
+
+
+def _checklist(ticked: Sequence[Tick]) -> Checklist:
+    by_item = {tick.item: tick for tick in ticked}
+    items = tuple(
+        ChecklistItem(item=item, ticked_by=tick.ticked_by, ticked_at=tick.ticked_at, note=tick.note)
+        if (tick := by_item.get(item)) is not None
+        else ChecklistItem(item=item)
+        for item in rollouts.CHECKLIST
+    )
+    return Checklist(items=items, complete=all(item.ticked_by is not None for item in items))

@@ -1,0 +1,58 @@
+"""What callers ask of rollouts: the bodies of the HTTP calls."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from flagconsole.domain.flag import Frozen
+from flagconsole.domain.names import Label, ReasonText
+from flagconsole.domain.plan import Plan
+
+
+class RolloutStart(Frozen):
+    """``POST /api/flags/{name}/rollout``: by the plan named (the flag's own, or ``default``), or one given whole."""
+
+    start_reason: ReasonText
+    plan_name: Label | None = None
+    plan: Plan | None = None
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> Self:
+        if self.plan is not None and self.plan_name is not None:
+            raise ValueError("plan_name and plan: give one of them")
+        return self
+
+
+class Promote(Frozen):
+    """``POST /api/flags/{name}/rollout/promote``. ``past_verdict`` goes past one that isn't ``pass``; it needs an admin."""
+
+    promote_reason: ReasonText
+    past_verdict: bool = False
+
+
+class Hold(Frozen):
+    """``POST /api/flags/{name}/rollout/hold``. ``freeze_exposure`` also keeps everyone from raising the exposure."""
+
+    hold_reason: ReasonText
+    freeze_exposure: bool = False
+
+
+class Resume(Frozen):
+    """``POST /api/flags/{name}/rollout/resume``."""
+
+    resume_reason: ReasonText
+
+
+class Abort(Frozen):
+    """``POST /api/flags/{name}/rollout/abort``: ends the rollout and leaves the flag as it is."""
+
+    abort_reason: ReasonText
+
+
+class ChecklistTick(Frozen):
+    """``PUT /api/flags/{name}/checklist``."""
+
+    items: Annotated[tuple[Label, ...], Field(min_length=1, max_length=20)]
+    note: Annotated[str, Field(max_length=1000)] = ""
