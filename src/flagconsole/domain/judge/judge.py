@@ -79,12 +79,12 @@ class Judge:
                 self._ranks.spend(seen.seconds, lambda window: self._scores(seen, window))
                 if self._ranks.accused_at is not None and self._confirmed_at is None and self._is_worse(seen):
                     self._confirmed_at = seen.seconds
-        return bool(self._fired())
+        return bool(self.fired())
 
     def look(self, seen: Observation) -> Verdict:
         """Take in a look and give the verdict. Raises as ``advance`` does."""
         self.advance(seen)
-        fired = self._fired()
+        fired = self.fired()
         criteria = self._rulings.results(seen, fired)
         operations = seen.whole_phase.operations[self.assignment.canary]
         total, active = int(operations.sum()), int((operations > 0).sum())
@@ -169,7 +169,8 @@ class Judge:
         limits = [criterion for criterion in self.phase.success if criterion.metric in family]
         return not limits or any(self._rulings.beyond(criterion, seen) for criterion in limits)
 
-    def _fired(self) -> list[Fired]:
+    def fired(self) -> list[Fired]:
+        """Every test that found something, in the order in which they did."""
         fired = [*self._guards.fired(), *self._rulings.fired()]
         if self._confirmed_at is not None and self._ranks is not None:
             metric = self._ranks.accused_metric or names.ERROR_RATE

@@ -63,9 +63,11 @@ class Measures:
             if rate is not None:
                 self._rates[name] = rate
 
-    def of(self, criterion: Criterion, seen: Observation, *, recent: bool = False) -> Measurement | None:
+    def of(
+        self, criterion: Criterion, seen: Observation, *, recent: bool = False, rough: bool = False
+    ) -> Measurement | None:
         """The criterion's metric over the phase, or over the last half hour (``recent``; latencies: the last hour).
-        None where there is no data, or only NaN."""
+        None where there is no data, or only NaN. ``rough`` leaves the error of latencies out, which costs most."""
         counts = seen.last_half_hour if recent else seen.whole_phase
         own, other = seen.canary_latency, seen.control_latency
         if recent and seen.recent_canary_latency is not None:
@@ -78,15 +80,15 @@ class Measures:
             case names.CRITICAL_ERRORS:
                 return self._sized(Measurement(float(seen.incidents), floor=0.0), counts)
             case names.LATENCY_P95:
-                return self._latency(counts, own.p95, other.p95, own)
+                return self._latency(counts, own.p95, other.p95, own, rough)
             case names.LATENCY_P99:
-                return self._latency(counts, own.p99, other.p99, own)
+                return self._latency(counts, own.p99, other.p99, own, rough)
             case names.P95_REGRESSION:
-                return self.regression(counts, own, other)
+                return self._regression(counts, own, other, rough)
             case _:
                 return given(criterion, seen.metrics.get(criterion.metric))
 
-    def regression(self, counts: Counts, own: Latency, other: Latency) -> Measurement | None:
+    def _regression(self, counts: Counts, own: Latency, other: Latency, rough: bool) -> Measurement | None:
         """The canary's p95 by the control's, minus 1. What the two groups differed by in the baseline already is taken
         out: by chance a cohort can hold slower customers, and that isn't the rollout's doing."""
         if not _positive(own.p95) or not _positive(other.p95):
@@ -102,10 +104,11 @@ class Measures:
             before, beside = (_share(exposure, counts.operations, group) for group in (self._canary, self._control))
             if before > 0 and beside > 0:
                 difference = math.log(before / beside)
-        canary, control = (estimate(counts.slow, exposure, group) for group in (self._canary, self._control))
         error = None
-        if canary is not None and control is not None:
-            error = math.sqrt(canary.log_variance + control.log_variance) / alpha
+        if not rough:
+            canary, control = (estimate(counts.slow, exposure, group) for group in (self._canary, self._control))
+            if canary is not None and control is not None:
+                error = math.sqrt(canary.log_variance + control.log_variance) / alpha
         measured = Measurement(
             raw * math.exp(-difference / alpha) - 1,
             error,
@@ -153,11 +156,13 @@ class Measures:
             Measurement(1 - failed.value, failed.error, control_value=beside, floor=0.0, ceiling=1.0), counts
         )
 
-    def _latency(self, counts: Counts, own: float | None, other: float | None, group: Latency) -> Measurement | None:
+    def _latency(
+        self, counts: Counts, own: float | None, other: float | None, group: Latency, rough: bool
+    ) -> Measurement | None:
         if not _positive(own):
             return None
         assert own is not None
-        canary = estimate(counts.slow, counts.operations, self._canary)
+        canary = None if rough else estimate(counts.slow, counts.operations, self._canary)
         error = None if canary is None else math.sqrt(canary.log_variance) / tail_index(group.p95, group.p99)
         beside = other if _positive(other) else None
         measured = Measurement(own, error, multiplicative=True, control_value=beside, floor=0.0)

@@ -33,7 +33,8 @@ class Counts:
         for name, values in self.columns().items():
             if values.shape != (size,):
                 raise InvalidInput(field=f"{window}.{name}", problem=f"needs {size} numbers", value=values.shape)
-            if not np.isfinite(values).all() or (values < 0).any():
+            # A NaN makes both comparisons false.
+            if values.size and not (values.min() >= 0 and values.sum() < np.inf):
                 raise InvalidInput(
                     field=f"{window}.{name}", problem="must be finite and not negative", value="NaN or < 0"
                 )

@@ -63,6 +63,9 @@ class Rulings:
             return criterion.holds(measured.value if measured.raw_value is None else measured.raw_value)
         if index not in self._by_interval:
             return False
+        measured = self._measures.of(criterion, seen, rough=True)
+        if measured is None or not criterion.holds(measured.value):
+            return False
         measured = self._measures.of(criterion, seen)
         reach = None if measured is None else measured.reach(self._strict)
         return reach is not None and all(map(criterion.holds, reach))
