@@ -8,6 +8,7 @@ import platform
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from flagconsole.cli.incident_backend import EmbeddedIncidents
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
 from flagconsole.domain.role import Actor, ApiKey, Role
@@ -37,7 +38,7 @@ async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
         await store.close()
 
 
-class Embedded:
+class Embedded(EmbeddedIncidents):
     """``Backend`` on ``Operations``, for one actor."""
 
     def __init__(self, operations: Operations, actor: Actor) -> None:

@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "get": Entry(_LOOK, "reading:get", "Show one flag."),
     "status": Entry(_LOOK, "reading:status", "Show the system on one screen."),
     "history": Entry(_LOOK, "history:history", "Show who changed what, when and why."),
+    "incidents": Entry(_LOOK, "incidents:incidents", "Follow, write up, close and export incidents."),
     "kill": Entry(_ACT, "kill:kill", "Turn a flag off for everyone, at once, and wait for the proof."),
     "revive": Entry(_ACT, "revive:revive", "Clear a kill."),
     "rollback": Entry(_ACT, "rollback:rollback", "Undo a flag's newest change, or return to an earlier one."),

@@ -10,6 +10,7 @@ import httpx
 from flagconsole.client.attempts import KILL
 from flagconsole.client.caller import Caller
 from flagconsole.client.connection import USER_AGENT, open_connection
+from flagconsole.client.incidents import IncidentCalls
 from flagconsole.client.position import Position
 from flagconsole.domain import requests as ask
 from flagconsole.domain.errors import FlagNotFound
@@ -29,7 +30,7 @@ from flagconsole.domain.views import (
 )
 
 
-class Client:
+class Client(IncidentCalls):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
     ``timeout`` is in seconds, for each step of one try. All methods raise the server's error as the class of
