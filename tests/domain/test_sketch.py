@@ -19,6 +19,7 @@ from flagconsole.domain.sketch import (
     LatencySketch,
     bin_of,
     packed,
+    quantile_of,
     slower_than,
     unpacked,
 )
@@ -54,6 +55,7 @@ def test_merging_parts_loses_nothing(parts, share):
     for value in values:
         whole.add(value)
     assert merged.bins() == whole.bins()
+    assert quantile_of(whole.to_bytes(), share) == whole.quantile(share)
 
 
 def test_quantiles_of_a_realistic_service():
@@ -79,6 +81,7 @@ def test_size_is_bounded_whatever_comes():
 def test_an_empty_sketch_has_no_quantile():
     assert LatencySketch().quantile(0.95) is None
     assert LatencySketch.from_bytes(b"").quantile(0.5) is None
+    assert quantile_of(b"", 0.5) is None
 
 
 @pytest.mark.parametrize("pair", [(LOWEST_BIN - 1, 1), (HIGHEST_BIN + 1, 1), (0, 0), (0, -3)])

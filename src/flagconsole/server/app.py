@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from flagconsole import __version__
 from flagconsole.domain.instance import EXPECTED
+from flagconsole.domain.retention import Retention
 from flagconsole.domain.views import Problem
 from flagconsole.operations.service import Operations
 from flagconsole.server import (
@@ -18,6 +19,7 @@ from flagconsole.server import (
     flag_routes,
     fleet_routes,
     incident_routes,
+    metric_routes,
     problems,
     public_routes,
     stream,
@@ -29,11 +31,14 @@ from flagconsole.server.incident_teller import IncidentTeller
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
+from flagconsole.server.metric_keeper import MetricKeeper
 from flagconsole.server.state import ServerState
+from flagconsole.server.telemetry_intake import TelemetryIntake
 
 
-def create_app(operations: Operations) -> FastAPI:
-    """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it."""
+def create_app(operations: Operations, retention: Retention | None = None) -> FastAPI:
+    """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
+    ``retention`` says how long measurements are kept."""
     hub = Hub()
 
     @asynccontextmanager
@@ -41,17 +46,22 @@ def create_app(operations: Operations) -> FastAPI:
         book = InstanceBook(operations.store, hub, server_id=secrets.token_hex(8))
         await book.load()
         follower = await Follower.load(operations, hub, book)
-        state = ServerState(operations, hub, book, follower, Meters())
+        intake = TelemetryIntake(operations.store, lambda: follower.projection.ruleset)
+        keeper = MetricKeeper(operations.store, retention or Retention())
+        state = ServerState(operations, hub, book, follower, Meters(), intake)
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         teller = IncidentTeller(operations.store, hub)
         follower.start()
         teller.start()
+        keeper.start()
         try:
             yield
         finally:
             hub.close()
             await teller.stop()
+            await keeper.stop()
+            await intake.finish()
             await follower.stop()
             await book.save()
 
@@ -64,7 +74,7 @@ def create_app(operations: Operations) -> FastAPI:
     )
     app.state.hub = hub
     problems.install(app)
-    modules = (change_routes, flag_routes, fleet_routes, incident_routes, stream, public_routes)
+    modules = (change_routes, flag_routes, fleet_routes, incident_routes, metric_routes, stream, public_routes)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]
@@ -79,12 +89,19 @@ def _gauges(state: ServerState) -> dict[str, tuple[str, float]]:
     instances = state.book.all(datetime.now(UTC))
     expected = [instance for instance in instances if instance.presence in EXPECTED]
     behind = [instance for instance in expected if not instance.confirms(ruleset.epoch, ruleset.revision)]
+    taken = state.intake.counts
     return {
         "flagconsole_revision": ("Newest revision of the store", ruleset.revision),
         "flagconsole_flags": ("Flags that are not archived", len(ruleset.rules)),
         "flagconsole_stream_clients": ("Open streams", len(state.hub)),
         "flagconsole_instances_expected": ("SDK instances that are waited for", len(expected)),
         "flagconsole_instances_behind": ("Expected instances that have not confirmed the newest revision", len(behind)),
+        "flagconsole_telemetry_taken": ("Measured buckets and events taken since the start", taken["taken"]),
+        "flagconsole_telemetry_refused": (
+            "Measured buckets and events that were late, early or about an unknown flag",
+            taken["late"] + taken["early"] + taken["unknown"],
+        ),
+        "flagconsole_telemetry_dropped": ("Measured buckets that instances had to give up", state.intake.dropped),
         "flagconsole_store_healthy": ("1 when the store could be read the last time", state.follower.healthy),
     }
 

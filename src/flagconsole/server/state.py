@@ -19,6 +19,7 @@ from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.meters import Meters
 from flagconsole.server.projection import Projection
+from flagconsole.server.telemetry_intake import TelemetryIntake
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class ServerState:
     book: InstanceBook
     follower: Follower
     meters: Meters
+    intake: TelemetryIntake
 
     @property
     def projection(self) -> Projection:

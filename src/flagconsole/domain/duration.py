@@ -1,0 +1,35 @@
+"""Durations as people write them: ``90s``, ``30m``, ``24h``, ``7d``."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from flagconsole.domain.errors import InvalidInput
+
+DURATION_PATTERN: Final = r"^[0-9]{1,6}[smhd]$"
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def parse_duration(text: str, field: str, *, least: int, most: int) -> int:
+    """Seconds. Raises ``InvalidInput`` naming ``field`` for anything else, and for less than ``least`` or more than ``most``."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise InvalidInput(
+            field=field, problem="must be a number with s, m, h or d, such as 30m or 24h", value=text[:40]
+        )
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if not least <= seconds <= most:
+        raise InvalidInput(
+            field=field, problem=f"must be from {duration_text(least)} to {duration_text(most)}", value=text
+        )
+    return seconds
+
+
+def duration_text(seconds: int) -> str:
+    """Seconds as ``parse_duration`` reads them, in the largest unit that needs no fraction."""
+    for unit in "dhm":
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{seconds // _UNITS[unit]}{unit}"
+    return f"{seconds}s"

@@ -1,0 +1,189 @@
+"""Batches of what was measured, made into what is kept: what comes too late or is about nothing known is left out and said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable
+
+from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.evaluation import Ruleset
+from flagconsole.domain.group import Group, group_of
+from flagconsole.domain.retention import COARSE_SECONDS
+from flagconsole.domain.role import Actor
+from flagconsole.domain.sketch import packed
+from flagconsole.domain.states import FlagState
+from flagconsole.domain.tally import Tally
+from flagconsole.domain.telemetry import (
+    EARLY_SECONDS,
+    INCIDENT_SECONDS,
+    LATE_FEEDBACK_SECONDS,
+    LATE_SECONDS,
+    CustomKind,
+    Feedback,
+    FeedbackBatch,
+    Taken,
+    TelemetryBatch,
+    UsageBucket,
+)
+from flagconsole.store.metric_store import Critical, FeedbackRow, GroupBucket, MetricWrite, TenantBucket, ValueBucket
+
+#: A flag in one of these states is on its way; its tenants are kept in fine buckets.
+UNDER_WAY = frozenset({FlagState.SHADOW, FlagState.CANARY})
+
+HasRoom = Callable[[str, int], bool]
+
+
+def telemetry_write(
+    actor: Actor,
+    batch: TelemetryBatch,
+    ruleset: Ruleset,
+    now: float,
+    *,
+    in_rollout: Collection[str] = (),
+    has_room: HasRoom = lambda flag_name, start: True,
+) -> tuple[MetricWrite, Taken]:
+    """What is kept of a batch, and what to answer. ``now`` in seconds since the epoch.
+
+    Tenants are kept in the batch's buckets while their flag is in shadow, in canary or ``in_rollout``, otherwise by the
+    hour. Where ``has_room(flag, start)`` is false a tenant is counted without its name. Raises ``InvalidInput`` for a
+    tenant that isn't that of the key.
+    """
+    counts: Counter[str] = Counter()
+    kept: list[UsageBucket] = []
+    for bucket in batch.buckets:
+        _refuse_foreign(actor, bucket.tenant_id)
+        fate = _fate(bucket.start + batch.bucket_seconds, bucket.start, now, LATE_SECONDS)
+        if bucket.flag_name not in ruleset.rules:
+            fate = "unknown"
+        counts[fate] += 1
+        if fate == "taken":
+            kept.append(bucket)
+    fine = {name for name, rule in ruleset.rules.items() if rule.state in UNDER_WAY} | set(in_rollout)
+    width = batch.bucket_seconds
+    write = MetricWrite(
+        batch_id=f"telemetry {batch.batch_id}",
+        # By then all of its buckets would be too late anyway.
+        expires_at=int(now) + LATE_SECONDS + EARLY_SECONDS + width,
+        groups=_groups(kept, width),
+        tenants=_tenants(kept, width, fine, has_room),
+        values=_values(kept, width),
+        criticals=_criticals(kept),
+    )
+    return write, Taken(batch_id=batch.batch_id, **counts)
+
+
+def feedback_write(actor: Actor, batch: FeedbackBatch, ruleset: Ruleset, now: float) -> tuple[MetricWrite, Taken]:
+    """What is kept of a batch of feedback, and what to answer. A tenant's group is the one it has now."""
+    counts: Counter[str] = Counter()
+    rows: list[FeedbackRow] = []
+    for event in batch.events:
+        _refuse_foreign(actor, event.tenant_id)
+        at = now if event.occurred_at is None else event.occurred_at.timestamp()
+        fate = _fate(at, at, now, LATE_FEEDBACK_SECONDS)
+        flags = list(_flags_meant(event, ruleset))
+        if event.flag_name is not None and not flags:
+            fate = "unknown"
+        counts[fate] += 1
+        if fate == "taken":
+            metric, kind = event.measures
+            for name in flags:
+                group = group_of(ruleset.evaluate(name, event.tenant_id, now))
+                rows.append(FeedbackRow(name, event.tenant_id, group, metric, kind, event.value, int(at)))
+    write = MetricWrite(
+        batch_id=f"feedback {batch.batch_id}",
+        expires_at=int(now) + LATE_FEEDBACK_SECONDS + EARLY_SECONDS,
+        feedback=rows,
+    )
+    return write, Taken(batch_id=batch.batch_id, **counts)
+
+
+def _refuse_foreign(actor: Actor, tenant_id: str) -> None:
+    if actor.tenant_id is not None and tenant_id != actor.tenant_id:
+        raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=tenant_id)
+
+
+def _fate(end: float, start: float, now: float, late_after: float) -> str:
+    if end < now - late_after:
+        return "late"
+    return "early" if start > now + EARLY_SECONDS else "taken"
+
+
+def _flags_meant(event: Feedback, ruleset: Ruleset) -> Iterable[str]:
+    if event.flag_name is None:
+        return (name for name, rule in ruleset.rules.items() if rule.state in UNDER_WAY)
+    return (event.flag_name,) if event.flag_name in ruleset.rules else ()
+
+
+def _tally(bucket: UsageBucket) -> Tally:
+    return Tally(
+        bucket.operations,
+        bucket.successes,
+        bucket.errors,
+        sum(bucket.criticals.values()),
+        bucket.conversions,
+        bucket.timed,
+        bucket.latency_seconds,
+    )
+
+
+class _Sum:
+    """Several buckets as one."""
+
+    __slots__ = ("bins", "tally")
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.bins: Counter[int] = Counter()
+
+    def add(self, bucket: UsageBucket) -> None:
+        self.tally = self.tally.plus(_tally(bucket))
+        for key, times in bucket.latency:
+            self.bins[key] += times
+
+    def latency(self) -> bytes:
+        return packed(sorted(self.bins.items()))
+
+
+def _groups(buckets: list[UsageBucket], width: int) -> list[GroupBucket]:
+    sums: dict[tuple[str, Group, int], _Sum] = {}
+    for bucket in buckets:
+        sums.setdefault((bucket.flag_name, bucket.group, bucket.start), _Sum()).add(bucket)
+    return [
+        GroupBucket(flag, group, start, width, item.tally, item.latency())
+        for (flag, group, start), item in sums.items()
+    ]
+
+
+def _tenants(buckets: list[UsageBucket], width: int, fine: set[str], has_room: HasRoom) -> list[TenantBucket]:
+    sums: dict[tuple[str, str, Group, int, int], _Sum] = {}
+    for bucket in buckets:
+        seconds = width if bucket.flag_name in fine else COARSE_SECONDS
+        start = bucket.start // seconds * seconds
+        tenant = bucket.tenant_id if has_room(bucket.flag_name, start) else ""
+        sums.setdefault((bucket.flag_name, tenant, bucket.group, start, seconds), _Sum()).add(bucket)
+    return [
+        TenantBucket(flag, tenant, group, start, seconds, item.tally, item.latency())
+        for (flag, tenant, group, start, seconds), item in sums.items()
+    ]
+
+
+def _values(buckets: list[UsageBucket], width: int) -> list[ValueBucket]:
+    sums: dict[tuple[str, Group, str, CustomKind, int], tuple[float, int]] = {}
+    for bucket in buckets:
+        for metric, value in bucket.custom.items():
+            key = bucket.flag_name, bucket.group, metric, value.kind, bucket.start
+            total, samples = sums.get(key, (0.0, 0))
+            sums[key] = total + value.total, samples + value.count
+    return [
+        ValueBucket(flag, group, metric, kind, start, width, total, samples)
+        for (flag, group, metric, kind, start), (total, samples) in sums.items()
+    ]
+
+
+def _criticals(buckets: list[UsageBucket]) -> list[Critical]:
+    sums: Counter[tuple[str, str, Group, str, int]] = Counter()
+    for bucket in buckets:
+        window = bucket.start // INCIDENT_SECONDS * INCIDENT_SECONDS
+        for fingerprint, times in bucket.criticals.items():
+            sums[bucket.flag_name, bucket.tenant_id, bucket.group, fingerprint, window] += times
+    return [Critical(*key, times) for key, times in sums.items()]

@@ -1,0 +1,117 @@
+"""Takes batches of measurements: several are written together, and each is answered once it is written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
+from flagconsole.domain.evaluation import Ruleset
+from flagconsole.domain.role import Actor
+from flagconsole.domain.telemetry import LATE_SECONDS, FeedbackBatch, Taken, TelemetryBatch
+from flagconsole.operations.telemetry import feedback_write, telemetry_write
+from flagconsole.store.metric_store import MetricWrite
+from flagconsole.store.protocol import Store
+
+#: Batches that arrive within this many seconds are written together.
+GATHER_SECONDS: Final = 0.05
+#: More batches than this don't wait; whoever sends more is asked to come again.
+MOST_WAITING: Final = 500
+#: Tenants reported for one flag and bucket, by all instances together; beyond it they are counted without their names.
+TENANTS_PER_BUCKET: Final = 100_000
+#: How long the list of flags in rollout is believed, seconds.
+_ROLLOUTS_SECONDS: Final = 5.0
+
+
+class TelemetryIntake:
+    """The one way for measurements into the store. ``ruleset`` gives the present rules."""
+
+    def __init__(self, store: Store, ruleset: Callable[[], Ruleset]) -> None:
+        self._store = store
+        self._ruleset = ruleset
+        self._waiting: list[tuple[MetricWrite, asyncio.Future[bool]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._tenants: Counter[tuple[str, int]] = Counter()
+        self._rollouts: frozenset[str] = frozenset()
+        self._rollouts_at = float("-inf")
+        #: Buckets and events by what became of them, since the server started.
+        self.counts: Counter[str] = Counter()
+        #: Buckets that instances said they had to give up.
+        self.dropped = 0
+
+    async def telemetry(self, actor: Actor, batch: TelemetryBatch) -> Taken:
+        """Take what an SDK measured. Raises ``StoreUnavailable`` when more comes than can be written."""
+        now = await self._now()
+        write, taken = telemetry_write(
+            actor, batch, self._ruleset(), now, in_rollout=self._rollouts, has_room=self._has_room
+        )
+        answer = await self._take(write, taken)
+        if not answer.duplicate:
+            self.dropped += batch.dropped
+        return answer
+
+    async def feedback(self, actor: Actor, batch: FeedbackBatch) -> Taken:
+        """Take what people said. Raises ``StoreUnavailable`` when more comes than can be written."""
+        write, taken = feedback_write(actor, batch, self._ruleset(), await self._now())
+        return await self._take(write, taken)
+
+    async def finish(self) -> None:
+        """Write what still waits."""
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    async def _now(self) -> float:
+        async with self._store.read() as reader:
+            now = (await reader.now()).timestamp()
+            if not 0 <= now - self._rollouts_at < _ROLLOUTS_SECONDS:
+                self._rollouts = frozenset(rollout.flag_name for rollout in await reader.active_rollouts())
+                self._rollouts_at = now
+                self._forget(now)
+        return now
+
+    def _has_room(self, flag_name: str, start: int) -> bool:
+        if self._tenants[flag_name, start] >= TENANTS_PER_BUCKET:
+            return False
+        self._tenants[flag_name, start] += 1
+        return True
+
+    def _forget(self, now: float) -> None:
+        # Wide buckets last longer than an hour past their start; their count may well begin anew.
+        old = [key for key in self._tenants if key[1] < now - 3600 - LATE_SECONDS]
+        for key in old:
+            del self._tenants[key]
+
+    async def _take(self, write: MetricWrite, taken: Taken) -> Taken:
+        if len(self._waiting) >= MOST_WAITING:
+            raise StoreUnavailable(
+                "Ask again in a moment.", problem="measurements come faster than they can be written"
+            )
+        written: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiting.append((write, written))
+        if self._writing is None or self._writing.done():
+            self._writing = asyncio.create_task(self._write(), name="flagconsole-telemetry")
+        if not await written:
+            self.counts["duplicate"] += taken.taken
+            return Taken(batch_id=taken.batch_id, duplicate=True)
+        for fate in ("taken", "late", "early", "unknown"):
+            self.counts[fate] += getattr(taken, fate)
+        return taken
+
+    async def _write(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        while self._waiting:
+            some, self._waiting = self._waiting, []
+            try:
+                new = await self._store.metrics.save([write for write, _ in some])
+            except Exception as error:
+                # Each batch is answered with what went wrong; what was written all the same is a duplicate next time.
+                problem = error if isinstance(error, FlagConsoleError) else StoreUnavailable(problem=str(error))
+                for _, written in some:
+                    if not written.done():
+                        written.set_exception(problem)
+            else:
+                for (_, written), is_new in zip(some, new, strict=True):
+                    if not written.done():
+                        written.set_result(is_new)
