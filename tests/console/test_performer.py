@@ -131,6 +131,24 @@ async def test_action_that_never_arrived_is_said_to_be_so(server: Any, journal: 
     assert server.requests == []
 
 
+async def test_absence_from_the_log_proves_nothing_too_soon(
+    server: Any, journal: Journal, make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flagconsole.console.clock import Clock
+
+    monkeypatch.setattr("flagconsole.console.performer.SETTLING", 0.2)
+    journal.record(action(base_revision=server.revision, begun_at=Clock().time()), HERE, "e1")
+    found: list[Action] = []
+
+    def report(item: Action) -> None:
+        if not found:
+            server.change("pos.lite", "kill", action="killed", reason="error rate", who="ops1", silent=True)
+        found.append(item)
+
+    await make(report).read_back_earlier()
+    assert [item.stage for item in found] == [Stage.UNKNOWN, Stage.ACCEPTED]
+
+
 async def test_restored_database_leaves_it_unknown(server: Any, journal: Journal, make: Any) -> None:
     journal.record(action(base_revision=3), HERE, "older")
     found: list[Action] = []

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: An unknown outcome is asked for again with the same key for so long; after that it is only read back.
 ASK_AGAIN_SECONDS: Final = 60.0
+#: A request that isn't in the log so many seconds after it was sent won't get there any more.
+SETTLING: Final = 15.0
 #: Seconds between two questions.
 ASK_EVERY: Final = 1.0
 
@@ -149,6 +151,12 @@ class Performer:
             return
         for action, base_epoch in found:
             resolved = await self.read_back(action, base_epoch)
+            waiting = action.begun_at + SETTLING - self._clock.time()
+            if resolved.stage is Stage.REJECTED and 0 < waiting <= SETTLING:
+                # Its request may still be on the way: absence so soon proves nothing.
+                self._report(actions.unknown(action, "not in the store's log yet; looking again"))
+                await asyncio.sleep(waiting)
+                resolved = await self.read_back(action, base_epoch)
             self._report(resolved)
             if resolved.stage is not Stage.UNKNOWN:
                 await self._write(lambda journal, settled=resolved: journal.settle(settled))  # type: ignore[misc]

@@ -15,6 +15,7 @@ from flagconsole.console.line import Line, joined, line, line_width, wrapped
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.widgets.detail import losing_words
 from flagconsole.domain.states import FlagState
 
 
@@ -88,8 +89,7 @@ class KillSheet(ConfirmSheet):
         blast = impact.blast
         tenants = line(
             span("BLAST  ", "header"),
-            span(str(blast.losing), "strong"),
-            span(f" of {blast.tenants} tenants lose it"),
+            *losing_words(blast),
             span(f" + {blast.shadow_losing} in shadow" if blast.shadow_losing else ""),
             *self._as_of(impact),
         )

@@ -12,6 +12,7 @@ from flagconsole.console.rows import ChangeRow, FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.painted import Painted
+from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.states import FlagState
 
@@ -101,12 +102,19 @@ def dependent_lines(state: ConsoleState, row: FlagRow, most: int = 12) -> list[L
     return rows
 
 
+def losing_words(blast: BlastRadius) -> Line:
+    """How many tenants lose the feature. Where none are known that is said, since it isn't the same as nobody."""
+    if not blast.tenants:
+        return (span("no tenants are known here, so they can't be counted", "warning"),)
+    return line(span(str(blast.losing), "strong"), span(f" of {blast.tenants} tenants lose it"))
+
+
 def impact_lines(impact: KillImpact | None, width: int) -> list[Line]:
     """What a kill would do."""
     if impact is None:
         return [line(span("counting …", "faint"))]
     blast = impact.blast
-    rows = [line(span(str(blast.losing), "strong"), span(f" of {blast.tenants} tenants lose it"))]
+    rows = [line(*losing_words(blast))]
     if blast.shadow_losing:
         rows.append(line(span(f"{blast.shadow_losing} stop running it in shadow")))
     hit = [dependent for dependent in blast.dependents if dependent.tenants]

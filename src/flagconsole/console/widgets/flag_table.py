@@ -28,6 +28,9 @@ MARKED: Final = 3.0
 #: Seconds for which a change counts as fresh.
 FRESH: Final = 60.0
 
+#: Fewer cells than this say nothing of a reason.
+LEAST_REASON: Final = 10
+
 _SHORT_TYPE: Final = {"domain": "dom", "feature": "feat", "experiment": "exp", "kill_switch": "kill"}
 
 
@@ -44,6 +47,7 @@ def columns(width: int, longest_name: int) -> list[Column]:
     """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left."""
     name = max(20, min(longest_name, 48 if width >= 130 else 30))
     wide = width >= 110
+    # The number says which goes first where room is short; 0 stays.
     wanted = [
         (0, Column("name", "FLAG", name)),
         (0, Column("state", "STATE", 8)),
@@ -53,21 +57,22 @@ def columns(width: int, longest_name: int) -> list[Column]:
         (4, Column("type", "TYPE", 11 if wide else 4)),
         (1, Column("when", "WHEN", 4, True)),
         (2, Column("who", "WHO", 16 if width >= 130 else 12 if wide else 7)),
+        (3, Column("why", "WHY", LEAST_REASON)),
     ]
-    least_reason = 10
-    while wanted:
-        left = width - 2 - sum(column.width + 1 for _, column in wanted)
-        droppable = max(priority for priority, _ in wanted)
-        if left >= least_reason or droppable == 0:
-            break
-        wanted = [item for item in wanted if item[0] != droppable]
+    while _needed(wanted) > width and any(spare for spare, _ in wanted):
+        most = max(spare for spare, _ in wanted)
+        wanted = [item for item in wanted if item[0] != most]
     chosen = [column for _, column in wanted]
-    left = width - 2 - sum(column.width + 1 for column in chosen)
-    if left >= least_reason:
-        chosen.append(Column("why", "WHY", left))
+    left = width - _needed(wanted)
+    if chosen[-1].id == "why":
+        chosen[-1] = chosen[-1]._replace(width=chosen[-1].width + left)
     elif left < 0:
         chosen[0] = chosen[0]._replace(width=max(8, chosen[0].width + left))
     return chosen
+
+
+def _needed(wanted: Sequence[tuple[int, Column]]) -> int:
+    return 1 + sum(column.width + 1 for _, column in wanted)
 
 
 def heading(shape: Sequence[Column], order: Order) -> Line:
