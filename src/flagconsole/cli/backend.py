@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from flagconsole.cli.cohort_backend import CohortBackend
 from flagconsole.cli.incident_backend import IncidentBackend
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.domain.errors import FlagNotFound
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Backend(IncidentBackend, Protocol):
+class Backend(CohortBackend, IncidentBackend, Protocol):
     """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""
 
     async def status(self) -> views.Status: ...

@@ -8,6 +8,7 @@ import platform
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from flagconsole.cli.cohort_backend import EmbeddedCohorts
 from flagconsole.cli.incident_backend import EmbeddedIncidents
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
@@ -38,7 +39,7 @@ async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
         await store.close()
 
 
-class Embedded(EmbeddedIncidents):
+class Embedded(EmbeddedCohorts, EmbeddedIncidents):
     """``Backend`` on ``Operations``, for one actor."""
 
     def __init__(self, operations: Operations, actor: Actor) -> None:

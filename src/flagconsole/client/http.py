@@ -9,6 +9,7 @@ import httpx
 
 from flagconsole.client.attempts import KILL
 from flagconsole.client.caller import Caller
+from flagconsole.client.cohorts import CohortCalls
 from flagconsole.client.connection import USER_AGENT, open_connection
 from flagconsole.client.incidents import IncidentCalls
 from flagconsole.client.position import Position
@@ -26,11 +27,10 @@ from flagconsole.domain.views import (
     KeyList,
     NewKey,
     Status,
-    TenantList,
 )
 
 
-class Client(IncidentCalls):
+class Client(IncidentCalls, CohortCalls):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
     ``timeout`` is in seconds, for each step of one try. All methods raise the server's error as the class of
@@ -98,14 +98,6 @@ class Client(IncidentCalls):
     async def instances(self, revision: int | None = None) -> InstanceList:
         """Who runs, and how many of those expected have confirmed ``revision`` (default: the newest)."""
         return await self._caller.get("/api/instances", InstanceList, revision=revision)
-
-    async def tenants(self) -> TenantList:
-        """The known tenants."""
-        return await self._caller.get("/api/tenants", TenantList)
-
-    async def put_tenants(self, body: ask.TenantsPut) -> TenantList:
-        """Add tenants, or replace those that exist."""
-        return await self._caller.change("PUT", "/api/tenants", TenantList, body)
 
     async def blast_radius(self, name: str, state: str = "kill") -> BlastView:
         """What setting the flag to ``state`` would do to the known tenants."""

@@ -12,8 +12,7 @@ from typing import Annotated, Final, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
-from flagconsole.domain.flag import Frozen
-from flagconsole.domain.states import FlagState
+from flagconsole.domain.flag import Frozen, Setting
 
 #: The version of the selection: the same version, seed and population give the same cohort.
 ALGORITHM_VERSION: Final = 1
@@ -184,6 +183,6 @@ class CohortSelection(Frozen):
         """All tenants by id."""
         return [Explanation(*item) for item in zip(self.tenant_ids, self.placements, self.texts, strict=True)]
 
-    def in_force(self, state: FlagState, members: tuple[str, ...], holdout: tuple[str, ...] | None) -> bool:
-        """Whether a flag with this state and cohort goes by this draw."""
-        return state is FlagState.CANARY and members == self.member_ids and holdout == self.holdout_ids
+    def is_cohort_of(self, setting: Setting) -> bool:
+        """Whether a flag with this setting has the cohort that was drawn here."""
+        return setting.canary_tenant_ids == self.member_ids and setting.canary_holdout_ids == self.holdout_ids

@@ -104,7 +104,9 @@ class _Draw:
     ) -> None:
         self.flag_name, self.known, self.percentage, self.seed = flag_name, known, percentage, seed
         self.period, self.previous = period, previous
-        self.narrowing = previous is not None and percentage < previous.percentage
+        # The percentage of a cohort that was chosen by hand means nothing.
+        by_hand = previous is not None and previous.cohort and previous.holdout is None
+        self.narrowing = previous is not None and not by_hand and percentage < previous.percentage
         self.active = [tenant for tenant in known if tenant.active]
         self._cells: dict[str, Cell] = {}
         self.target = -(-len(self.active) * percentage // 100)

@@ -120,6 +120,22 @@ class ChangeNotFound(FlagConsoleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class CohortNotFound(FlagConsoleError):
+    """No cohort has been drawn for {flag!r}."""
+
+    code = "cohort_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class TenantNotFound(FlagConsoleError):
+    """There is no tenant {tenant!r}."""
+
+    code = "tenant_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
 class KeyNotFound(FlagConsoleError):
     """There is no API key {key_id!r}."""
 
@@ -180,6 +196,14 @@ class FlagNotKilled(FlagConsoleError):
     """{flag!r} is not killed (it is {state})."""
 
     code = "flag_not_killed"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class NobodyEligible(FlagConsoleError):
+    """No tenant is eligible for a cohort of {percentage} % of {flag!r}."""
+
+    code = "nobody_eligible"
     status = 409
     exit_code = ExitCode.REFUSED
 

@@ -26,6 +26,7 @@ class Operation(StrEnum):
     PROMOTE = "promote"
     HOLD = "hold"
     INCIDENT = "incident"
+    DRAW_COHORT = "draw_cohort"
     PUT_TENANTS = "put_tenants"
     KEYS = "keys"
 
@@ -47,6 +48,7 @@ LEAST_ROLE: dict[Operation, Role] = {
     Operation.START: Role.ADMIN,
     Operation.PROMOTE: Role.OPERATOR,
     Operation.HOLD: Role.OPERATOR,
+    Operation.DRAW_COHORT: Role.ADMIN,
     Operation.PUT_TENANTS: Role.ADMIN,
     Operation.KEYS: Role.ADMIN,
 }

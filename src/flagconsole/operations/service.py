@@ -31,6 +31,7 @@ from flagconsole.domain.views import (
     TenantList,
 )
 from flagconsole.operations import creation, keys, kill, override, reading, rollback, setting
+from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.incident_service import IncidentOperations
 from flagconsole.operations.permissions import Operation, authorize
@@ -45,7 +46,7 @@ Request = TypeVar("Request", bound=BaseModel)
 UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
-class Operations(IncidentOperations):
+class Operations(IncidentOperations, CohortOperations):
     """All use cases on one store."""
 
     def __init__(self, store: Store, *, environment: str = "local", requires_versions: bool = False) -> None:
@@ -199,12 +200,15 @@ class Operations(IncidentOperations):
                 await override.expire(tx, context, item)
         return len(expired)
 
-    async def put_tenants(self, actor: Actor, request: ask.TenantsPut) -> TenantList:
-        """Add tenants, or replace those that exist."""
+    async def put_tenants(self, actor: Actor, request: ask.TenantsPut, *, dry_run: bool = False) -> TenantList:
+        """Add tenants. Of those that exist, fields that the request leaves out keep their value."""
         authorize(actor, Operation.PUT_TENANTS)
         async with self.store.write() as tx:
             await tx.put_tenants(request.tenants)
-            return TenantList(tenants=tuple(await tx.tenants()))
+            tenants = tuple(await tx.tenants())
+            if dry_run:
+                tx.discard()
+            return TenantList(tenants=tenants)
 
     async def create_key(self, actor: Actor, request: ask.KeyCreate) -> NewKey:
         """Make an API key; the answer is the only place that shows it."""
@@ -324,7 +328,7 @@ class Operations(IncidentOperations):
             if view is None:
                 raise FlagNotFound(flag=flag_name)
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
-            tenants = [tenant.tenant_id for tenant in await reader.tenants() if tenant.active]
+            tenants = await reader.active_tenant_ids()
             expected = (await self._instances(reader, None)).expected
             return reading.blast_of(ruleset, view, state, tenants, expected, await reader.now())
 
@@ -336,7 +340,7 @@ class Operations(IncidentOperations):
                 await reader.head(),
                 await reader.flag_views(),
                 len(await reader.overrides()),
-                len(await reader.tenants()),
+                await reader.tenant_count(),
                 await self._instances(reader, None),
                 actor=actor,
                 environment=self.environment,

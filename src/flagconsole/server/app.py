@@ -16,6 +16,7 @@ from flagconsole.domain.views import Problem
 from flagconsole.operations.service import Operations
 from flagconsole.server import (
     change_routes,
+    cohort_routes,
     flag_routes,
     fleet_routes,
     incident_routes,
@@ -74,7 +75,16 @@ def create_app(operations: Operations, retention: Retention | None = None) -> Fa
     )
     app.state.hub = hub
     problems.install(app)
-    modules = (change_routes, flag_routes, fleet_routes, incident_routes, metric_routes, stream, public_routes)
+    modules = (
+        change_routes,
+        cohort_routes,
+        flag_routes,
+        fleet_routes,
+        incident_routes,
+        metric_routes,
+        stream,
+        public_routes,
+    )
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

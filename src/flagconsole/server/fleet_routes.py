@@ -13,6 +13,7 @@ from flagconsole.domain.role import Actor, ApiKey
 from flagconsole.domain.views import AuditReport, InstanceList, KeyList, NewKey, Status, TenantList
 from flagconsole.operations import reading
 from flagconsole.operations.permissions import Operation
+from flagconsole.server.change_routes import DryRun
 from flagconsole.server.state import Allowed, Caller, Fresh, Reader, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
@@ -63,17 +64,20 @@ async def receipt(state: State, actor: Reporter, instance_id: InstanceId, body: 
     return Position(epoch=ruleset.epoch, revision=ruleset.revision)
 
 
-@router.get("/api/tenants", summary="The known tenants", responses=problems())
+@router.get("/api/tenants", summary="The known tenants", responses=problems(), response_model_exclude_none=True)
 async def tenants(state: State, actor: Reader) -> TenantList:
     """All tenants by id."""
     return await state.operations.tenants(actor)
 
 
-@router.put("/api/tenants", summary="Add or update tenants", responses=problems(413, 415))
-async def put_tenants(state: State, actor: Caller, body: ask.TenantsPut) -> TenantList:
-    """Add these tenants, or replace those that exist."""
-    result = await state.operations.put_tenants(actor, body)
-    await state.follower.reload_people()
+@router.put(
+    "/api/tenants", summary="Add or update tenants", responses=problems(413, 415), response_model_exclude_none=True
+)
+async def put_tenants(state: State, actor: Caller, body: ask.TenantsPut, dry_run: DryRun = False) -> TenantList:
+    """Add these tenants, all or none. Of those that exist, the fields that are left out keep their value."""
+    result = await state.operations.put_tenants(actor, body, dry_run=dry_run)
+    if not dry_run:
+        await state.follower.reload_people()
     return result
 
 

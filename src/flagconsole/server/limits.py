@@ -12,10 +12,13 @@ from flagconsole.server.problems import problem_response
 
 MAX_HEADER_BYTES: Final = 32 * 1024
 MAX_BODY_BYTES: Final = 1024 * 1024
-#: Catalogues, cohorts and tenants are larger.
+#: Catalogues and cohorts are larger.
 MAX_LARGE_BODY_BYTES: Final = 16 * 1024 * 1024
+#: 100,000 tenants with their profiles.
+MAX_TENANTS_BODY_BYTES: Final = 48 * 1024 * 1024
 BODY_SECONDS: Final = 15.0
-_LARGE_PATHS: Final = ("/api/tenants", "/api/flags")
+_TENANTS_PATH: Final = "/api/tenants"
+_LARGE_PATH: Final = "/api/flags"
 
 
 class Limits:
@@ -41,7 +44,7 @@ class Limits:
         headers = scope["headers"]
         if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
             raise InvalidInput(field="headers", problem=f"are larger than {MAX_HEADER_BYTES} bytes in all", value="…")
-        limit = MAX_LARGE_BODY_BYTES if scope["path"].startswith(_LARGE_PATHS) else MAX_BODY_BYTES
+        limit = _limit_of(scope["path"])
         declared = next((value for name, value in headers if name == b"content-length"), b"")
         if declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(limit=limit)
@@ -53,6 +56,13 @@ class Limits:
         if body:
             _refuse_type(headers)
         return body
+
+
+def _limit_of(path: str) -> int:
+    """How many bytes a body sent to ``path`` may have."""
+    if path == _TENANTS_PATH:
+        return MAX_TENANTS_BODY_BYTES
+    return MAX_LARGE_BODY_BYTES if path.startswith(_LARGE_PATH) else MAX_BODY_BYTES
 
 
 async def _read(receive: Receive, limit: int) -> bytes:

@@ -1,0 +1,293 @@
+"""Drawing cohorts from the store's tenants, and explaining those that were drawn; a part of ``Operations``."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from flagconsole.domain.bucketing import bucket
+from flagconsole.domain.cohort import MAX_SEED, CohortSelection, Explanation, Placement
+from flagconsole.domain.cohort_draw import select_cohort
+from flagconsole.domain.cohort_views import CohortResult, CohortTenant, CohortView, StratumView, TimezoneView
+from flagconsole.domain.default_plan import DEFAULT_PLAN
+from flagconsole.domain.errors import (
+    CohortNotFound,
+    FlagKilled,
+    FlagNotFound,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NobodyEligible,
+    TenantNotFound,
+    VersionConflict,
+)
+from flagconsole.domain.flag import Flag
+from flagconsole.domain.requests import CohortDraw, FlagUpdate
+from flagconsole.domain.role import Actor
+from flagconsole.domain.states import FlagState
+from flagconsole.domain.tenant import TenantProfile
+from flagconsole.domain.views import ChangeResult
+from flagconsole.operations import setting
+from flagconsole.operations.context import Context, Outcome
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.store.cohort_protocol import DrawnCohort
+from flagconsole.store.protocol import Head, Reader, Remembered, Store, Transaction
+
+COHORT_LIMIT: Final = 1000
+_TRIES: Final = 3
+
+
+class CohortOperations:
+    """Cohorts on one store."""
+
+    store: Store
+    requires_versions: bool
+
+    async def draw_cohort(
+        self,
+        actor: Actor,
+        flag_name: str,
+        request: CohortDraw,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> CohortResult:
+        """Draw a cohort and give it to the flag. A canary keeps the tenants that it reaches, or, at a lower percentage,
+        some of them. The draw is computed beside the event loop and outside the transaction, so that no kill waits."""
+        authorize(actor, Operation.DRAW_COHORT)
+        fingerprint = _fingerprint(actor, flag_name, request)
+        for attempt in range(_TRIES):
+            async with self.store.read() as reader:
+                known = await _remembered(reader, idempotency_key, dry_run)
+                flag, tenants, now = await reader.flag(flag_name), await reader.tenants(), await reader.now()
+            if known is not None:
+                return _replay(known, fingerprint)
+            if flag is None:
+                raise FlagNotFound(flag=flag_name)
+            if flag.current_state is FlagState.KILL:
+                raise FlagKilled("Revive it first.", flag=flag_name)
+            selection = await asyncio.to_thread(drawn_for, flag, tenants, request, now)
+            async with self.store.write() as tx:
+                known = await _remembered(tx, idempotency_key, dry_run)
+                if known is not None:
+                    return _replay(known, fingerprint)
+                present = await tx.flag(flag_name)
+                if present is not None and present.setting != flag.setting and attempt < _TRIES - 1:
+                    tx.discard()
+                    continue
+                _refuse_moved(flag, present)
+                context = Context(actor, now, version, self.requires_versions)
+                result = await self._give(tx, context, selection, request, tenants, dry_run)
+                if dry_run:
+                    tx.discard()
+                elif idempotency_key is not None:
+                    await tx.remember(idempotency_key, Remembered(fingerprint, result.model_dump_json()))
+                return result
+        raise AssertionError("the last try answers or raises")
+
+    async def _give(
+        self,
+        tx: Transaction,
+        context: Context,
+        selection: CohortSelection,
+        request: CohortDraw,
+        tenants: Sequence[TenantProfile],
+        dry_run: bool,
+    ) -> CohortResult:
+        update = FlagUpdate(
+            change_reason=request.change_reason,
+            current_state=FlagState.CANARY if request.start else None,
+            canary_percentage=selection.percentage,
+            canary_tenant_ids=selection.member_ids,
+            canary_holdout_ids=selection.holdout_ids,
+        )
+        outcome = await setting.update(tx, context, selection.flag_name, update)
+        drawn = DrawnCohort(
+            selection=selection,
+            drawn_at=context.now,
+            drawn_by=context.actor.name,
+            change_id=outcome.change.change_id if outcome.changed and outcome.change is not None else None,
+        )
+        await tx.save_cohort(drawn)
+        head = await tx.head()
+        result = _change_result(head, outcome, dry_run)
+        view = view_of(head, drawn, outcome.flag, tenants, limit=COHORT_LIMIT)
+        return CohortResult(epoch=head.epoch, revision=head.revision, result=result, cohort=view)
+
+    async def cohort(
+        self,
+        actor: Actor,
+        flag_name: str,
+        *,
+        tenant_id: str | None = None,
+        inside: bool | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> CohortView:
+        """The newest draw of a flag, with a page of its tenants: of all, of those inside or outside, or the one named."""
+        authorize(actor, Operation.READ)
+        if not 1 <= limit <= COHORT_LIMIT:
+            raise InvalidInput(field="limit", problem=f"must be from 1 to {COHORT_LIMIT}", value=limit)
+        if actor.tenant_id is not None:
+            if tenant_id not in {None, actor.tenant_id}:
+                raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=tenant_id)
+            tenant_id = actor.tenant_id
+        async with self.store.read() as reader:
+            flag, drawn = await reader.flag(flag_name), await reader.newest_cohort(flag_name)
+            head, tenants = await reader.head(), await reader.tenants()
+        if flag is None:
+            raise FlagNotFound(flag=flag_name)
+        if drawn is None:
+            raise CohortNotFound(f"Draw one with: flagconsole cohort {flag_name} --percentage 10", flag=flag_name)
+        view = view_of(head, drawn, flag, tenants, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
+        if tenant_id is not None and not view.tenants:
+            raise TenantNotFound(tenant=tenant_id)
+        return view
+
+
+def drawn_for(flag: Flag, tenants: Sequence[TenantProfile], request: CohortDraw, now: datetime) -> CohortSelection:
+    """The cohort that ``request`` asks for, for the flag as it is. Raises ``NobodyEligible`` for one without members: its
+    flag would go by the hash alone."""
+    hours = request.lasts_hours if request.lasts_hours is not None else usual_hours(request.percentage)
+    selection = select_cohort(
+        flag.flag_name,
+        tenants,
+        percentage=request.percentage,
+        seed=secrets.randbelow(MAX_SEED + 1) if request.seed is None else request.seed,
+        at=now,
+        lasts=timedelta(hours=hours),
+        previous=flag.rule() if flag.current_state is FlagState.CANARY else None,
+    )
+    if not selection.member_ids:
+        counts = Counter(selection.placements)
+        why = ", ".join(f"{count} {placement.value}" for placement, count in counts.most_common(4))
+        hint = f"Of {len(tenants)} tenants: {why}." if why else "The store knows no tenants: flagconsole tenants import"
+        raise NobodyEligible(hint, flag=flag.flag_name, percentage=request.percentage)
+    return selection
+
+
+async def draw_within(
+    tx: Transaction, flag: Flag, request: CohortDraw, drawn_by: str, *, change_id: int | None = None
+) -> CohortSelection:
+    """Draw and keep a cohort inside a transaction of the caller's, who gives it to the flag; for a phase's controller."""
+    now = await tx.now()
+    selection = drawn_for(flag, await tx.tenants(), request, now)
+    await tx.save_cohort(DrawnCohort(selection=selection, drawn_at=now, drawn_by=drawn_by, change_id=change_id))
+    return selection
+
+
+def usual_hours(percentage: int) -> float:
+    """How long the default plan stays at this percentage at least."""
+    phases = [phase for phase in DEFAULT_PLAN.phases if phase.percentage]
+    return next((phase.min_hours for phase in phases if phase.percentage >= percentage), 0.0)
+
+
+def explained(selection: CohortSelection, tenants: Sequence[TenantProfile]) -> list[Explanation]:
+    """All tenants of the draw, and those that joined after it, by id."""
+    known = set(selection.tenant_ids)
+    later = [_joined(selection, tenant) for tenant in tenants if tenant.active and tenant.tenant_id not in known]
+    return sorted([*selection.explanations(), *later])
+
+
+def _joined(selection: CohortSelection, tenant: TenantProfile) -> Explanation:
+    number = bucket(selection.flag_name, tenant.tenant_id)
+    placement = Placement.JOINED_IN if number <= selection.percentage else Placement.JOINED_OUT
+    return Explanation(
+        tenant.tenant_id, placement, f"joined after the draw, is no part of it; its hash is bucket {number} of 100"
+    )
+
+
+def view_of(
+    head: Head,
+    drawn: DrawnCohort,
+    flag: Flag,
+    tenants: Sequence[TenantProfile],
+    *,
+    tenant_id: str | None = None,
+    inside: bool | None = None,
+    after: str | None = None,
+    limit: int,
+) -> CohortView:
+    """A draw with the page of its tenants that is asked for."""
+    selection, names = drawn.selection, {tenant.tenant_id: tenant.name for tenant in tenants}
+    everyone = explained(selection, tenants)
+    counts = Counter(explanation.placement for explanation in everyone)
+    wanted = [
+        item
+        for item in everyone
+        if (tenant_id is None or item.tenant_id == tenant_id)
+        and (inside is None or item.inside is inside)
+        and (after is None or item.tenant_id > after)
+    ]
+    page = wanted[:limit]
+    return CohortView(
+        epoch=head.epoch,
+        revision=head.revision,
+        flag_name=flag.flag_name,
+        current_state=flag.current_state,
+        in_force=selection.is_cohort_of(flag.setting),
+        **selection.model_dump(
+            include={"percentage", "seed", "algorithm", "population_digest", "at", "until", "population", "target"}
+        ),
+        drawn_at=drawn.drawn_at,
+        drawn_by=drawn.drawn_by,
+        change_id=drawn.change_id,
+        actual=selection.actual,
+        shortfall=selection.shortfall,
+        members=len(selection.member_ids),
+        by_hash=selection.by_hash,
+        joined_later=counts[Placement.JOINED_IN] + counts[Placement.JOINED_OUT],
+        joined_inside=counts[Placement.JOINED_IN],
+        by_placement=dict(counts),
+        strata=tuple(StratumView.of(share) for share in selection.shares),
+        timezones=TimezoneView.of(selection.timezones),
+        tenants=tuple(CohortTenant.of(item, names.get(item.tenant_id, "")) for item in page),
+        next_after=page[-1].tenant_id if len(wanted) > limit else None,
+    )
+
+
+def _change_result(head: Head, outcome: Outcome, dry_run: bool) -> ChangeResult:
+    return ChangeResult(
+        changed=outcome.changed,
+        dry_run=dry_run,
+        epoch=head.epoch,
+        revision=head.revision,
+        flag=outcome.flag,
+        change=outcome.change,
+    )
+
+
+def _refuse_moved(read: Flag, present: Flag | None) -> None:
+    """Refuse to give a flag a cohort that was drawn for another setting of it."""
+    if present is None:
+        raise FlagNotFound(flag=read.flag_name)
+    if present.setting != read.setting:
+        raise VersionConflict(
+            "It keeps changing while the cohort is drawn; try again.",
+            flag=read.flag_name,
+            given=read.version,
+            current=present.version,
+            changed_by=present.updated_by,
+            changed_at=present.updated_at.isoformat(),
+        )
+
+
+async def _remembered(reader: Reader, idempotency_key: str | None, dry_run: bool) -> Remembered | None:
+    return None if idempotency_key is None or dry_run else await reader.remembered(idempotency_key)
+
+
+def _fingerprint(actor: Actor, flag_name: str, request: CohortDraw) -> str:
+    parts = (Operation.DRAW_COHORT.value, actor.key_id or actor.name, flag_name, request.model_dump_json())
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def _replay(known: Remembered, fingerprint: str) -> CohortResult:
+    if known.fingerprint != fingerprint:
+        raise IdempotencyKeyReused("Use a new key for a new request.")
+    answer = CohortResult.model_validate_json(known.body)
+    return answer.model_copy(update={"result": answer.result.model_copy(update={"replayed": True})})
