@@ -13,6 +13,7 @@ from flagconsole.client.cohorts import CohortCalls
 from flagconsole.client.connection import USER_AGENT, open_connection
 from flagconsole.client.incidents import IncidentCalls
 from flagconsole.client.position import Position
+from flagconsole.client.rollouts import RolloutCalls
 from flagconsole.domain import requests as ask
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.role import ApiKey
@@ -30,7 +31,7 @@ from flagconsole.domain.views import (
 )
 
 
-class Client(IncidentCalls, CohortCalls):
+class Client(RolloutCalls, IncidentCalls, CohortCalls):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
     ``timeout`` is in seconds, for each step of one try. All methods raise the server's error as the class of

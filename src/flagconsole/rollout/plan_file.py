@@ -15,8 +15,11 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.flag import Flag
 from flagconsole.domain.names import is_flag_name
 from flagconsole.domain.plan import Criterion, FlagCriteria, Phase, PhaseCriteria, Plan
+from flagconsole.domain.rollout_requests import RolloutStart
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.strict_yaml import Node, Place, kind_of, line_of, parse_yaml, plain
 from flagconsole.operations.validation import field_path, problem_of, shown_value
@@ -51,6 +54,24 @@ def shipped_plan(name: str) -> PlanFile:
     """A plan that ships with the package: ``default``, or ``demo`` with phases of minutes."""
     text = files("flagconsole").joinpath("data", "plans", f"{name}.yaml").read_text(encoding="utf-8")
     return parse_plan(text, f"{name}.yaml")
+
+
+def plan_for(flag: Flag, asked: RolloutStart) -> Plan:
+    """The plan that is meant, as it applies to the flag: given whole, named, the flag's own, or ``default``.
+
+    Raises ``InvalidInput`` for a name that isn't known.
+    """
+    if asked.plan is not None:
+        return asked.plan
+    wanted = asked.plan_name or flag.plan or SHIPPED[0]
+    if wanted not in SHIPPED:
+        raise InvalidInput(
+            f"Plans here are {', '.join(SHIPPED)}; or give one whole.",
+            field="plan_name",
+            problem="is not a known plan",
+            value=wanted,
+        )
+    return shipped_plan(wanted).for_flag(flag.flag_name)
 
 
 def parse_plan(text: str, source: str) -> PlanFile:

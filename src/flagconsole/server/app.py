@@ -23,6 +23,7 @@ from flagconsole.server import (
     metric_routes,
     problems,
     public_routes,
+    rollout_routes,
     stream,
 )
 from flagconsole.server.counting import Counting
@@ -75,16 +76,7 @@ def create_app(operations: Operations, retention: Retention | None = None) -> Fa
     )
     app.state.hub = hub
     problems.install(app)
-    modules = (
-        change_routes,
-        cohort_routes,
-        flag_routes,
-        fleet_routes,
-        incident_routes,
-        metric_routes,
-        stream,
-        public_routes,
-    )
+    modules = (change_routes, cohort_routes, flag_routes, fleet_routes, incident_routes, metric_routes, rollout_routes, stream, public_routes)
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

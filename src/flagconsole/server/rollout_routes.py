@@ -7,11 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from flagconsole.domain import rollout_requests as ask
-from flagconsole.domain.errors import InvalidInput
-from flagconsole.domain.plan import Plan
 from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
 from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
-from flagconsole.rollout.plan_file import SHIPPED, shipped_plan
+from flagconsole.rollout.plan_file import plan_for
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Before, Name, view_of
 from flagconsole.server.state import Caller, Fresh, Reader, ServerState, State
@@ -31,21 +29,6 @@ async def _done(state: ServerState, result: RolloutResult) -> RolloutResult:
     if not result.dry_run:
         await state.follower.catch_up()
     return result
-
-
-def _plan(state: ServerState, name: str, body: ask.RolloutStart) -> Plan:
-    """The plan that is meant, as it applies to this flag."""
-    if body.plan is not None:
-        return body.plan
-    wanted = body.plan_name or view_of(state, name).plan or "default"
-    if wanted not in SHIPPED:
-        raise InvalidInput(
-            f"Plans here are {', '.join(SHIPPED)}; or give one whole as plan.",
-            field="plan_name",
-            problem="is not a known plan",
-            value=wanted,
-        )
-    return shipped_plan(wanted).for_flag(name)
 
 
 @router.get("/api/rollouts", summary="Rollouts", dependencies=[Fresh], responses=problems())
@@ -89,7 +72,7 @@ async def start(
     started = await _rollouts(state).start(
         actor,
         name,
-        _plan(state, name, body),
+        plan_for(view_of(state, name), body),
         body.start_reason,
         version=version,
         idempotency_key=key,

@@ -1,0 +1,193 @@
+"""``start``, ``promote``, ``hold``, ``resume``, ``abort``, ``canary-status``: rollouts by plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from flagconsole.cli.invocation import Invocation, changes, prints
+from flagconsole.cli.output import print_json, print_table, say
+from flagconsole.cli.reason import with_reason
+from flagconsole.domain.text import safe_text
+
+if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.cli.table import Cell
+    from flagconsole.cli.target import Target
+    from flagconsole.domain.rollout import Rollout
+    from flagconsole.domain.rollout_requests import RolloutStart
+    from flagconsole.domain.rollout_views import RolloutResult
+
+_GLYPHS = {"pass": "✓ pass", "fail": "✗ fail", "inconclusive": "○ inconclusive", "no_data": "╌ no data"}
+
+
+@click.command("start")
+@click.argument("flag")
+@click.option("--plan", "plan", metavar="NAME|FILE", help="A shipped plan (default, demo) or a file [the flag's own].")
+@with_reason
+@changes
+def start(invocation: Invocation, flag: str, plan: str | None, reason: str) -> None:
+    """Begin a rollout of FLAG in the first phase of its plan."""
+    body = _start_body(flag, plan, reason)
+
+    async def work(backend: Backend, target: Target) -> RolloutResult:
+        seen = await backend.flag(flag)
+        return await backend.start_rollout(
+            flag,
+            body,
+            version=seen.flag.version,
+            idempotency_key=invocation.idempotency_key,
+            dry_run=invocation.dry_run,
+        )
+
+    _print(invocation, invocation.run(work))
+
+
+def _start_body(flag: str, plan: str | None, reason: str) -> RolloutStart:
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.errors import InvalidInput
+    from flagconsole.domain.rollout_requests import RolloutStart
+    from flagconsole.rollout.plan_file import SHIPPED, parse_plan
+
+    if plan is None or plan in SHIPPED:
+        return ask(RolloutStart, start_reason=reason, plan_name=plan)
+    try:
+        text = Path(plan).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(
+            f"Shipped plans are {', '.join(SHIPPED)}.",
+            field="plan",
+            problem="can't be read",
+            value=safe_text(plan, 200),
+        ) from error
+    return ask(RolloutStart, start_reason=reason, plan=parse_plan(text, plan).for_flag(flag))
+
+
+@click.command("promote")
+@click.argument("flag")
+@click.option("--past-verdict", is_flag=True, help="Also where the phase doesn't pass (admins; the log says so).")
+@click.option("--checked", is_flag=True, help="Tick the whole pre-canary checklist first, in your name.")
+@with_reason
+@changes
+def promote(invocation: Invocation, flag: str, past_verdict: bool, checked: bool, reason: str) -> None:
+    """Take the rollout of FLAG to its next phase."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.rollout_requests import ChecklistTick, Promote
+
+    body = ask(Promote, promote_reason=reason, past_verdict=past_verdict)
+
+    async def work(backend: Backend, target: Target) -> RolloutResult:
+        seen = await backend.flag(flag)
+        if checked and not invocation.dry_run:
+            items = [item.item for item in (await backend.rollout(flag)).checklist.items if item.ticked_by is None]
+            if items:
+                await backend.tick_checklist(flag, ask(ChecklistTick, items=items, note=reason))
+        return await backend.promote(
+            flag,
+            body,
+            version=seen.flag.version,
+            idempotency_key=invocation.idempotency_key,
+            dry_run=invocation.dry_run,
+        )
+
+    _print(invocation, invocation.run(work))
+
+
+@click.command("hold")
+@click.argument("flag")
+@click.option("--freeze-exposure", is_flag=True, help="Also keep everyone from raising its exposure.")
+@with_reason
+@changes
+def hold(invocation: Invocation, flag: str, freeze_exposure: bool, reason: str) -> None:
+    """Keep the rollout of FLAG from promoting. It is still judged, and rolled back if it fails."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.rollout_requests import Hold
+
+    body = ask(Hold, hold_reason=reason, freeze_exposure=freeze_exposure)
+
+    async def work(backend: Backend, target: Target) -> RolloutResult:
+        return await backend.hold(flag, body, idempotency_key=invocation.idempotency_key, dry_run=invocation.dry_run)
+
+    _print(invocation, invocation.run(work))
+
+
+@click.command("resume")
+@click.argument("flag")
+@with_reason
+@changes
+def resume(invocation: Invocation, flag: str, reason: str) -> None:
+    """Let the rollout of FLAG go on."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.rollout_requests import Resume
+
+    body = ask(Resume, resume_reason=reason)
+
+    async def work(backend: Backend, target: Target) -> RolloutResult:
+        return await backend.resume(flag, body, idempotency_key=invocation.idempotency_key, dry_run=invocation.dry_run)
+
+    _print(invocation, invocation.run(work))
+
+
+@click.command("abort")
+@click.argument("flag")
+@with_reason
+@changes
+def abort(invocation: Invocation, flag: str, reason: str) -> None:
+    """End the rollout of FLAG and leave the flag as it is."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.rollout_requests import Abort
+
+    body = ask(Abort, abort_reason=reason)
+
+    async def work(backend: Backend, target: Target) -> RolloutResult:
+        return await backend.abort(flag, body, idempotency_key=invocation.idempotency_key, dry_run=invocation.dry_run)
+
+    _print(invocation, invocation.run(work))
+
+
+@click.command("canary-status")
+@prints
+def canary_status(invocation: Invocation) -> None:
+    """Show the rollouts that are under way: phase, time left, verdict, and why."""
+
+    async def work(backend: Backend, target: Target) -> tuple[Rollout, ...]:
+        return (await backend.rollouts(active=True)).rollouts
+
+    rollouts = invocation.run(work)
+    if invocation.as_json:
+        print_json({"rollouts": [rollout.model_dump(mode="json") for rollout in rollouts]})
+        return
+    if not rollouts:
+        say('no rollout is under way; start one with: flagconsole start FLAG "reason"')
+        return
+    print_table(("FLAG", "PHASE", "%", "LEFT", "VERDICT", "WHY"), [_row(rollout) for rollout in rollouts])
+
+
+def _row(rollout: Rollout) -> list[Cell | str]:
+    verdict, phase = rollout.verdict, rollout.current_phase
+    said = "╌ not judged yet" if verdict is None else _GLYPHS[verdict.kind.value]
+    why = rollout.pause_reason or ("" if verdict is None else verdict.because)
+    if rollout.progression_paused:
+        said += ", held"
+    left = max(0.0, phase.min_seconds - rollout.fresh_seconds)
+    return [rollout.flag_name, rollout.phase, f"{phase.percentage} %", _duration(left), said, why]
+
+
+def _duration(seconds: float) -> str:
+    if seconds >= 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"
+
+
+def _print(invocation: Invocation, result: RolloutResult) -> None:
+    if invocation.as_json:
+        print_json(result)
+        return
+    rollout = result.rollout
+    would = "would be " if result.dry_run else ""
+    held = f", held: {safe_text(rollout.pause_reason)}" if rollout.progression_paused else ""
+    say(
+        f"{rollout.flag_name}: {would}{rollout.status.value} in {safe_text(rollout.phase)} of {rollout.plan.name}{held}"
+    )

@@ -1,0 +1,153 @@
+"""What commands need of a server or a store about rollouts, and the store's side of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from flagconsole.domain import rollout_requests as ask
+    from flagconsole.domain.role import Actor
+    from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult
+    from flagconsole.operations.rollout_service import RolloutOperations
+    from flagconsole.operations.service import Operations
+
+
+class RolloutBackend(Protocol):
+    """The methods mean what ``docs/api.md`` says of the calls."""
+
+    async def rollouts(self, *, active: bool = False, limit: int = 50) -> RolloutList: ...
+    async def rollout(self, name: str) -> RolloutDetail: ...
+    async def start_rollout(
+        self,
+        name: str,
+        body: ask.RolloutStart,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> RolloutResult: ...
+    async def promote(
+        self,
+        name: str,
+        body: ask.Promote,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> RolloutResult: ...
+    async def hold(
+        self, name: str, body: ask.Hold, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> RolloutResult: ...
+    async def resume(
+        self, name: str, body: ask.Resume, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> RolloutResult: ...
+    async def abort(
+        self, name: str, body: ask.Abort, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> RolloutResult: ...
+    async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist: ...
+
+
+class EmbeddedRollouts:
+    """``RolloutBackend`` on the embedded store, for one actor."""
+
+    _operations: Operations
+    _actor: Actor
+
+    def _rollouts(self) -> RolloutOperations:
+        from flagconsole.operations.rollout_service import RolloutOperations
+
+        return RolloutOperations(self._operations.store)
+
+    async def rollouts(self, *, active: bool = False, limit: int = 50) -> RolloutList:
+        from flagconsole.domain.rollout_views import RolloutList
+
+        service = self._rollouts()
+        found = await service.active(self._actor) if active else await service.rollouts(self._actor, limit=limit)
+        return RolloutList(rollouts=tuple(found))
+
+    async def rollout(self, name: str) -> RolloutDetail:
+        return await self._rollouts().detail(self._actor, name)
+
+    async def start_rollout(
+        self,
+        name: str,
+        body: ask.RolloutStart,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> RolloutResult:
+        from flagconsole.domain.rollout_views import RolloutResult
+        from flagconsole.rollout.plan_file import plan_for
+
+        flag = (await self._operations.flag(self._actor, name)).flag
+        rollout = await self._rollouts().start(
+            self._actor,
+            name,
+            plan_for(flag, body),
+            body.start_reason,
+            version=version,
+            idempotency_key=idempotency_key,
+            dry_run=dry_run,
+        )
+        return RolloutResult(rollout=rollout, dry_run=dry_run)
+
+    async def promote(
+        self,
+        name: str,
+        body: ask.Promote,
+        *,
+        version: int | None = None,
+        idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> RolloutResult:
+        from flagconsole.domain.rollout_views import RolloutResult
+
+        rollout = await self._rollouts().promote(
+            self._actor,
+            name,
+            body.promote_reason,
+            past_verdict=body.past_verdict,
+            version=version,
+            idempotency_key=idempotency_key,
+            dry_run=dry_run,
+        )
+        return RolloutResult(rollout=rollout, dry_run=dry_run)
+
+    async def hold(
+        self, name: str, body: ask.Hold, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> RolloutResult:
+        from flagconsole.domain.rollout_views import RolloutResult
+
+        rollout = await self._rollouts().hold(
+            self._actor,
+            name,
+            body.hold_reason,
+            freeze_exposure=body.freeze_exposure,
+            idempotency_key=idempotency_key,
+            dry_run=dry_run,
+        )
+        return RolloutResult(rollout=rollout, dry_run=dry_run)
+
+    async def resume(
+        self, name: str, body: ask.Resume, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> RolloutResult:
+        from flagconsole.domain.rollout_views import RolloutResult
+
+        rollout = await self._rollouts().resume(
+            self._actor, name, body.resume_reason, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+        return RolloutResult(rollout=rollout, dry_run=dry_run)
+
+    async def abort(
+        self, name: str, body: ask.Abort, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> RolloutResult:
+        from flagconsole.domain.rollout_views import RolloutResult
+
+        rollout = await self._rollouts().abort(
+            self._actor, name, body.abort_reason, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+        return RolloutResult(rollout=rollout, dry_run=dry_run)
+
+    async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist:
+        return await self._rollouts().tick(self._actor, name, body.items, body.note)
