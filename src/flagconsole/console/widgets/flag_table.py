@@ -17,7 +17,7 @@ from flagconsole.console.glyphs import CURSOR, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
-from flagconsole.console.state import ConsoleState, Order, Phase
+from flagconsole.console.state import ConsoleState, Order, Phase, Reach
 from flagconsole.console.widgets.painted import Painted
 
 #: Seconds for which the rows stay where they are after the cursor moved.
@@ -85,36 +85,45 @@ def heading(shape: Sequence[Column], order: Order) -> Line:
     return tuple(parts)
 
 
-def flag_line(
-    row: FlagRow, shape: Sequence[Column], state: ConsoleState, now: float, *, marked: bool, cursor: bool
-) -> Line:
-    """One flag's row; ``now`` is the server's time."""
-    parts: list[Span] = [span(CURSOR if cursor else " ", "key")]
+class Look(NamedTuple):
+    """What a row's look depends on besides the flag: how many flags need it, tenants reached, the server's time, marks."""
+
+    needed_by: int
+    reach: Reach | None
+    now: float
+    marked: bool
+    cursor: bool
+
+
+def flag_line(row: FlagRow, shape: Sequence[Column], look: Look) -> Line:
+    """One flag's row."""
+    parts: list[Span] = [span(CURSOR if look.cursor else " ", "key")]
     for column in shape:
-        parts.extend((span(" "), _cell(row, column, state, now, marked)))
+        parts.extend((span(" "), _cell(row, column, look)))
     return tuple(parts)
 
 
-def _cell(row: FlagRow, column: Column, state: ConsoleState, now: float, marked: bool) -> Span:
+def _cell(row: FlagRow, column: Column, look: Look) -> Span:
     last, width = row.last, column.width
     match column.id:
         case "name":
-            return cell(row.name, width, "changed" if marked else "plain")
+            return cell(row.name, width, "changed" if look.marked else "plain")
         case "state":
             return cell(f"{STATE_GLYPH[row.state]} {row.state.value}", width, STATE_ROLE[row.state])
         case "percentage":
             return cell(f"{row.percentage}%" if row.state.value == "canary" else "", width, "plain", right=True)
         case "reach":
-            reach = state.reach.get(row.name)
-            role = "plain" if reach is not None and reach.enabled else "faint"
-            return cell("" if reach is None else reach.enabled, width, role, right=True)
+            role = "plain" if look.reach is not None and look.reach.enabled else "faint"
+            return cell("" if look.reach is None else look.reach.enabled, width, role, right=True)
         case "dependents":
-            return cell(len(state.ruleset.dependents(row.name)) or "", width, "muted", right=True)
+            return cell(look.needed_by or "", width, "muted", right=True)
         case "type":
             return cell(row.flag_type if width > 4 else _SHORT_TYPE.get(row.flag_type, row.flag_type), width, "muted")
         case "when":
-            fresh = marked and last is not None and now - last.at < FRESH
-            return cell("" if last is None else ago(now - last.at), width, "strong" if fresh else "muted", right=True)
+            fresh = look.marked and last is not None and look.now - last.at < FRESH
+            return cell(
+                "" if last is None else ago(look.now - last.at), width, "strong" if fresh else "muted", right=True
+            )
         case "who":
             return cell("" if last is None else last.who, width, "muted")
         case _:
@@ -125,6 +134,15 @@ def _why(row: FlagRow) -> str:
     if row.last is None:
         return ""
     return row.last.reason if row.last.tenant_id is None else f"{row.last.reason} ({row.last.tenant_id})"
+
+
+def dependent_counts(state: ConsoleState) -> dict[str, int]:
+    """How many flags need each flag, directly or through others: counted once for all rows."""
+    counts: dict[str, int] = {}
+    for name in state.flags:
+        for needed in state.ruleset.closure(name):
+            counts[needed] = counts.get(needed, 0) + 1
+    return counts
 
 
 class FlagTable(Painted):
@@ -152,6 +170,7 @@ class FlagTable(Painted):
             self.shown = view.resting(before, state) if self.resting and before else view.visible(state)
             self._longest_name = max((cell_len(name) for name in state.flags), default=20)
             self._source = source
+            self._dependents = dependent_counts(state)
         console.state = view.settle(state, self.shown, before)
         self.repaint()
 
@@ -201,9 +220,11 @@ class FlagTable(Painted):
         now = console.clock.time() + state.connection.skew
         rows = [heading(shape, state.order)]
         for name in self.shown[self._top : self._top + room]:
-            row, here = state.flags.get(name), name == state.selected
-            marked = name in self._marked
-            rows.append(BLANK if row is None else flag_line(row, shape, state, now, marked=marked, cursor=here))
+            row = state.flags.get(name)
+            look = Look(
+                self._dependents.get(name, 0), state.reach.get(name), now, name in self._marked, name == state.selected
+            )
+            rows.append(BLANK if row is None else flag_line(row, shape, look))
         return rows if self.shown else [*rows, *empty_table(state)]
 
     def ground_of(self, row: int) -> str:
