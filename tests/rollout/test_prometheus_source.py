@@ -1,0 +1,332 @@
+"""Prometheus as a source, against a small fake that misbehaves at will, and against the real one where it is installed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs
+
+import httpx
+import pytest
+
+from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.group import Group
+from flagconsole.rollout.prometheus_source import MAX_ANSWER_BYTES, PrometheusQuery, PrometheusSource, filled
+from flagconsole.rollout.sources import Failed, MetricQuery, NoData, NotANumber, Stale, TimedOut, Value
+
+ASKED = MetricQuery("pos.lite", Group.CANARY, "error_rate", 3600)
+NOW = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
+T = NOW.timestamp()
+
+
+class Fake(ThreadingHTTPServer):
+    """Answers with what ``answer`` holds, and remembers the expressions it was asked for."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.status = 200
+        self.answers: list[bytes] = []
+        self.headers: dict[str, str] = {}
+        self.asked: list[dict[str, str]] = []
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def vector(self, *samples: tuple[float, str]) -> None:
+        result = [{"metric": {"n": str(n)}, "value": list(sample)} for n, sample in enumerate(samples)]
+        self.json({"status": "success", "data": {"resultType": "vector", "result": result}})
+
+    def json(self, answer: object) -> None:
+        self.answers.append(json.dumps(answer).encode())
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Fake
+
+    def do_POST(self) -> None:
+        form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+        self.server.asked.append({name: values[0] for name, values in form.items()})
+        self.server.go_on.wait(10)
+        body = self.server.answers.pop(0) if len(self.server.answers) > 1 else self.server.answers[0]
+        self.send_response(self.server.status)
+        for name, value in {"Content-Length": str(len(body)), **self.server.headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        try:
+            self.wfile.write(body)
+        except OSError:
+            self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.fixture
+def fake() -> Iterator[Fake]:
+    server = Fake()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+    thread.start()
+    yield server
+    server.go_on.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(5)
+
+
+async def ask(url, *, freshness=None, now=NOW, expression="errors", metric="error_rate", **options):
+    source = PrometheusSource(url, {metric: PrometheusQuery(expression, freshness)}, **options)
+    try:
+        return await source.read(ASKED, now)
+    finally:
+        await source.aclose()
+
+
+async def test_one_number_is_a_value(fake):
+    fake.vector((T - 5, "0.02"))
+    assert await ask(fake.url) == Value(0.02, 5)
+    assert fake.asked == [{"query": "errors", "time": f"{T:.3f}", "timeout": "5s"}]
+
+
+async def test_a_scalar_is_a_number_too(fake):
+    fake.json({"status": "success", "data": {"resultType": "scalar", "result": [T, "7"]}})
+    assert await ask(fake.url) == Value(7, 0)
+
+
+async def test_nothing_is_no_data_and_never_zero(fake):
+    fake.vector()
+    assert isinstance(await ask(fake.url), NoData)
+    assert isinstance(await ask(fake.url, metric="csat"), NoData)
+
+
+@pytest.mark.parametrize("text", ["NaN", "+Inf", "-Inf"])
+async def test_what_is_not_a_number_is_told_apart(fake, text):
+    fake.vector((T, text))
+    assert await ask(fake.url) == NotANumber(text)
+
+
+async def test_old_data_is_stale(fake):
+    fake.vector((T - 91, "0.02"))
+    assert await ask(fake.url) == Stale(0.02, 91)
+    assert await ask(fake.url, stale_seconds=120) == Value(0.02, 91)
+
+
+async def test_freshness_is_asked_for_where_the_answer_does_not_tell(fake):
+    fake.vector((T, "0.02"))
+    fake.vector((T, str(T - 200)))
+    assert await ask(fake.url, freshness='max(timestamp(x{f="{flag}"}))') == Stale(0.02, 200)
+    assert fake.asked[1]["query"] == 'max(timestamp(x{f="pos.lite"}))'
+
+
+async def test_no_freshness_means_no_value(fake):
+    fake.vector((T, "0.02"))
+    fake.vector()
+    assert isinstance(await ask(fake.url, freshness="x"), NoData)
+
+
+async def test_several_series_are_a_mistake_that_is_named(fake):
+    fake.vector((T, "1"), (T, "2"))
+    assert await ask(fake.url) == Failed("the query gives 2 series; aggregate them to one")
+
+
+async def test_an_error_is_told_with_its_words_made_safe(fake):
+    fake.status = 400
+    fake.json({"status": "error", "errorType": "bad_data", "error": "parse \x1b[31merror"})
+    found = await ask(fake.url)
+    assert isinstance(found, Failed)
+    assert found.problem == "bad_data: parse \\u{1b}[31merror"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"<html>login</html>",
+        b"",
+        b"[]",
+        b"{}",
+        b'{"status": "success"}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{}]}}',
+        b'{"status": "success", "data": {"resultType": "vector", "result": [{"value": [1, "many"]}]}}',
+        b'{"status": "success", "data": {"resultType": "matrix", "result": []}}',
+        b"[" * 5000,
+    ],
+)
+async def test_other_answers_are_failures(fake, answer):
+    fake.answers.append(answer)
+    assert isinstance(await ask(fake.url), Failed)
+
+
+async def test_an_answer_without_end_is_cut(fake):
+    fake.answers.append(b" " * (MAX_ANSWER_BYTES + 1))
+    assert "larger than" in (await ask(fake.url)).problem
+
+
+async def test_no_redirect_is_followed(fake):
+    fake.status, fake.headers = 302, {"Location": f"{fake.url}/elsewhere"}
+    fake.answers.append(b"")
+    assert isinstance(await ask(fake.url), Failed)
+    assert len(fake.asked) == 1
+
+
+async def test_silence_is_a_timeout(fake):
+    fake.vector((T, "1"))
+    fake.go_on.clear()
+    assert await ask(fake.url, timeout=0.2) == TimedOut(0.2)
+
+
+async def test_dripping_bytes_are_a_timeout_too():
+    class Drip(httpx.AsyncByteStream):
+        async def __aiter__(self):
+            while True:
+                yield b" "
+                await asyncio.sleep(0.01)
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Drip()))
+    assert await ask("http://drip", timeout=0.2, transport=transport) == TimedOut(0.2)
+
+
+async def test_nobody_there_is_a_failure():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        assert isinstance(await ask(f"http://127.0.0.1:{taken.getsockname()[1]}"), Failed)
+
+
+def test_placeholders_are_filled_and_other_braces_left_alone():
+    text = 'sum(rate(e{flag="{flag}",group=~"{group}|x"}[{window}])) by (le) # {other}'
+    assert filled(text, ASKED) == 'sum(rate(e{flag="pos.lite",group=~"canary|x"}[3600s])) by (le) # {other}'
+
+
+def test_what_is_filled_in_stays_in_its_string():
+    hostile = ASKED._replace(flag_name='a"} or vector(0) # \\')
+    assert filled('e{flag="{flag}"}', hostile) == 'e{flag="a\\"} or vector(0) # \\\\"}'
+
+
+@pytest.mark.parametrize(("url", "expression"), [("prometheus:9090", "x"), ("http://p", " "), ("http://p", "x" * 4001)])
+def test_settings_that_cannot_work_are_refused(url, expression):
+    with pytest.raises(InvalidInput):
+        PrometheusSource(url, {"error_rate": PrometheusQuery(expression)})
+
+
+# -- the real one -------------------------------------------------------------------------------------------------------
+
+
+class _Exporter(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        old = int((time.time() - 120) * 1000)
+        lines = [
+            'requests_total{flag="pos.lite",group="canary",ok="yes"} 98',
+            'requests_total{flag="pos.lite",group="canary",ok="no"} 2',
+            f'silent{{flag="pos.lite",group="canary"}} 5 {old}',
+            "",
+        ]
+        body = "\n".join(lines).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+@pytest.fixture(scope="module")
+def prometheus(tmp_path_factory) -> Iterator[str]:
+    """A real Prometheus that scrapes an exporter each 200 ms."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("no prometheus on this machine (Debian has it as the package prometheus)")
+    exporter = ThreadingHTTPServer(("127.0.0.1", 0), _Exporter)
+    threading.Thread(target=exporter.serve_forever, daemon=True).start()
+    folder: Path = tmp_path_factory.mktemp("prometheus")
+    target = f"127.0.0.1:{exporter.server_address[1]}"
+    (folder / "prometheus.yml").write_text(
+        "global: {scrape_interval: 200ms, scrape_timeout: 200ms}\n"
+        f"scrape_configs: [{{job_name: demo, static_configs: [{{targets: ['{target}']}}]}}]\n"
+    )
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    process = subprocess.Popen(
+        [
+            program,
+            f"--config.file={folder / 'prometheus.yml'}",
+            f"--storage.tsdb.path={folder / 'data'}",
+            f"--web.listen-address={address}",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        _until_scraped(f"http://{address}", process)
+        yield f"http://{address}"
+    finally:
+        process.terminate()
+        process.wait(10)
+        exporter.shutdown()
+        exporter.server_close()
+
+
+def _until_scraped(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "prometheus ended by itself"
+        try:
+            found = httpx.get(f"{url}/api/v1/query", params={"query": "count(requests_total) + count(silent)"}).json()
+            if found["data"]["result"]:
+                return
+        except (httpx.HTTPError, KeyError):
+            pass
+        time.sleep(0.05)
+    raise AssertionError("prometheus scraped nothing")
+
+
+FAILING = (
+    'sum(requests_total{flag="{flag}",group="{group}",ok="no"}) / sum(requests_total{flag="{flag}",group="{group}"})'
+)
+
+
+async def test_real_value(prometheus):
+    found = await ask(prometheus, expression=FAILING, now=datetime.now(UTC))
+    assert isinstance(found, Value)
+    assert found.value == pytest.approx(0.02)
+    fresh = 'max(timestamp(requests_total{flag="{flag}"}))'
+    found = await ask(prometheus, expression=FAILING, freshness=fresh, now=datetime.now(UTC))
+    assert isinstance(found, Value)
+    assert found.age_seconds < 5
+
+
+async def test_real_emptiness_nan_and_error(prometheus):
+    now = datetime.now(UTC)
+    assert isinstance(await ask(prometheus, expression='requests_total{flag="none"}', now=now), NoData)
+    assert await ask(prometheus, expression="0 / vector(0)", now=now) == NotANumber("NaN")
+    assert await ask(prometheus, expression="1 / vector(0)", now=now) == NotANumber("+Inf")
+    wrong = await ask(prometheus, expression="sum(", now=now)
+    assert isinstance(wrong, Failed)
+    assert wrong.problem.startswith("bad_data: ")
+    several = await ask(prometheus, expression="requests_total", now=now)
+    assert several == Failed("the query gives 2 series; aggregate them to one")
+    assert isinstance(await ask(prometheus, expression="requests_total[1m]", now=now), Failed)
+
+
+async def test_real_staleness(prometheus):
+    # Prometheus itself still answers with the sample of two minutes ago, as if it were of now.
+    now = datetime.now(UTC)
+    assert isinstance(await ask(prometheus, expression="sum(silent)", now=now), Value)
+    found = await ask(prometheus, expression="sum(silent)", freshness="max(timestamp(silent))", now=now)
+    assert isinstance(found, Stale)
+    assert found.value == 5
+    assert 110 < found.age_seconds < 160
