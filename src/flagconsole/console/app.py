@@ -17,7 +17,6 @@ from flagconsole.console import state as model
 from flagconsole.console.actions import IN_FLIGHT, Action
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
-from flagconsole.console.entry import run_console as run_console
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
 from flagconsole.console.navigation import Navigator
