@@ -12,6 +12,7 @@ from flagconsole.domain.plan import Phase
 
 HOUR = 3600 // LOOK_SECONDS
 HALF_HOUR = HOUR // 2
+FIRST_LOOKS = 4 * HOUR
 _STATISTICAL = {ERROR_RATE, SUCCESS_RATE, P95_REGRESSION}
 
 
@@ -32,12 +33,17 @@ class Shown:
 
     def __init__(self, trial: Trial, with_median: bool) -> None:
         self.trial = trial
-        names = ["operations", "errors", "slow", "criticals", *(["slower"] if with_median else [])]
-        self._totals = {name: np.cumsum(getattr(trial, name), axis=0, dtype=np.float64) for name in names}
+        self._names = ["operations", "errors", "slow", "criticals", *(["slower"] if with_median else [])]
+        self._ready = 0
+        self._extend(min(FIRST_LOOKS, trial.world.setting.looks))
 
-        self._own, self._other = trial.own.quantiles().tolist(), trial.other.quantiles().tolist()
-        self._recent_own = trial.own.quantiles(HOUR).tolist()
-        self._recent_other = trial.other.quantiles(HOUR).tolist()
+    def _extend(self, looks: int) -> None:
+        """Add up the first ``looks`` looks. Most bad canaries are found early, so few are added up to the end."""
+        trial, self._ready = self.trial, looks
+        self._totals = {name: np.cumsum(getattr(trial, name)[:looks], axis=0, dtype=np.float64) for name in self._names}
+        self._own, self._other = trial.own.quantiles(looks).tolist(), trial.other.quantiles(looks).tolist()
+        self._recent_own = trial.own.quantiles(looks, HOUR).tolist()
+        self._recent_other = trial.other.quantiles(looks, HOUR).tolist()
 
     def counts(self, look: int, looks: int | None = None) -> Counts:
         """The counts up to ``look``, of the last ``looks`` looks only when given."""
@@ -48,6 +54,8 @@ class Shown:
 
     def observation(self, look: int) -> Observation:
         """What the controller shows at ``look``."""
+        if look >= self._ready:
+            self._extend(self.trial.world.setting.looks)
         return Observation(
             seconds=(look + 1) * LOOK_SECONDS,
             whole_phase=self.counts(look),

@@ -196,11 +196,12 @@ class Arm:
     minute_errors: np.ndarray
     minute_p95: np.ndarray
 
-    def quantiles(self, looks: int | None = None) -> np.ndarray:
-        """p95 and p99 at every look, over all looks so far or the last ``looks``; NaN where there is nothing."""
-        counts = self.histogram.astype(np.float64)
-        if looks is not None:
-            counts[looks:] -= self.histogram[:-looks]
+    def quantiles(self, looks: int, last: int | None = None) -> np.ndarray:
+        """p95 and p99 at each of the first ``looks`` looks, over all looks so far or the ``last`` ones; NaN where there
+        is nothing."""
+        counts = self.histogram[:looks].astype(np.float64)
+        if last is not None:
+            counts[last:] -= self.histogram[: looks - last]
         cumulative = np.cumsum(counts, axis=1)
         total = cumulative[:, -1]
         rows = np.arange(total.size)

@@ -12,10 +12,6 @@ from flagconsole.domain.judge.interval import estimate, sequence_factor
 
 Floats = NDArray[np.float64]
 
-#: Below these the normal approximation means nothing.
-FEWEST_TENANTS = 5
-FEWEST_EVENTS = 10
-
 
 class ComparisonGuard:
     """Fires when the canary's rate, relative to what its own baseline expects, is above the control's at every confidence
@@ -38,9 +34,7 @@ class ComparisonGuard:
         """Take in the events of the whole phase and each tenant's exposure (operations, or the events expected)."""
         own, other = estimate(events, exposure, self._canary), estimate(events, exposure, ~self._canary)
         self._deviations = 0.0
-        if own is None or other is None or min(own.tenants, other.tenants) < FEWEST_TENANTS:
-            return
-        if own.events < FEWEST_EVENTS or other.value <= 0:
+        if own is None or other is None or not own.telling or not other.telling:
             return
         error = math.sqrt(own.log_variance + other.log_variance)
         self._deviations = math.log(own.value / other.value) / error

@@ -29,6 +29,7 @@ class GrossGuard:
 
     def __init__(self, canary: NDArray[np.bool_], rates: Floats, budget: float, horizon_seconds: float) -> None:
         self._canary = canary
+        self._weights = np.stack([canary, ~canary]).astype(np.float64)
         self._rates = rates
         self._threshold = -math.log(budget)
         self._ratios = np.array(ALTERNATIVES)
@@ -52,11 +53,11 @@ class GrossGuard:
             self._block = block
         at_risk = ~self._hit
         newly = at_risk & (errors > 0)
-        exposure = np.where(at_risk, -np.expm1(-operations * self._rates), 0.0)
+        exposure = -np.expm1(-operations * self._rates) * at_risk
         self._hit |= newly
-        own = TOLERATED_RATIO * float(exposure[self._canary].sum())
-        other = float(exposure[~self._canary].sum())
-        hits, misses = int(newly[self._canary].sum()), int(newly[~self._canary].sum())
+        exposed, met = self._weights @ exposure, self._weights @ newly
+        own, other = TOLERATED_RATIO * float(exposed[0]), float(exposed[1])
+        hits, misses = float(met[0]), float(met[1])
         ratios = np.zeros((1, len(ALTERNATIVES)))
         if own > 0 and other > 0:
             null = own / (own + other)

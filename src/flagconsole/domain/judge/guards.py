@@ -57,6 +57,7 @@ class Guards:
     ) -> None:
         canary = assignment.canary
         self._canary = canary
+        self._weights = np.stack([canary, ~canary]).astype(np.float64)
         self._entries: dict[str, _Entry] = {}
         limits = [limit for limit in phase.rollback if _error_limit(limit) is not None]
         for criterion in limits:
@@ -92,7 +93,7 @@ class Guards:
         """Take in one look and what happened since the last one."""
         half_hour = seen.last_half_hour
         operations, errors = since_last.operations[self._canary], since_last.errors[self._canary]
-        recent, beside = (_rate(half_hour, group) for group in (self._canary, ~self._canary))
+        recent, beside = self._rate(half_hour, 0), self._rate(half_hour, 1)
         for entry in self._entries.values():
             guard = entry.guard
             if isinstance(guard, LimitGuard):
@@ -106,6 +107,11 @@ class Guards:
                 guard.advance(seen.seconds, seen.whole_phase.columns()[guard.column], exposure)
         if self._broken is not None:
             self._broken.advance(seen.seconds, half_hour.operations, half_hour.errors)
+
+    def _rate(self, counts: Counts, group: int) -> float:
+        """The error rate of the cohort (0) or the control (1); NaN where nothing ran."""
+        operations = float(self._weights[group] @ counts.operations)
+        return float(self._weights[group] @ counts.errors) / operations if operations > 0 else float("nan")
 
     @property
     def budget(self) -> float:
@@ -184,8 +190,3 @@ def _error_limit(criterion: Criterion) -> float | None:
     if criterion.metric == SUCCESS_RATE and not criterion.comparison.upward:
         return 1 - criterion.value
     return None
-
-
-def _rate(counts: Counts, group: NDArray[np.bool_]) -> float:
-    operations = float(counts.operations[group].sum())
-    return float(counts.errors[group].sum()) / operations if operations > 0 else float("nan")

@@ -10,6 +10,10 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+#: Below these the normal approximation means nothing.
+FEWEST_TENANTS = 5
+FEWEST_EVENTS = 10
+
 
 def sequence_factor(alpha: float) -> float:
     """How many standard errors an asymptotic confidence sequence reaches on either side, for an error of ``alpha`` at all
@@ -27,6 +31,11 @@ class Estimate:
     error: float
     events: float
     tenants: int
+
+    @property
+    def telling(self) -> bool:
+        """Whether the normal approximation means anything yet."""
+        return self.tenants >= FEWEST_TENANTS and self.events >= FEWEST_EVENTS
 
     @property
     def log_variance(self) -> float:

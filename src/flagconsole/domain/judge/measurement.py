@@ -107,7 +107,7 @@ class Measures:
         error = None
         if not rough:
             canary, control = (estimate(counts.slow, exposure, group) for group in (self._canary, self._control))
-            if canary is not None and control is not None:
+            if canary is not None and control is not None and canary.telling and control.telling:
                 error = math.sqrt(canary.log_variance + control.log_variance) / alpha
         measured = Measurement(
             raw * math.exp(-difference / alpha) - 1,
@@ -117,7 +117,7 @@ class Measures:
             control_value=other.p95,
             floor=-1.0,
         )
-        return self._sized(measured, counts)
+        return measured if rough else self._sized(measured, counts)
 
     def top_tenants(self, counts: Counts, column: str, count: int = 3) -> tuple[Contribution, ...]:
         """The cohort's tenants that have most of ``column`` beyond what their own baselines expect."""
@@ -163,7 +163,11 @@ class Measures:
             return None
         assert own is not None
         canary = None if rough else estimate(counts.slow, counts.operations, self._canary)
-        error = None if canary is None else math.sqrt(canary.log_variance) / tail_index(group.p95, group.p99)
+        error = (
+            None
+            if canary is None or not canary.telling
+            else math.sqrt(canary.log_variance) / tail_index(group.p95, group.p99)
+        )
         beside = other if _positive(other) else None
         measured = Measurement(own, error, multiplicative=True, control_value=beside, floor=0.0)
         return self._sized(measured, counts)

@@ -30,14 +30,17 @@ class Counts:
 
     def checked(self, size: int, window: str) -> Counts:
         """These counts, or ``InvalidInput`` when they can't be counts of ``size`` tenants."""
-        for name, values in self.columns().items():
+        columns = self.columns()
+        for name, values in columns.items():
             if values.shape != (size,):
                 raise InvalidInput(field=f"{window}.{name}", problem=f"needs {size} numbers", value=values.shape)
-            # A NaN makes both comparisons false.
-            if values.size and not (values.min() >= 0 and values.sum() < np.inf):
-                raise InvalidInput(
-                    field=f"{window}.{name}", problem="must be finite and not negative", value="NaN or < 0"
-                )
+        everything = np.concatenate(list(columns.values()))
+        # A NaN makes both comparisons false.
+        if not (everything.min() >= 0 and everything.sum() < np.inf):
+            wrong = next(name for name, values in columns.items() if not (values.min() >= 0 and values.sum() < np.inf))
+            raise InvalidInput(
+                field=f"{window}.{wrong}", problem="must be finite and not negative", value="NaN, infinite or < 0"
+            )
         return self
 
     def columns(self) -> dict[str, Floats]:

@@ -19,7 +19,7 @@ from flagconsole.domain.judge.redraws import Redraws
 from flagconsole.domain.judge.settings import JudgeSettings
 
 Floats = NDArray[np.float64]
-#: Statistics are divided by their distance from the median to this quantile, so that a skewed one can't outbid the rest.
+#: Statistics are divided by their distance from the mean to this quantile, so that a skewed one can't outbid the rest.
 UPPER_QUANTILE = 0.995
 
 
@@ -52,8 +52,8 @@ def schedule(settings: JudgeSettings) -> tuple[Rank, ...]:
     begin = min(2 * settings.tick_seconds, horizon / 4)
     hour = min(3600.0, horizon / 4)
     ranks = [Rank(at, Window.WHOLE_PHASE) for at in _times(settings.phase_ranks, begin, horizon, settings.early_share)]
-    # Until an hour has passed the last hour is the whole phase, so its ranks begin there.
-    ranks += [Rank(at, Window.LAST_HOUR) for at in _times(settings.hour_ranks, hour, horizon, settings.early_share)]
+    # Early on the last hour says nothing that the whole phase doesn't: its ranks are for what begins late.
+    ranks += [Rank(at, Window.LAST_HOUR) for at in _times(settings.hour_ranks, hour, horizon, 0.0)]
     for index in range(settings.overtime_ranks):
         window = Window.LAST_HOUR if index % 2 else Window.WHOLE_PHASE
         ranks.append(Rank(horizon * (1 + (index + 1) / 10), window))
@@ -101,8 +101,9 @@ class RankBudget:
     def _statistics(self, scores: Scores) -> tuple[tuple[str, ...], Floats]:
         """Each metric's sum over every cohort, on one scale. Rows that tell no cohort from another are left out."""
         sums = self._redraws.sums(scores.rows)
-        middle = np.median(sums, axis=1, keepdims=True)
-        spread = np.quantile(sums, UPPER_QUANTILE, axis=1, keepdims=True) - middle
+        middle = sums.mean(axis=1, keepdims=True)
+        place = int(UPPER_QUANTILE * (sums.shape[1] - 1))
+        spread = np.partition(sums, place, axis=1)[:, place : place + 1] - middle
         telling = spread[:, 0] > 1e-9
         names = tuple(name for name, tells in zip(scores.metrics, telling, strict=True) if tells)
         return names, (sums[telling] - middle[telling]) / spread[telling]

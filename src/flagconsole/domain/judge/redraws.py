@@ -67,10 +67,9 @@ class Redraws:
         steps = np.arange(1, self._turns + 1)
         for stratum in self._strata:
             size = stratum.members.size
-            for row, score in enumerate(scores):
-                spectrum = np.fft.rfft(score[stratum.orders], axis=1)
-                turned = np.fft.irfft(spectrum * stratum.spectra, n=size, axis=1)
-                total[row] += turned[:, steps % size]
+            spectra = np.fft.rfft(scores[:, stratum.orders], axis=2)
+            turned = np.fft.irfft(spectra * stratum.spectra, n=size, axis=2)
+            total += turned[:, :, steps % size]
         return total.reshape(scores.shape[0], -1)[:, : self.count]
 
     def cohort(self, index: int) -> NDArray[np.int64]:
