@@ -79,10 +79,10 @@ class Place:
         raise InvalidInput(field=where, problem=problem, value=value) from None
 
 
-def parse_yaml(text: str, place: Place) -> Node:
-    """The one document of ``text``. Raises ``InvalidInput`` naming source, line and what is wrong."""
-    if len(text) > MAX_CHARACTERS:
-        place.refuse(1, "file", f"must have at most {MAX_CHARACTERS} characters", len(text))
+def parse_yaml(text: str, place: Place, limit: int = MAX_CHARACTERS) -> Node:
+    """The one document of ``text``, which has at most ``limit`` characters. Raises ``InvalidInput`` naming source and line."""
+    if len(text) > limit:
+        place.refuse(1, "file", f"must have at most {limit} characters", len(text))
     try:
         events = YAML(typ="safe", pure=True).parse(text)
         return _Tree(iter(events), place).document()
