@@ -1,38 +1,47 @@
-"""What the ``flag`` steps of playbooks do to a flag, and the beginning of a playbook, which is such a step."""
+"""What the ``flag`` steps of playbooks do to a flag, and the beginning of a playbook, which is such steps."""
 
 from __future__ import annotations
+
+from itertools import takewhile
 
 from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.exposure import raises
 from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.halving import halved
 from flagconsole.domain.incident import Incident
-from flagconsole.domain.playbook import FlagEffect, Playbook
+from flagconsole.domain.playbook import Condition, FlagEffect, Playbook, StepKind
 from flagconsole.domain.requests import Kill
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.context import Context, existing
 from flagconsole.operations.incident_opening import opened_by_playbook
 from flagconsole.operations.kill import kill
+from flagconsole.operations.playbook_plan import planned
 from flagconsole.store.protocol import ChangeDraft, Transaction
 
 
 async def begin(tx: Transaction, context: Context, flag_name: str, playbook: Playbook, reason: str) -> Incident:
-    """Do the first step of a playbook, open the incident and put down the run, all in this transaction.
+    """Do the flag steps that a playbook begins with, open the incident and put down the run, all in this transaction.
 
     A flag that is killed already stays so: then its newest incident is returned.
     """
     before = await existing(tx, flag_name)
-    effect = playbook.steps[0].effect
-    assert effect is not None, "a playbook begins with a flag step"
-    if effect is FlagEffect.KILL:
+    if playbook.steps[0].effect is FlagEffect.KILL:
         return await _kill(tx, context, before, playbook, reason)
-    change = await apply_effect(tx, context, flag_name, effect, reason)
-    incident = await opened_by_playbook(tx, context, before, playbook, reason, change)
-    if effect is FlagEffect.FREEZE:
-        run = await tx.active_run(flag_name)
-        assert run is not None, "the run was put down a moment ago"
-        await tx.save_run(run.moved(frozen=True))
-    return incident
+    leading = takewhile(lambda step: step.kind is StepKind.FLAG and step.when is Condition.ALWAYS, playbook.steps)
+    done: dict[str, int | None] = {}
+    newest: Change | None = None
+    frozen = False
+    for step in leading:
+        assert step.effect is not None, "a flag step has an effect"
+        change = await apply_effect(tx, context, flag_name, step.effect, reason)
+        done[step.name] = None if change is None else change.change_id
+        newest = change or newest
+        frozen = frozen or step.effect is FlagEffect.FREEZE
+    incident = await opened_by_playbook(tx, context, before, playbook, reason, newest)
+    run = await tx.active_run(flag_name)
+    assert run is not None, "the run was put down a moment ago"
+    await planned(tx, context, run.moved(frozen=frozen), playbook, done)
+    return await tx.incident(incident.incident_id) or incident
 
 
 async def _kill(tx: Transaction, context: Context, before: Flag, playbook: Playbook, reason: str) -> Incident:
@@ -43,8 +52,8 @@ async def _kill(tx: Transaction, context: Context, before: Flag, playbook: Playb
         return await opened_by_playbook(tx, context, before, playbook, reason, None)
     run = await tx.active_run(before.flag_name)
     if outcome.changed and run is not None:
-        await tx.save_run(run.moved(definition=playbook))
-    return known[0]
+        await planned(tx, context, run, playbook, {playbook.steps[0].name: run.change_id})
+    return await tx.incident(known[0].incident_id) or known[0]
 
 
 async def apply_effect(

@@ -1,0 +1,176 @@
+"""What can be verified without a person. Every answer is ``ok``, ``not_ok`` or ``unknown`` with what was found; what
+nobody measured is ``unknown``.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from flagconsole.domain.group import Group
+from flagconsole.domain.instance import EXPECTED
+from flagconsole.domain.metric import CRITICAL_ERRORS, CSAT, ERROR_RATE, P95_REGRESSION
+from flagconsole.domain.playbook import Check
+from flagconsole.domain.playbook_run import CheckResult
+from flagconsole.domain.rollout import VerdictKind
+from flagconsole.domain.text import safe_text
+from flagconsole.operations.reading import ruleset_of, with_presence
+from flagconsole.rollout.sources import MetricQuery, MetricSource, Reading, Value
+from flagconsole.store.protocol import Store
+
+#: The newest seconds that a check looks at: two of the SDK's buckets.
+WINDOW_SECONDS: Final = 60
+#: How much worse than the control group still counts as its baseline: a fifth, or a tenth of a percentage point.
+_ERRORS_FACTOR, _ERRORS_MARGIN = 1.2, 0.001
+_CSAT_MARGIN: Final = 0.02
+_LATENCY_CHANGE: Final = 0.05
+#: The groups for which the feature runs, or ran a moment ago; the control group's errors are not the feature's.
+_EXPOSED: Final = (Group.CANARY, Group.ON, Group.OTHER)
+
+
+class Finding(NamedTuple):
+    """What a check found."""
+
+    result: CheckResult
+    found: str
+
+
+async def verify(check: Check, store: Store, metrics: MetricSource | None, flag_name: str, now: datetime) -> Finding:
+    """Look once."""
+    match check:
+        case Check.RECEIPTS:
+            return await _receipts(store, flag_name, now)
+        case Check.CACHES:
+            return await _caches(store, now)
+        case Check.DEPENDENTS_OFF:
+            return await _dependents_off(store, flag_name, now)
+        case Check.ERRORS_ZERO:
+            return await _none(metrics, flag_name, ERROR_RATE, "errors", now)
+        case Check.NO_CRITICALS:
+            return await _none(metrics, flag_name, CRITICAL_ERRORS, "critical errors", now)
+        case Check.ERRORS_BASELINE:
+            return await _errors_baseline(metrics, flag_name, now)
+        case Check.CSAT:
+            return await _csat(metrics, flag_name, now)
+        case Check.LATENCY:
+            return await _latency(metrics, flag_name, now)
+
+
+class PlainVerdicts:
+    """Verdicts without a judge: passes while errors, criticals, CSAT and latency are all as good as the control group's.
+
+    A plain comparison at each look. CSAT comes too slowly to be waited for, so only its getting worse counts.
+    """
+
+    def __init__(self, store: Store, metrics: MetricSource | None) -> None:
+        self._store = store
+        self._metrics = metrics
+
+    async def verdict(self, flag_name: str, now: datetime) -> VerdictKind:
+        """The verdict as of now."""
+        needed = (Check.ERRORS_BASELINE, Check.NO_CRITICALS, Check.LATENCY)
+        results = [(await verify(check, self._store, self._metrics, flag_name, now)).result for check in needed]
+        csat = (await verify(Check.CSAT, self._store, self._metrics, flag_name, now)).result
+        if CheckResult.NOT_OK in (*results, csat):
+            return VerdictKind.FAIL
+        return VerdictKind.NO_DATA if CheckResult.UNKNOWN in results else VerdictKind.PASS
+
+
+async def _receipts(store: Store, flag_name: str, now: datetime) -> Finding:
+    """Every expected instance has confirmed the flag's newest change."""
+    async with store.read() as reader:
+        head = await reader.head()
+        newest = await reader.changes(flag_name=flag_name, limit=1)
+        instances = with_presence(await reader.instances(), now)
+    revision = newest[0].change_id if newest else head.revision
+    expected = [instance for instance in instances if instance.presence in EXPECTED]
+    behind = [item.instance_id for item in expected if not item.confirms(head.epoch, revision)]
+    if not expected:
+        return Finding(CheckResult.UNKNOWN, "no instances are connected")
+    confirmed = f"{len(expected) - len(behind)} of {len(expected)} instances at revision {revision}"
+    if behind:
+        names = ", ".join(safe_text(name, 60) for name in behind[:5])
+        return Finding(CheckResult.NOT_OK, f"{confirmed}; waiting for {names}")
+    return Finding(CheckResult.OK, confirmed)
+
+
+async def _caches(store: Store, now: datetime) -> Finding:
+    async with store.read() as reader:
+        instances = with_presence(await reader.instances(), now)
+    expected = [instance for instance in instances if instance.presence in EXPECTED]
+    stale = [item.instance_id for item in expected if item.status != "ready"]
+    if not expected:
+        return Finding(CheckResult.UNKNOWN, "no instances are connected")
+    if stale:
+        names = ", ".join(safe_text(name, 60) for name in stale[:5])
+        return Finding(CheckResult.NOT_OK, f"{len(stale)} of {len(expected)} instances serve old rules: {names}")
+    return Finding(CheckResult.OK, f"none of {len(expected)} instances serves old rules")
+
+
+async def _dependents_off(store: Store, flag_name: str, now: datetime) -> Finding:
+    async with store.read() as reader:
+        ruleset = ruleset_of(await reader.head(), await reader.flag_views(), await reader.overrides())
+        tenants = [tenant.tenant_id for tenant in await reader.tenants() if tenant.active]
+    dependents, at = ruleset.dependents(flag_name), now.timestamp()
+    if not dependents:
+        return Finding(CheckResult.OK, "no flag depends on it")
+    if not tenants:
+        return Finding(CheckResult.UNKNOWN, "the store knows no tenants")
+    enabled = [name for name in dependents if any(ruleset.evaluate(name, tenant, at).enabled for tenant in tenants)]
+    if enabled:
+        return Finding(CheckResult.NOT_OK, f"still enabled for some tenants: {', '.join(enabled[:5])}")
+    return Finding(CheckResult.OK, f"{len(dependents)} dependents are off for everyone")
+
+
+async def _read(
+    metrics: MetricSource | None, flag_name: str, group: Group, metric: str, now: datetime
+) -> Reading | None:
+    if metrics is None:
+        return None
+    return await metrics.read(MetricQuery(flag_name, group, metric, WINDOW_SECONDS), now)
+
+
+async def _none(metrics: MetricSource | None, flag_name: str, metric: str, what: str, now: datetime) -> Finding:
+    """Nothing of the kind was measured lately where the feature runs, though something was measured."""
+    readings = [await _read(metrics, flag_name, group, metric, now) for group in _EXPOSED]
+    values = [reading.value for reading in readings if isinstance(reading, Value)]
+    if not values:
+        return Finding(CheckResult.UNKNOWN, f"nothing tells of {what} in the last {WINDOW_SECONDS} s")
+    if max(values) > 0:
+        shown = f"{max(values):.2%}" if metric == ERROR_RATE else f"{max(values):g}"
+        return Finding(CheckResult.NOT_OK, f"{what} in the last {WINDOW_SECONDS} s: {shown}")
+    return Finding(CheckResult.OK, f"no {what} in the last {WINDOW_SECONDS} s")
+
+
+async def _both(metrics: MetricSource | None, flag_name: str, metric: str, now: datetime) -> tuple[float, float] | None:
+    canary = await _read(metrics, flag_name, Group.CANARY, metric, now)
+    control = await _read(metrics, flag_name, Group.CONTROL, metric, now)
+    if isinstance(canary, Value) and isinstance(control, Value):
+        return canary.value, control.value
+    return None
+
+
+async def _errors_baseline(metrics: MetricSource | None, flag_name: str, now: datetime) -> Finding:
+    both = await _both(metrics, flag_name, ERROR_RATE, now)
+    if both is None:
+        return Finding(CheckResult.UNKNOWN, "the error rates of canary and control are not both known")
+    canary, control = both
+    holds = canary <= max(control * _ERRORS_FACTOR, control + _ERRORS_MARGIN)
+    return Finding(CheckResult.OK if holds else CheckResult.NOT_OK, f"canary {canary:.2%}, control {control:.2%}")
+
+
+async def _csat(metrics: MetricSource | None, flag_name: str, now: datetime) -> Finding:
+    both = await _both(metrics, flag_name, CSAT, now)
+    if both is None:
+        return Finding(CheckResult.UNKNOWN, "nobody has answered lately")
+    canary, control = both
+    holds = canary >= control - _CSAT_MARGIN
+    return Finding(CheckResult.OK if holds else CheckResult.NOT_OK, f"canary {canary:.0%}, control {control:.0%}")
+
+
+async def _latency(metrics: MetricSource | None, flag_name: str, now: datetime) -> Finding:
+    reading = await _read(metrics, flag_name, Group.CANARY, P95_REGRESSION, now)
+    if not isinstance(reading, Value):
+        return Finding(CheckResult.UNKNOWN, "the latencies of canary and control are not both known")
+    holds = reading.value <= _LATENCY_CHANGE
+    return Finding(CheckResult.OK if holds else CheckResult.NOT_OK, f"p95 {reading.value:+.0%} against control")

@@ -1,0 +1,109 @@
+"""What responding to an incident may reach: destinations of notices, programs, and addresses, from one TOML file.
+
+```toml
+[destinations.pager]
+kind = "webhook"                 # or slack
+url = "https://pager.example/hook"
+secret_env = "PAGER_SECRET"      # the variable that holds the signature key
+
+[audiences]
+on_call = ["pager"]
+
+[programs]
+kubectl = "/usr/local/bin/kubectl"
+
+[endpoints.circuit_breakers]
+url = "https://mesh.example/breakers/open"
+secret_env = "MESH_SECRET"
+```
+
+What isn't configured isn't done, and is recorded as not done.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.flag import Frozen
+from flagconsole.domain.names import Label
+from flagconsole.domain.playbook import Audience
+from flagconsole.domain.text import safe_text
+from flagconsole.operations.notices import Route
+from flagconsole.operations.validation import invalid_input
+
+Variable = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Url = Annotated[str, Field(min_length=8, max_length=2000, pattern=r"^https?://[\x21-\x7e]+$")]
+
+
+class Endpoint(Frozen):
+    """An address that playbooks may call."""
+
+    url: Url
+    secret_env: Variable | None = None
+
+
+class Destination(Endpoint):
+    """Where notices go. ``slack`` gets its own kind of body; a ``webhook`` gets ours, signed."""
+
+    kind: Annotated[str, Field(pattern="^(webhook|slack)$")] = "webhook"
+
+
+class Response(Frozen):
+    """The whole configuration; empty, it allows nothing and reaches nobody."""
+
+    environment: Label = "local"
+    destinations: dict[str, Destination] = Field(default_factory=dict)
+    audiences: dict[Audience, tuple[str, ...]] = Field(default_factory=dict)
+    programs: dict[str, str] = Field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+
+    @field_validator("programs")
+    @classmethod
+    def _absolute(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, path in value.items():
+            if not path.startswith("/") or "\0" in path:
+                raise ValueError(f"the program {name} needs an absolute path, got {path!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        for audience, names in self.audiences.items():
+            for name in names:
+                if name not in self.destinations:
+                    raise ValueError(f"the audience {audience} names {name}, which is no destination")
+        return self
+
+    def routes(self, audience: str) -> tuple[Route, ...]:
+        """The destinations of an audience."""
+        names = self.audiences.get(audience, ())
+        return tuple(Route(name, self.destinations[name].secret_env) for name in names)
+
+
+def secret_of(name: str | None, environment: Mapping[str, str] = os.environ) -> bytes | None:
+    """The signature key in the variable ``name``; None where none is named. Raises ``InvalidInput`` for an empty one."""
+    if name is None:
+        return None
+    value = environment.get(name, "")
+    if not value:
+        raise InvalidInput(field="secret_env", problem="names a variable that is not set", value=name)
+    return value.encode()
+
+
+def read_response(path: Path, *, environment: str = "local") -> Response:
+    """The configuration in a file. Raises ``InvalidInput`` naming field, problem and value."""
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problem = f"can't be read: {safe_text(error, 300)}"
+        raise InvalidInput(field="response", problem=problem, value=str(path)) from None
+    try:
+        return Response.model_validate({"environment": environment} | data)
+    except ValidationError as error:
+        raise invalid_input(error) from None

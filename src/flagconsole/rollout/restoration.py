@@ -1,0 +1,106 @@
+"""When service is restored: at the end of a playbook, or when every expected instance has confirmed a rollback by hand."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from flagconsole.domain.incident import Incident
+from flagconsole.domain.playbook import Check, Verification
+from flagconsole.domain.playbook_run import (
+    CheckResult,
+    PlaybookRun,
+    RunStatus,
+    StepStatus,
+    VerificationResult,
+)
+from flagconsole.domain.role import Actor, Role
+from flagconsole.domain.rollout import RolloutStatus
+from flagconsole.operations.affected import assessed
+from flagconsole.operations.context import Context
+from flagconsole.operations.fence import Fence
+from flagconsole.operations.rollout_end import end
+from flagconsole.rollout.checks import verify
+from flagconsole.rollout.sources import MetricSource
+from flagconsole.store.protocol import Store, Transaction
+
+_ACTOR: Final = Actor(name="playbook", role=Role.ADMIN)
+#: Incidents that are looked at in one tick.
+_LOOKED_AT: Final = 100
+
+
+async def finish(store: Store, fence: Fence, metrics: MetricSource | None, run: PlaybookRun, now: datetime) -> None:
+    """Go through the verification list and end the run, its incident's restoration and its rollout, all at once.
+
+    A run with a failed step has ended too, but restored nothing: that is left to the receipts, or to whoever closes the
+    incident.
+    """
+    assert run.definition is not None, "a run is planned before it ends"
+    points = [await _verified(item, store, metrics, run.flag_name, now) for item in run.definition.verifications]
+    async with store.write() as tx:
+        await fence.check(tx)
+        present = await tx.run(run.run_id)
+        if present is None or present.status is not RunStatus.RUNNING:
+            tx.discard()
+            return
+        context = Context(_ACTOR, await tx.now())
+        failed = [record.title for record in await tx.steps_of(run.run_id) if record.status is StepStatus.FAILED]
+        problem = f"failed: {'; '.join(failed)}" if failed else ""
+        done = present.ended(RunStatus.DONE, context.now, problem).moved(verifications=tuple(points))
+        await tx.save_run(done)
+        incident = await tx.incident(run.incident_id)
+        if incident is not None and not failed and incident.completed_at is None:
+            await tx.save_incident(incident.model_copy(update={"completed_at": context.now}))
+        await _end_rollout(tx, context, done)
+
+
+async def _verified(
+    item: Verification, store: Store, metrics: MetricSource | None, flag_name: str, now: datetime
+) -> VerificationResult:
+    if item.check is None:
+        return VerificationResult(text=item.text)
+    finding = await verify(item.check, store, metrics, flag_name, now)
+    return VerificationResult(text=item.text, result=finding.result, found=finding.found, at=now)
+
+
+async def _end_rollout(tx: Transaction, context: Context, run: PlaybookRun) -> None:
+    rollout = await tx.active_rollout(run.flag_name)
+    if rollout is not None and rollout.status is RolloutStatus.ROLLING_BACK:
+        how = "stopped half way: it improved" if run.improved else f"rolled back by {run.playbook}"
+        await end(tx, context, rollout, RolloutStatus.ROLLED_BACK, f"{how}: {run.reason}"[:1000])
+
+
+async def restore_by_receipts(store: Store, fence: Fence) -> None:
+    """Count whom open incidents reached, and end the restoration of those that no playbook tends."""
+    async with store.read() as reader:
+        now = await reader.now()
+        waiting = [item for item in await reader.incidents(open_only=True, limit=_LOOKED_AT) if _waits(item)]
+        tended = {run.incident_id for run in await reader.active_runs()}
+    for incident in waiting:
+        restored = False
+        if incident.completed_at is None and incident.incident_id not in tended:
+            found = await verify(Check.RECEIPTS, store, None, incident.flag_name, now)
+            restored = found.result is CheckResult.OK
+        if restored or incident.affected_tenants is None:
+            await _write(store, fence, incident.incident_id, restored=restored)
+
+
+def _waits(incident: Incident) -> bool:
+    return incident.completed_at is None or incident.affected_tenants is None
+
+
+async def _write(store: Store, fence: Fence, incident_id: str, *, restored: bool) -> None:
+    async with store.write() as tx:
+        await fence.check(tx)
+        now = await tx.now()
+        present = await tx.incident(incident_id)
+        if present is None:
+            tx.discard()
+            return
+        counted = await assessed(tx, present, now)
+        if restored and counted.completed_at is None:
+            counted = counted.model_copy(update={"completed_at": now})
+        if counted == present:
+            tx.discard()
+            return
+        await tx.save_incident(counted)

@@ -1,0 +1,1 @@
+"""What the steps of playbooks do, one module for each kind."""
