@@ -47,10 +47,11 @@ drains: set[asyncio.Task[None]] = set()
 
 
 class Fleet(NamedTuple):
-    """A running demo: where its server is, an admin key for it, and its processes."""
+    """A running demo: where its server is, an admin key for it, its temporary folder and its processes."""
 
     url: str
     api_key: str
+    folder: str
     processes: tuple[asyncio.subprocess.Process, ...]
 
     async def report(self, feature: str) -> list[dict[str, Any]]:
@@ -72,7 +73,7 @@ async def running_fleet(seed: int) -> AsyncIterator[Fleet]:
                 service = await _start_service(name, url, service_key, folder, seed)
                 processes.append(service)
             with announced(f"sqlite:{store_path}"):
-                yield Fleet(url, key_file_of(store_path).read_text().strip(), tuple(processes))
+                yield Fleet(url, key_file_of(store_path).read_text().strip(), folder, tuple(processes))
         finally:
             await _stop(processes)
 

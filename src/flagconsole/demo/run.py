@@ -6,6 +6,7 @@ import asyncio
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any, Final
 
 from flagconsole.client.http import Client
@@ -98,6 +99,12 @@ def headless(seconds: float, seed: int) -> dict[str, Any]:
         raise KeyboardInterrupt from None
 
 
+async def _settled(fleet: Fleet) -> None:
+    """Wait until the services are there, so that the console opens on a whole fleet."""
+    async with Client(fleet.url, fleet.api_key) as client:
+        await all_confirmed(client, None, _READY_SECONDS)
+
+
 def in_terminal(seed: int, **options: Any) -> int:
     """Run the fleet and open the console on it. ``options`` go to the console. Returns its exit code."""
     from flagconsole.console.entry import run_console
@@ -110,7 +117,8 @@ def in_terminal(seed: int, **options: Any) -> int:
     try:
         fleet = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
         try:
-            return run_console(fleet.url, fleet.api_key, **options)
+            asyncio.run_coroutine_threadsafe(_settled(fleet), loop).result()
+            return run_console(fleet.url, fleet.api_key, state_folder=Path(fleet.folder), **options)
         finally:
             asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result()
     finally:
