@@ -14,14 +14,20 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.playbook import Notice, Playbook, Step, Verification
 from flagconsole.domain.playbook_run import DeliveryStatus, RunStatus, StepStatus
 from flagconsole.domain.requests import FlagUpdate, Kill, Revive, Rollback, TenantRecord, TenantsPut
-from flagconsole.domain.rollout import VerdictKind
+from flagconsole.domain.rollout import RolloutStatus, VerdictKind
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.urgency import Urgency
+from flagconsole.operations.rollout_service import RolloutOperations
+from flagconsole.operations.rollouts import CHECKLIST
+from flagconsole.rollout.controller import Controller
+from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import shipped_playbook
 from flagconsole.rollout.playbook_runner import PlaybookRunner
 from flagconsole.rollout.response import Destination, Endpoint, Response
 
 from ..conftest import ADMIN, OPERATOR
 from .crashing_store import CrashingStore, Killed
+from .plans import Script, a_plan
 
 
 class Held:
@@ -467,3 +473,26 @@ async def test_the_crash_points_reach_every_commit_of_a_run(operations, store, f
     died, _, _ = await crashed(operations, store, runner, tmp_path, 10, False, True)
     assert not died, "the run has more commits than the test kills at"
     assert json.loads((await run_of(operations)).model_dump_json())["status"] == "done"
+
+
+async def test_the_end_of_a_playbook_is_the_end_of_its_rollout(operations, store, flag, runner, clock):
+    rollouts = RolloutOperations(store)
+    await rollouts.tick(OPERATOR, flag, CHECKLIST)
+    await rollouts.start(ADMIN, flag, a_plan(), "go")
+    judge = Script()
+    judge.answer, judge.urgency = VerdictKind.FAIL, Urgency.MEDIUM
+    controller = Controller(store, judge, Leadership(store, holder="c1"))
+    await turn(operations, FlagState.CANARY, 10)
+    clock.forward(seconds=30)
+    await controller.tick()
+    [rolling] = await rollouts.rollouts(ADMIN, flag)
+    assert (rolling.status, await state_of(operations)) == (RolloutStatus.ROLLING_BACK, "canary 5 %")
+    incident = (await operations.incident(ADMIN, "inc-1")).incident
+    assert (incident.opened_by, incident.playbook) == ("controller", "gradual")
+    assert "error_rate 0.04 > 0.02" in incident.trigger
+    work = runner()
+    await work.tick()
+    clock.forward(minutes=30)
+    await work.tick()
+    [rolled] = await rollouts.rollouts(ADMIN, flag)
+    assert (rolled.status, await state_of(operations)) == (RolloutStatus.ROLLED_BACK, "shadow")

@@ -18,7 +18,15 @@ def halved(flag_name: str, setting: Setting) -> Setting:
     if setting.current_state is not FlagState.CANARY:
         return setting
     chosen = sorted(setting.canary_tenant_ids, key=lambda tenant: (bucket(flag_name, tenant), tenant))
-    kept = tuple(chosen[: len(chosen) // 2])
-    # Without chosen tenants the percentage decides, so a chosen cohort that is used up must leave nobody to it.
-    percentage = 0 if chosen and not kept else setting.canary_percentage // 2
-    return Setting(current_state=FlagState.CANARY, canary_percentage=percentage, canary_tenant_ids=kept)
+    kept, dropped = chosen[: len(chosen) // 2], chosen[len(chosen) // 2 :]
+    if chosen and not kept:
+        # Without chosen tenants the percentage would decide, so a cohort that is used up must leave nobody to it.
+        return Setting(current_state=FlagState.CANARY, canary_percentage=0)
+    held = setting.canary_holdout_ids
+    return Setting(
+        current_state=FlagState.CANARY,
+        canary_percentage=setting.canary_percentage // 2,
+        canary_tenant_ids=tuple(kept),
+        # Who is dropped from a drawn cohort must not come back by the hash, as those do who joined after the draw.
+        canary_holdout_ids=None if held is None else (*held, *dropped),
+    )

@@ -22,6 +22,13 @@ async def end_by_kill(tx: Transaction, context: Context, flag_name: str, reason:
         await end(tx, context, rollout, RolloutStatus.KILLED, reason)
 
 
+async def end_rolling_back(tx: Transaction, context: Context, flag_name: str, reason: str) -> None:
+    """End the flag's rollout where it is being rolled back: its playbook is over."""
+    rollout = await tx.active_rollout(flag_name)
+    if rollout is not None and rollout.status is RolloutStatus.ROLLING_BACK:
+        await end(tx, context, rollout, RolloutStatus.ROLLED_BACK, reason[:1000])
+
+
 def step_of(rollout: Rollout, name: str, context: Context, note: str) -> RolloutStep:
     """A step of the rollout, taken now."""
     return RolloutStep(

@@ -21,11 +21,11 @@ from flagconsole.domain.errors import (
 )
 from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
-from flagconsole.domain.requests import Kill
+from flagconsole.domain.playbook import KILL_SWITCH, Playbook
 from flagconsole.domain.rollout import Rollout, RolloutStatus, VerdictKind, setting_for
 from flagconsole.domain.states import FlagState
+from flagconsole.operations import playbook_flag
 from flagconsole.operations.context import Context, existing, guard_raise
-from flagconsole.operations.kill import kill
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.rollout_end import end, step_of
 from flagconsole.store.protocol import ChangeDraft, Transaction
@@ -167,43 +167,27 @@ async def abort(tx: Transaction, context: Context, flag_name: str, reason: str) 
     return await end(tx, context, await under_way(tx, flag_name), RolloutStatus.ABORTED, reason)
 
 
-async def begin_rollback(tx: Transaction, context: Context, rollout: Rollout, playbook: str, reason: str) -> bool:
-    """Take the rollback's first step, the flag, which needs nothing but the store. False when it was taken before.
-
-    ``kill_switch`` kills; ``immediate`` sets ``off``; ``gradual`` halves the percentage and freezes the exposure.
+async def begin_rollback(tx: Transaction, context: Context, rollout: Rollout, playbook: Playbook, reason: str) -> bool:
+    """Do the flag steps that the playbook begins with, which need nothing but the store, and open the incident. False when
+    that was done before. Whoever tends playbooks does the rest, and ends the rollout.
     """
-    if not await tx.take_step(step_of(rollout, f"roll back {rollout.phase}", context, f"{playbook}: {reason}")):
+    if not await tx.take_step(step_of(rollout, f"roll back {rollout.phase}", context, f"{playbook.name}: {reason}")):
         return False
-    if playbook == "kill_switch":
-        await kill(tx, context, rollout.flag_name, Kill(kill_reason=reason[:1000]))
-        return True
+    await playbook_flag.begin(tx, context, rollout.flag_name, playbook, reason[:1000])
+    if playbook.name == KILL_SWITCH:
+        return True  # the kill has ended the rollout
     flag = await existing(tx, rollout.flag_name)
-    after = flag.setting.model_copy(update={"current_state": _ROLLED_BACK[playbook]})
-    if playbook == "gradual" and flag.current_state is FlagState.CANARY:
-        after = halved(flag.setting)
-    version = await _set(tx, context, flag, after, reason, ChangeType.ROLLBACK)
     moved = rollout.model_copy(
         update={
             "status": RolloutStatus.ROLLING_BACK,
             "exposure_frozen": True,
             "progression_paused": True,
-            "pause_reason": f"rolling back ({playbook}): {reason}",
-            "expected_version": version,
+            "pause_reason": f"rolling back ({playbook.name}): {reason}",
+            "expected_version": flag.version,
         }
     )
     await tx.save_rollout(moved)
     return True
-
-
-_ROLLED_BACK = {"immediate": FlagState.OFF, "gradual": FlagState.SHADOW}
-
-
-def halved(setting: Setting) -> Setting:
-    """The setting with half the exposure: half the percentage, or the first half of a chosen cohort (rounded down)."""
-    kept = setting.canary_tenant_ids[: len(setting.canary_tenant_ids) // 2]
-    if setting.canary_tenant_ids and not kept:
-        return setting.model_copy(update={"current_state": FlagState.SHADOW})
-    return setting.model_copy(update={"canary_percentage": setting.canary_percentage // 2, "canary_tenant_ids": kept})
 
 
 async def tick_items(tx: Transaction, context: Context, flag_name: str, items: Sequence[str], note: str) -> list[Tick]:

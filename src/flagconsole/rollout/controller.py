@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Final
 
 from flagconsole.domain.change import ChangeType
 from flagconsole.domain.errors import ChecklistIncomplete, FlagConsoleError, FlagKilled, LeaseLost
 from flagconsole.domain.flag import Flag
+from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.rollout import Decision, Move, Rollout, RolloutStatus, StoredVerdict, VerdictKind, decide
 from flagconsole.domain.text import safe_text
@@ -25,6 +26,7 @@ from flagconsole.operations.context import Context
 from flagconsole.operations.rollout_end import end
 from flagconsole.rollout.judging import Judgement, Judging
 from flagconsole.rollout.lease import Leadership
+from flagconsole.rollout.playbook_file import playbooks as shipped_playbooks
 from flagconsole.store.protocol import Store, Transaction
 
 #: Who the controller is in the log.
@@ -54,12 +56,14 @@ class Controller:
         leadership: Leadership,
         *,
         cohort_of: CohortOf = hashed_cohort,
+        playbooks: Mapping[str, Playbook] | None = None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._store = store
         self._judging = judging
         self._leadership = leadership
         self._cohort_of = cohort_of
+        self._playbooks = shipped_playbooks() if playbooks is None else playbooks
         self._look_seconds = look_seconds
 
     async def run(self) -> None:
@@ -163,7 +167,8 @@ class Controller:
                 await self._promote(tx, context, rollout, decision)
             case Move.ROLL_BACK:
                 assert decision.playbook is not None
-                await rollouts.begin_rollback(tx, context, rollout, decision.playbook, decision.because)
+                playbook = self._playbooks[decision.playbook]
+                await rollouts.begin_rollback(tx, context, rollout, playbook, decision.because)
 
     async def _promote(self, tx: Transaction, context: Context, rollout: Rollout, decision: Decision) -> None:
         following = rollout.next_phase

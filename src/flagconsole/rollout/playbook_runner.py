@@ -26,6 +26,7 @@ from flagconsole.operations.fence import Fence
 from flagconsole.operations.incident_reading import existing_incident
 from flagconsole.operations.notices import tell, tell_of_opening
 from flagconsole.operations.playbook_plan import planned
+from flagconsole.operations.rollout_end import end_rolling_back
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.restoration import finish, restore_by_receipts
 from flagconsole.rollout.sources import MetricSource
@@ -141,6 +142,7 @@ class PlaybookRunner:
                 minutes = EXPIRES.total_seconds() / 60
                 problem = f"nobody was there to run it within {minutes:g} min"
                 await tx.save_run(present.ended(RunStatus.EXPIRED, context.now, problem))
+                await end_rolling_back(tx, context, present.flag_name, problem)
                 return False
             if present.definition is None:
                 playbook = self._playbooks[present.playbook]
@@ -251,7 +253,9 @@ class PlaybookRunner:
             if present is None or not present.status.active:
                 tx.discard()
                 return
-            await tx.save_run(present.ended(status, await tx.now(), problem))
+            context = Context(RUNNER, await tx.now())
+            await tx.save_run(present.ended(status, context.now, problem))
+            await end_rolling_back(tx, context, run.flag_name, problem)
 
 
 def _overtaken(run: PlaybookRun, flag: Flag | None) -> str | None:

@@ -15,14 +15,13 @@ from flagconsole.domain.playbook_run import (
     VerificationResult,
 )
 from flagconsole.domain.role import Actor, Role
-from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.operations.affected import assessed
 from flagconsole.operations.context import Context
 from flagconsole.operations.fence import Fence
-from flagconsole.operations.rollout_end import end
+from flagconsole.operations.rollout_end import end_rolling_back
 from flagconsole.rollout.checks import verify
 from flagconsole.rollout.sources import MetricSource
-from flagconsole.store.protocol import Store, Transaction
+from flagconsole.store.protocol import Store
 
 _ACTOR: Final = Actor(name="playbook", role=Role.ADMIN)
 #: Incidents that are looked at in one tick.
@@ -51,7 +50,8 @@ async def finish(store: Store, fence: Fence, metrics: MetricSource | None, run: 
         incident = await tx.incident(run.incident_id)
         if incident is not None and not failed and incident.completed_at is None:
             await tx.save_incident(incident.model_copy(update={"completed_at": context.now}))
-        await _end_rollout(tx, context, done)
+        how = "stopped half way, since it improved" if done.improved else f"rolled back by {done.playbook}"
+        await end_rolling_back(tx, context, done.flag_name, f"{how}: {done.reason}")
 
 
 async def _verified(
@@ -61,13 +61,6 @@ async def _verified(
         return VerificationResult(text=item.text)
     finding = await verify(item.check, store, metrics, flag_name, now)
     return VerificationResult(text=item.text, result=finding.result, found=finding.found, at=now)
-
-
-async def _end_rollout(tx: Transaction, context: Context, run: PlaybookRun) -> None:
-    rollout = await tx.active_rollout(run.flag_name)
-    if rollout is not None and rollout.status is RolloutStatus.ROLLING_BACK:
-        how = "stopped half way: it improved" if run.improved else f"rolled back by {run.playbook}"
-        await end(tx, context, rollout, RolloutStatus.ROLLED_BACK, f"{how}: {run.reason}"[:1000])
 
 
 async def restore_by_receipts(store: Store, fence: Fence) -> None:
