@@ -108,7 +108,6 @@ class _Draw:
         by_hand = previous is not None and previous.cohort and previous.holdout is None
         self.narrowing = previous is not None and not by_hand and percentage < previous.percentage
         self.active = [tenant for tenant in known if tenant.active]
-        self._cells: dict[str, Cell] = {}
         self.target = -(-len(self.active) * percentage // 100)
         self.buckets = {tenant.tenant_id: bucket(flag_name, tenant.tenant_id) for tenant in known}
         self.decided: dict[str, tuple[Placement, str]] = {}
@@ -120,7 +119,7 @@ class _Draw:
     def selection(self, digest: str) -> CohortSelection:
         self._place_everyone()
         always = self._with_time_zones(list(self.members))
-        self.members = always
+        self.members = list(always)
         shares = self._shares()
         self._draw_within_strata(shares)
         return self._selection(digest, [tenant.tenant_id for tenant in always], shares)
@@ -154,16 +153,10 @@ class _Draw:
 
     def _offer(self, tenant: TenantProfile, standing: Standing) -> None:
         rank = hashlib.blake2b(f"{self.seed}:{tenant.tenant_id}".encode("utf-8", "replace"), digest_size=16).digest()
-        self.pool.append(_Candidate(rank, tenant, self._cell(tenant), standing))
+        self.pool.append(_Candidate(rank, tenant, cell_of(tenant), standing))
 
     def _decide(self, tenant: TenantProfile, placement: Placement, text: str) -> None:
         self.decided[tenant.tenant_id] = placement, text
-
-    def _cell(self, tenant: TenantProfile) -> Cell:
-        cell = self._cells.get(tenant.tenant_id)
-        if cell is None:
-            cell = self._cells[tenant.tenant_id] = cell_of(tenant)
-        return cell
 
     def _wanted(self) -> int:
         """How many members there should be: the target without those whom the hash takes, and no fewer than there are."""
@@ -184,8 +177,9 @@ class _Draw:
         if not seats:
             return members
         at_work: Counter[int] = Counter()
-        for candidate in self.pool:
-            at_work.update(working_hours(candidate.tenant.timezone, at))
+        for zone, count in Counter(candidate.tenant.timezone for candidate in self.pool).items():
+            for hour in working_hours(zone, at):
+                at_work[hour] += count
         share = seats / len(self.pool)
         wanted = {hour for hour, count in at_work.items() if share < 1 and count * share < _EXPECTED_AT_LEAST}
         wanted -= hours_of(members, at)
@@ -207,14 +201,14 @@ class _Draw:
     # -- chance -----------------------------------------------------------------------------------------------------
 
     def _shares(self) -> Shares:
-        cells = [self._cell(tenant) for tenant in self.active if tenant.has_profile]
+        cells = [cell_of(tenant) for tenant in self.active if tenant.has_profile]
         return first_canary_shares(cells) if self.percentage <= FIRST_CANARY_UP_TO else population_shares(cells)
 
     def _draw_within_strata(self, shares: Shares) -> None:
         for candidate in self.pool:
             self.strata.setdefault((candidate.cell, candidate.standing.tier or 0), []).append(candidate)
         available = Counter(candidate.cell for candidate in self.pool)
-        fixed = Counter(map(self._cell, self.members))
+        fixed = Counter(map(cell_of, self.members))
         quota = quotas(self.seats, available, fixed, shares)
         for key in sorted(self.strata):
             cell, _ = key
@@ -255,7 +249,7 @@ class _Draw:
             tenant_ids=tuple(tenant.tenant_id for tenant in self.known),
             placements=tuple(placement for placement, _ in placements),
             texts=tuple(text for _, text in placements),
-            shares=stratum_shares(self._wanted(), shares, map(self._cell, self.members), left),
+            shares=stratum_shares(self._wanted(), shares, map(cell_of, self.members), left),
             timezones=coverage(self.members, [candidate.tenant for candidate in self.pool], self.period.start),
             design=self._design(always, member_ids),
         )

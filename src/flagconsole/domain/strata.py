@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from math import floor
 from typing import Final, NamedTuple
 
@@ -25,9 +26,6 @@ INDUSTRY_SHARES: Final = {"field_services": 0.60, "restaurants": 0.40}
 _GIVEN_AT_ONCE: Final = 0.9
 _STEPS: Final = 200
 _EXCHANGES: Final = 200
-
-
-_SIZES: Final = {size: size.value for size in Size}
 
 
 class Cell(NamedTuple):
@@ -52,10 +50,16 @@ class Shares(NamedTuple):
 
 def cell_of(tenant: TenantProfile) -> Cell:
     """The cell of a tenant. What isn't known is a stratum of its own, which no target asks for."""
-    size = UNKNOWN if tenant.size is None else _SIZES[tenant.size]
-    region = UNKNOWN if tenant.region is None else tenant.region if tenant.region in REGION_SHARES else OTHER
-    industry = UNKNOWN if tenant.industry is None else tenant.industry
-    return Cell(size, region, industry if industry in INDUSTRY_SHARES or industry == UNKNOWN else OTHER)
+    return _cell(tenant.size, tenant.region, tenant.industry)
+
+
+@lru_cache(maxsize=4096)
+def _cell(size: Size | None, region: str | None, industry: str | None) -> Cell:
+    return Cell(
+        UNKNOWN if size is None else size.value,
+        UNKNOWN if region is None else region if region in REGION_SHARES else OTHER,
+        UNKNOWN if industry is None else industry if industry in INDUSTRY_SHARES else OTHER,
+    )
 
 
 def first_canary_shares(cells: Iterable[Cell]) -> Shares:
