@@ -195,9 +195,14 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         if self.sheet is not None and self.sheet.is_mounted:
             self.sheet.updated(changed)
 
+    def repaint(self, *kinds: type[Painted]) -> None:
+        """Paint the widgets of these kinds anew. A screen that is being taken down has none of them any more."""
+        for kind in kinds:
+            for widget in self.query(kind):
+                widget.repaint()
+
     def tick(self) -> None:
         """A second has passed: let ages grow."""
-        self.query_one(EnvBar).repaint()
-        self.query_one(Banner).repaint()
+        self.repaint(EnvBar, Banner)
         if self.sheet is not None and self.sheet.is_mounted:
             self.sheet.repaint()

@@ -134,5 +134,4 @@ class FleetScreen(ConsoleScreen):
         """Ages and marks."""
         super().tick()
         self.table.tick()
-        self.query_one(DetailPane).repaint()
-        self.query_one(DetailStrip).repaint()
+        self.repaint(DetailPane, DetailStrip)
