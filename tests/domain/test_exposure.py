@@ -68,20 +68,45 @@ def test_cohorts(before: Setting, after: Setting, expected: bool):
     assert raises(before, after) is expected
 
 
+def drawn(percentage: int, chosen: tuple[str, ...], holdout: tuple[str, ...]) -> Setting:
+    return setting("canary", percentage, *chosen).model_copy(update={"canary_holdout_ids": tuple(sorted(holdout))})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        (drawn(10, ("a",), ("b",)), drawn(10, ("a",), ("b",)), False),
+        (drawn(10, ("a",), ("b",)), drawn(10, ("a",), ()), True),  # the hash may take b now
+        (drawn(10, ("a",), ("b",)), drawn(11, ("a",), ("b",)), True),  # and newcomers of bucket 11
+        (drawn(10, ("a", "b"), ("c",)), drawn(5, ("a",), ("b", "c")), False),
+        (drawn(10, ("a",), ()), setting("canary", 10, "a"), False),
+        (setting("canary", 10, "a"), drawn(10, ("a",), ()), True),
+        (setting("canary", 100), drawn(10, ("a",), ("b",)), False),
+        (drawn(10, ("a",), ("b",)), setting("canary", 10), True),
+        (drawn(10, ("a",), ("b",)), setting("canary", 0), False),
+    ],
+)
+def test_drawn_cohorts(before: Setting, after: Setting, expected: bool):
+    assert raises(before, after) is expected
+
+
 settings = st.builds(
-    lambda state, percentage, chosen: setting(state, percentage, *chosen),
-    st.sampled_from([state.value for state in FlagState]),
+    lambda state, percentage, chosen, holdout: setting(state, percentage, *chosen).model_copy(
+        update={"canary_holdout_ids": None if holdout is None or not chosen else tuple(sorted(set(holdout)))}
+    ),
+    st.sampled_from([state.value for state in FlagState] + ["canary"] * 5),
     st.integers(0, 100),
     st.one_of(st.just([]), st.lists(st.sampled_from(TENANTS), max_size=4)),
+    st.one_of(st.none(), st.lists(st.sampled_from(TENANTS), max_size=4)),
 )
 
 
 @given(settings, settings)
 def test_what_does_not_raise_gives_nobody_more_than_before(before: Setting, after: Setting):
     def states(value: Setting) -> list[int]:
-        rule = Rule(
-            "a.b", value.current_state, value.canary_percentage, frozenset(value.canary_tenant_ids), (), version=1
-        )
+        holdout = None if value.canary_holdout_ids is None else frozenset(value.canary_holdout_ids)
+        chosen = frozenset(value.canary_tenant_ids)
+        rule = Rule("a.b", value.current_state, value.canary_percentage, chosen, (), 1, holdout)
         ruleset = Ruleset("e", 1, {"a.b": rule}, {})
         return [EXPOSURE_RANK[ruleset.evaluate("a.b", tenant, 0.0).state] for tenant in TENANTS]
 

@@ -208,6 +208,14 @@ def test_any_json_is_read_or_refused(value):
             continue
 
 
+@pytest.mark.parametrize("unreadable", ["t", 7, [7], {"t": 1}, False])
+def test_a_drawn_canary_with_an_unreadable_holdout_is_off(unreadable):
+    given = flag(current_state="canary", canary_percentage=100, canary_tenant_ids=["t"])
+    assert parse_snapshot(snapshot(given | {"canary_holdout_ids": []})).evaluate("a.b", "new", NOW).enabled
+    rules = parse_snapshot(snapshot(given | {"canary_holdout_ids": unreadable}))
+    assert not any(rules.evaluate("a.b", tenant, NOW).enabled for tenant in ("t", "new"))
+
+
 expiries = st.just(float("inf")) | st.floats(-1e18, 1e18)
 
 
@@ -220,6 +228,7 @@ expiries = st.just(float("inf")) | st.floats(-1e18, 1e18)
             st.frozensets(st.sampled_from(("t", "u")), max_size=2),
             st.lists(st.sampled_from(("a.b", "c.d", "mailgun")), max_size=2).map(tuple),
             st.integers(0, 9),
+            st.none() | st.frozensets(st.sampled_from(("t", "v")), max_size=2),
         ),
     ),
     st.dictionaries(

@@ -81,6 +81,9 @@ def evaluation() -> dict[str, Any]:
                             "expires_at": override[1],
                         }
                     )
+    for percentage, holdout in ((100, ()), (100, (OUTSIDE,)), (0, ()), (50, ())):
+        name = f"drawn{percentage}.holdout-{len(holdout)}"
+        flags.append(flag(name, "canary", percentage, (INSIDE,)) | {"canary_holdout_ids": list(holdout)})
     snapshot = {"schema": 1, "epoch": "vectors", "revision": 1, "flags": flags, "overrides": overrides}
     names = [item["flag_name"] for item in flags] + ["no.such"]
     cases = []

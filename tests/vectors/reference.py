@@ -65,8 +65,12 @@ def _before_dependencies(snapshot: dict[str, Any], item: dict[str, Any], tenant:
                 return override["override_state"], "override"
     if item["current_state"] != "canary":
         return item["current_state"], "state"
-    if item["canary_tenant_ids"]:
-        inside = tenant in item["canary_tenant_ids"]
+    by_hash = bucket(item["flag_name"], tenant) <= item["canary_percentage"]
+    holdout = item.get("canary_holdout_ids")
+    if tenant in item["canary_tenant_ids"]:
+        inside = True
+    elif holdout is not None:
+        inside = by_hash and tenant not in holdout
     else:
-        inside = bucket(item["flag_name"], tenant) <= item["canary_percentage"]
+        inside = by_hash and not item["canary_tenant_ids"]
     return ("canary", "cohort") if inside else ("off", "outside_cohort")
