@@ -34,7 +34,7 @@ JUDGE_MEDIAN = "the judge, with a second latency count"
 #: Where the second count of slow operations can make a difference.
 WITH_MEDIAN = ("healthy", "p95 +10 %", "p95 +50 %")
 #: Worlds other than the table's own get a part of the runs: they only show that the level holds.
-FEWER = {"few tenants": 5, "little traffic": 5, "much drift": 5, "long bursts": 5}
+FEWER = {"half": 5, "few tenants": 5, "little traffic": 5, "much drift": 5, "long bursts": 5}
 #: Which scenarios are run in which world: all in the main one, elsewhere what shows level and power.
 PLAN: dict[str, tuple[str, ...]] = {
     "main": tuple(SCENARIOS),

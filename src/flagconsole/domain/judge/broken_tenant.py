@@ -9,14 +9,20 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-#: A tenant is broken when at least this share of its operations failed in half an hour, beyond doubt of 3 deviations.
+#: A tenant is broken when at least this share of its operations failed in half an hour, beyond doubt of 3 deviations …
 BROKEN_SHARE = 0.2
 #: … and at least this many of them.
 FEWEST_ERRORS = 10
+#: Any other tenant is already counted as broken at this share, beyond doubt of 2 deviations, and this many errors.
+SUSPECT_SHARE = 0.1
+SUSPECT_ERRORS = 5
+#: The tenant has to be broken for this long, so that others which broke with it have time to show.
+CONFIRM_SECONDS = 600.0
 
 
 class BrokenTenantGuard:
-    """Fires when a canary tenant is broken and no control tenant has been so in this phase, nor any in the baseline.
+    """Fires when a canary tenant stays broken and no control tenant was ever suspect in this phase, nor broken in the
+    baseline.
 
     That no other tenant breaks by itself is all that speaks against chance here, so this is a heuristic without a bound:
     no comparison of tenants can tell a tenant that the change broke from one that broke by coincidence.
@@ -25,38 +31,46 @@ class BrokenTenantGuard:
     def __init__(self, canary: NDArray[np.bool_], broken_before: int) -> None:
         self._canary = canary
         self._others = broken_before
+        self._since: dict[int, float] = {}
         self.fired_at: float | None = None
         self.tenant: int | None = None
 
     def advance(self, seconds: float, operations: Floats, errors: Floats) -> None:
         """Take in each tenant's last half hour."""
-        if not (errors >= FEWEST_ERRORS).any():
-            return
-        broken = (errors >= FEWEST_ERRORS) & (lower_bound(errors, operations) >= BROKEN_SHARE)
-        others = int((broken & ~self._canary).sum())
-        self._others = max(self._others, others)
-        own = np.flatnonzero(broken & self._canary)
-        if self.fired_at is None and own.size and self._others == 0:
+        suspects = np.flatnonzero(errors >= SUSPECT_ERRORS)
+        if suspects.size:
+            tried, failed = operations[suspects], errors[suspects]
+            others = ~self._canary[suspects] & (lower_bound(failed, tried, 2.0) >= SUSPECT_SHARE)
+            self._others = max(self._others, int(others.sum()))
+            broken = self._canary[suspects] & (failed >= FEWEST_ERRORS)
+            own = suspects[broken & (lower_bound(failed, tried, 3.0) >= BROKEN_SHARE)].tolist()
+        else:
+            own = []
+        self._since = {place: self._since.get(place, seconds) for place in own}
+        lasting = [place for place, since in self._since.items() if seconds - since >= CONFIRM_SECONDS]
+        if self.fired_at is None and lasting and self._others == 0:
             self.fired_at = seconds
-            self.tenant = int(own[errors[own].argmax()])
+            self.tenant = max(lasting, key=lambda place: float(errors[place]))
 
     def state(self) -> dict[str, Any]:
         """All that has to be kept; JSON."""
-        return {"others": self._others, "fired_at": self.fired_at, "tenant": self.tenant}
+        since = {str(place): at for place, at in self._since.items()}
+        return {"others": self._others, "since": since, "fired_at": self.fired_at, "tenant": self.tenant}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what ``state`` gave."""
         self._others = int(state["others"])
+        self._since = {int(place): float(at) for place, at in state["since"].items()}
         self.fired_at = state["fired_at"]
         self.tenant = state["tenant"]
 
 
-def lower_bound(events: Floats, trials: Floats, deviations: float = 3.0) -> Floats:
+def lower_bound(events: Floats, trials: Floats, deviations: float) -> Floats:
     """Wilson's lower bound of a share, 0 where nothing was tried."""
     trials = np.maximum(trials, 1.0)
     share = np.minimum(events / trials, 1.0)
     square = deviations**2
     centre = share + square / (2 * trials)
     reach = deviations * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    bound: Floats = (centre - reach) / (1 + square / trials)
-    return np.maximum(bound, 0.0)
+    bound: Floats = np.maximum((centre - reach) / (1 + square / trials), 0.0)
+    return bound
