@@ -33,6 +33,8 @@ from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.reporter import Reporter
 from flagconsole.sdk.settings import SDK_VERSION, Settings
 from flagconsole.sdk.status import STALE_SECONDS, Counters, Health
+from flagconsole.sdk.usage import Usage
+from flagconsole.sdk.usage_sender import UsageSender
 
 if TYPE_CHECKING:
     import httpx
@@ -60,6 +62,7 @@ class Core:
         keeper: Keeper | None,
         listeners: Listeners,
         counters: Counters,
+        usage: Usage,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
@@ -69,6 +72,7 @@ class Core:
         self._counters = counters
         self._clock = clock
         self._reporter = Reporter(settings, counters, self._keep, self.health, lambda: self.transport)
+        self._sender = UsageSender(settings, usage, counters, held.server_time)
         self._stopping = asyncio.Event()
         self._applier = Applier(held, counters, self._swapped)
         self._frame_at = clock()
@@ -84,7 +88,7 @@ class Core:
     @property
     def problem(self) -> str | None:
         """The last thing that went wrong and has not been mended, safe to show."""
-        return self._problem or self._applier.problem or self._reporter.problem
+        return self._problem or self._applier.problem or self._reporter.problem or self._sender.problem
 
     def health(self) -> Health:
         """How the client is doing."""
@@ -106,7 +110,11 @@ class Core:
             self._key_refused = True
             await self._stopping.wait()
             return
-        works = [lambda: self._reporter.run(connection), lambda: self._poll(connection)]
+        works = [
+            lambda: self._reporter.run(connection),
+            lambda: self._poll(connection),
+            lambda: self._sender.run(connection),
+        ]
         if self._settings.stream:
             works.append(lambda: self._follow(connection))
         if self._keeper is not None:
@@ -119,6 +127,7 @@ class Core:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._reporter.leave(connection)
+                await self._sender.leave(connection)
         if self._keeper is not None:
             self._keeper.close()
         with suppress(Exception):

@@ -13,6 +13,7 @@ from flagconsole.sdk.keeper import Keeper
 from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.settings import Settings
 from flagconsole.sdk.status import Counters
+from flagconsole.sdk.usage import Usage
 
 #: What joining may take beyond the time that closing is given (seconds).
 GRACE: Final = 0.5
@@ -21,13 +22,13 @@ GRACE: Final = 0.5
 class Engine:
     """Follows the server for ``held`` from ``start`` until ``request_stop``."""
 
-    def __init__(self, settings: Settings, held: Held, listeners: Listeners, counters: Counters) -> None:
+    def __init__(self, settings: Settings, held: Held, listeners: Listeners, counters: Counters, usage: Usage) -> None:
         self.cache = DiskCache(settings.cache_dir, settings.url, settings.api_key) if settings.cache_dir else None
         if self.cache is not None and held.ruleset is None:
             kept = self.cache.load()
             held.restore(kept.ruleset, kept.floor, kept.confirmed_seconds_ago)
         keeper = None if self.cache is None else Keeper(self.cache, held)
-        self.core = Core(settings, held, keeper, listeners, counters)
+        self.core = Core(settings, held, keeper, listeners, counters, usage)
         self._background = Background(self.core.run, self.core.stop)
         self._process = os.getpid()
 

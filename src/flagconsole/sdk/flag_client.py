@@ -25,6 +25,7 @@ from flagconsole.sdk.status import ClientStatus, Counters, Health
 
 if TYPE_CHECKING:
     from flagconsole.sdk.engine import Engine
+    from flagconsole.sdk.usage import Counts, Values
 
 Result = TypeVar("Result")
 
@@ -45,7 +46,8 @@ class FlagClient:
     ``instance`` names this process among all (default: host, process id and something random); characters that an URL
     can't hold become ``-``. ``service`` names the program. ``cache_dir`` is where the last good rules are kept (default: the
     user's cache folder; ``False``: nowhere). ``poll_seconds`` apply where no stream can be had, or with ``stream=False``.
-    ``max_age`` in seconds since the server last confirmed the rules. With ``start=False`` nothing happens before
+    ``max_age`` in seconds since the server last confirmed the rules. What is recorded is counted in buckets of
+    ``bucket_seconds``, a divisor of 30. With ``start=False`` nothing happens before
     ``start()``. Raises ``TypeError`` or ``ValueError`` for arguments of a wrong kind, such as an empty URL, and for nothing
     else: a server that can't be reached is a status.
     """
@@ -61,6 +63,7 @@ class FlagClient:
         poll_seconds: float = POLL_SECONDS,
         stream: bool = True,
         max_age: float | None = None,
+        bucket_seconds: int = 30,
         start: bool = True,
     ) -> None:
         for name, value in (("url", url), ("api_key", api_key)):
@@ -71,6 +74,10 @@ class FlagClient:
         for name, seconds in (("poll_seconds", poll_seconds), ("max_age", max_age)):
             if seconds is not None and not seconds > 0:
                 raise ValueError(f"{name} must be more than 0 seconds (got {seconds!r})")
+        from flagconsole.sdk.usage import BUCKET_WIDTHS, Usage
+
+        if bucket_seconds not in BUCKET_WIDTHS:
+            raise ValueError(f"bucket_seconds must be one of {BUCKET_WIDTHS} (got {bucket_seconds!r})")
         self._settings = Settings(
             url.strip(),
             api_key.strip(),
@@ -80,11 +87,13 @@ class FlagClient:
             poll_seconds,
             stream,
             max_age,
+            bucket_seconds,
         )
         self._family = self._settings.instance
         self._counters = Counters()
         self._held = Held(max_age)
         self._listeners = Listeners(self._counters)
+        self._usage = Usage(bucket_seconds)
         self._engine: Engine | None = None
         self._closed = False
         forking.register(self)
@@ -97,7 +106,7 @@ class FlagClient:
             # Only now, since asyncio and what else it needs are half of what importing this package would cost.
             from flagconsole.sdk.engine import Engine
 
-            self._engine = Engine(self._settings, self._held, self._listeners, self._counters)
+            self._engine = Engine(self._settings, self._held, self._listeners, self._counters, self._usage)
             self._finalizer = weakref.finalize(self, self._engine.request_stop)
             self._finalizer.atexit = False
             self._engine.start()
@@ -137,6 +146,42 @@ class FlagClient:
         if self.is_enabled(flag, tenant):
             return fn()
         return fallback() if callable(fallback) else fallback
+
+    def record(
+        self,
+        flag: str,
+        tenant: str,
+        *,
+        ok: bool = True,
+        seconds: float | None = None,
+        critical: object = None,
+        conversion: bool = False,
+        values: Values | None = None,
+        counts: Counts | None = None,
+        evaluation: Evaluation | None = None,
+    ) -> None:
+        """Count one operation that ``flag`` guards, also where the feature is off: those tenants are what a canary is
+        compared with.
+
+        ``seconds`` is how long it took, ``critical`` the fingerprint of a critical error (a text, or the exception),
+        ``conversion`` whether somebody did what the feature is for. ``values`` are metrics of one's own: ``True`` and
+        ``False`` make a share, numbers a mean; ``counts`` add up. ``evaluation`` is the one that the operation went by
+        (default: the present one). Takes microseconds, never raises, and sends nothing itself.
+        """
+        try:
+            self._usage.record(
+                self.evaluate(flag, tenant) if evaluation is None else evaluation,
+                tenant,
+                self._held.server_time(),
+                ok=ok,
+                seconds=seconds,
+                critical=critical,
+                conversion=conversion,
+                values=values,
+                counts=counts,
+            )
+        except Exception:  # whatever it was given: the operation itself is what matters
+            self._usage.ignored += 1
 
     def _evaluate(self, flag: object, tenant: object) -> Evaluation:
         """The long way: for a first question, for wrong arguments, and where time matters."""
@@ -217,6 +262,7 @@ class FlagClient:
         self._settings = self._settings._replace(instance=forked_instance(self._family))
         self._held.after_fork()
         self._listeners.after_fork()
+        self._usage.after_fork()
         if self._engine is not None:
             self._finalizer.detach()
             # Never freed: the parent's loop and sockets are shared with it, and closing them here would disturb it.

@@ -26,6 +26,7 @@ class Settings(NamedTuple):
     poll_seconds: float
     stream: bool
     max_age: float | None
+    bucket_seconds: int = 30
 
 
 def default_instance() -> str:

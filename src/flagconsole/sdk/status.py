@@ -33,6 +33,9 @@ class Counters:
     receipts_sent: int = 0
     receipt_failures: int = 0
     listener_errors: int = 0
+    usage_sent: int = 0
+    usage_failures: int = 0
+    usage_dropped: int = 0
 
 
 class ClientStatus(NamedTuple):
