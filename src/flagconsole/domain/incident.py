@@ -95,6 +95,11 @@ class Incident(Frozen):
         return self.closed_at is None
 
     @property
+    def waiting(self) -> bool:
+        """Whether it is open, and service isn't restored or the tenants aren't counted."""
+        return self.open and (self.completed_at is None or self.affected_tenants is None)
+
+    @property
     def impact(self) -> Impact | None:
         """The impact: what a person says, else what was computed, None before that."""
         return self.overridden_impact or self.computed_impact

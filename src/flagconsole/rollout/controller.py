@@ -26,7 +26,7 @@ from flagconsole.operations.context import Context
 from flagconsole.operations.rollout_end import end
 from flagconsole.rollout.judging import Judgement, Judging
 from flagconsole.rollout.lease import Leadership
-from flagconsole.rollout.playbook_file import playbooks as shipped_playbooks
+from flagconsole.rollout.playbook_file import read_playbooks
 from flagconsole.store.protocol import Store, Transaction
 
 #: Who the controller is in the log.
@@ -63,7 +63,7 @@ class Controller:
         self._judging = judging
         self._leadership = leadership
         self._cohort_of = cohort_of
-        self._playbooks = shipped_playbooks() if playbooks is None else playbooks
+        self._playbooks = read_playbooks() if playbooks is None else playbooks
         self._look_seconds = look_seconds
 
     async def run(self) -> None:

@@ -17,7 +17,11 @@ from flagconsole.domain.text import safe_text
 from flagconsole.operations.strict_yaml import Node, Place, kind_of, line_of, parse_yaml, plain
 from flagconsole.operations.validation import field_path, problem_of, shown_value
 
-_PARTS: Final[dict[str, type[Step] | type[Notice] | type[Verification]]] = {"steps": Step, "notices": Notice, "verifications": Verification}
+_PARTS: Final[dict[str, type[Step] | type[Notice] | type[Verification]]] = {
+    "steps": Step,
+    "notices": Notice,
+    "verifications": Verification,
+}
 
 
 @cache
@@ -27,7 +31,7 @@ def shipped_playbook(name: str) -> Playbook:
     return parse_playbook(text, f"{name}.yaml")
 
 
-def playbooks(own: Iterable[Path] = ()) -> Mapping[str, Playbook]:
+def read_playbooks(own: Iterable[Path] = ()) -> Mapping[str, Playbook]:
     """All playbooks by name: those that ship, each replaced by the one of the same name among the files of one's own.
 
     Raises ``InvalidInput`` naming file, line and field, also where two files define the same playbook.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from flagconsole.domain.incident import Incident
 from flagconsole.domain.playbook import Check, Verification
 from flagconsole.domain.playbook_run import (
     CheckResult,
@@ -67,7 +66,7 @@ async def restore_by_receipts(store: Store, fence: Fence) -> None:
     """Count whom open incidents reached, and end the restoration of those that no playbook tends."""
     async with store.read() as reader:
         now = await reader.now()
-        waiting = [item for item in await reader.incidents(open_only=True, limit=_LOOKED_AT) if _waits(item)]
+        waiting = await reader.waiting_incidents(_LOOKED_AT)
         tended = {run.incident_id for run in await reader.active_runs()}
     for incident in waiting:
         restored = False
@@ -76,10 +75,6 @@ async def restore_by_receipts(store: Store, fence: Fence) -> None:
             restored = found.result is CheckResult.OK
         if restored or incident.affected_tenants is None:
             await _write(store, fence, incident.incident_id, restored=restored)
-
-
-def _waits(incident: Incident) -> bool:
-    return incident.completed_at is None or incident.affected_tenants is None
 
 
 async def _write(store: Store, fence: Fence, incident_id: str, *, restored: bool) -> None:

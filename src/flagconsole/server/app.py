@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -11,9 +11,14 @@ from fastapi import FastAPI
 
 from flagconsole import __version__
 from flagconsole.domain.instance import EXPECTED
+from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.retention import Retention
 from flagconsole.domain.views import Problem
 from flagconsole.operations.service import Operations
+from flagconsole.rollout.lease import Leadership
+from flagconsole.rollout.playbook_file import read_playbooks
+from flagconsole.rollout.response import Response
+from flagconsole.rollout.store_source import StoreSource
 from flagconsole.server import (
     change_routes,
     cohort_routes,
@@ -34,13 +39,21 @@ from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
+from flagconsole.server.responder import Responder
 from flagconsole.server.state import ServerState
 from flagconsole.server.telemetry_intake import TelemetryIntake
 
 
-def create_app(operations: Operations, retention: Retention | None = None) -> FastAPI:
+def create_app(
+    operations: Operations,
+    retention: Retention | None = None,
+    *,
+    response: Response | None = None,
+    playbooks: Mapping[str, Playbook] | None = None,
+) -> FastAPI:
     """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
-    ``retention`` says how long measurements are kept."""
+    ``retention`` says how long measurements are kept, ``response`` what playbooks may reach (nothing, by default), and
+    ``playbooks`` replaces those that ship."""
     hub = Hub()
 
     @asynccontextmanager
@@ -54,14 +67,24 @@ def create_app(operations: Operations, retention: Retention | None = None) -> Fa
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         teller = IncidentTeller(operations.store, hub)
+        leadership = Leadership(operations.store)
+        responder = Responder(
+            operations.store,
+            leadership,
+            response=response or Response(environment=operations.environment),
+            playbooks=read_playbooks() if playbooks is None else playbooks,
+            metrics=StoreSource(operations.store.metrics),
+        )
         follower.start()
         teller.start()
+        responder.start()
         keeper.start()
         try:
             yield
         finally:
             hub.close()
             await teller.stop()
+            await responder.stop()
             await keeper.stop()
             await intake.finish()
             await follower.stop()
@@ -76,7 +99,17 @@ def create_app(operations: Operations, retention: Retention | None = None) -> Fa
     )
     app.state.hub = hub
     problems.install(app)
-    modules = (change_routes, cohort_routes, flag_routes, fleet_routes, incident_routes, metric_routes, rollout_routes, stream, public_routes)
+    modules = (
+        change_routes,
+        cohort_routes,
+        flag_routes,
+        fleet_routes,
+        incident_routes,
+        metric_routes,
+        rollout_routes,
+        stream,
+        public_routes,
+    )
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]

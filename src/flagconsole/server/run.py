@@ -10,13 +10,16 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Mapping
 from types import FrameType
 from typing import Final
 
 import uvicorn
 
 from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.playbook import Playbook
 from flagconsole.operations.service import Operations
+from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
 from flagconsole.server.hub import Hub
 from flagconsole.server.key_file import ensure_admin_key, key_file_of
@@ -59,8 +62,12 @@ def serve(
     environment: str = "local",
     requires_versions: bool = False,
     end_with_stdin: bool = False,
+    response: Response | None = None,
+    playbooks: Mapping[str, Playbook] | None = None,
 ) -> None:
     """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
+
+    ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship.
 
     On a loopback address it makes sure that the embedded store's own admin key exists. Raises ``StoreUnavailable`` when
     the store can't be opened or the address is taken.
@@ -73,19 +80,28 @@ def serve(
             environment=environment,
             requires_versions=requires_versions,
             end_with_stdin=end_with_stdin,
+            response=response,
+            playbooks=playbooks,
         )
     )
 
 
 async def _serve(
-    store_url: str, listener: socket.socket, *, environment: str, requires_versions: bool, end_with_stdin: bool
+    store_url: str,
+    listener: socket.socket,
+    *,
+    environment: str,
+    requires_versions: bool,
+    end_with_stdin: bool,
+    response: Response | None,
+    playbooks: Mapping[str, Playbook] | None,
 ) -> None:
     store = await open_store(store_url)
     try:
         operations = Operations(store, environment=environment, requires_versions=requires_versions)
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             await ensure_admin_key(operations, key_file_of(sqlite_path(store_url)))
-        app = create_app(operations)
+        app = create_app(operations, response=response, playbooks=playbooks)
         config = uvicorn.Config(
             app,
             access_log=False,

@@ -23,6 +23,9 @@ class IncidentReader(Protocol):
     ) -> list[Incident]:
         """Incidents, newest first."""
 
+    async def waiting_incidents(self, limit: int) -> list[Incident]:
+        """Open incidents whose service isn't restored, or whose tenants nobody has counted, oldest first."""
+
     async def incidents_touched_after(self, touched: int, limit: int) -> list[tuple[int, Incident]]:
         """Incidents that something was written about, with its number, oldest write first."""
 

@@ -33,6 +33,12 @@ class SqliteIncidentReader:
         found = self._connection.execute(sql, (int(open_only), flag_name, flag_name, limit))
         return [Incident.model_validate_json(row["body"]) for row in found]
 
+    async def waiting_incidents(self, limit: int) -> list[Incident]:
+        found = self._connection.execute(
+            "SELECT body FROM incidents WHERE waiting = 1 ORDER BY number LIMIT ?", (limit,)
+        )
+        return [Incident.model_validate_json(row["body"]) for row in found]
+
     async def incidents_touched_after(self, touched: int, limit: int) -> list[tuple[int, Incident]]:
         sql = "SELECT touched, body FROM incidents WHERE touched > ? ORDER BY touched LIMIT ?"
         found = self._connection.execute(sql, (touched, limit))
@@ -77,11 +83,17 @@ class SqliteIncidentTransaction(SqliteIncidentReader):
 
     async def save_incident(self, incident: Incident) -> None:
         self._connection.execute(
-            "INSERT INTO incidents (incident_id, number, flag_name, open, touched, body) "
-            "SELECT ?, coalesce(max(number), 0) + 1, ?, ?, coalesce(max(touched), 0) + 1, ? FROM incidents WHERE true "
+            "INSERT INTO incidents (incident_id, number, flag_name, open, waiting, touched, body) "
+            "SELECT ?, coalesce(max(number), 0) + 1, ?, ?, ?, coalesce(max(touched), 0) + 1, ? FROM incidents WHERE true "
             "ON CONFLICT (incident_id) DO UPDATE SET "
-            "open = excluded.open, touched = excluded.touched, body = excluded.body",
-            (incident.incident_id, incident.flag_name, int(incident.open), incident.model_dump_json()),
+            "open = excluded.open, waiting = excluded.waiting, touched = excluded.touched, body = excluded.body",
+            (
+                incident.incident_id,
+                incident.flag_name,
+                int(incident.open),
+                int(incident.waiting),
+                incident.model_dump_json(),
+            ),
         )
 
     async def save_run(self, run: PlaybookRun) -> None:

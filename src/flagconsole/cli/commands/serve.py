@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from flagconsole.cli.invocation import Invocation
@@ -13,6 +15,18 @@ from flagconsole.cli.invocation import Invocation
 @click.option("--store", metavar="URL", help="The store, such as sqlite:flags.db [the embedded one].")
 @click.option("--environment", default="local", show_default=True, help="What consoles show: production, staging …")
 @click.option("--require-versions", is_flag=True, help="Refuse changes that raise exposure without If-Match.")
+@click.option(
+    "--response",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="What playbooks may reach: destinations, programs, endpoints (TOML).",
+)
+@click.option(
+    "--playbooks",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Playbooks that replace those that ship (*.yaml).",
+)
 @click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def serve(
@@ -22,10 +36,14 @@ def serve(
     store: str | None,
     environment: str,
     require_versions: bool,
+    response: Path | None,
+    playbooks: Path | None,
     end_with_stdin: bool,
 ) -> None:
     """Serve a store over HTTP until interrupted. Says on standard error where it listens."""
     from flagconsole.cli.target import resolve_store
+    from flagconsole.rollout.playbook_file import playbook_files, read_playbooks
+    from flagconsole.rollout.response import read_response
     from flagconsole.server.run import serve as run_server
 
     run_server(
@@ -35,4 +53,6 @@ def serve(
         environment=environment,
         requires_versions=require_versions,
         end_with_stdin=end_with_stdin,
+        response=None if response is None else read_response(response, environment=environment),
+        playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),
     )

@@ -9,15 +9,16 @@ if TYPE_CHECKING:
 
 
 def m0005_incidents(db: Database) -> None:
-    """``touched`` counts up with every write that concerns an incident, so that what is new can be read by number."""
+    """``waiting`` is 1 while an open incident isn't restored or its tenants aren't counted. ``touched`` counts up with every write that concerns an incident, so that what is new can be read by number."""
     db.table("incidents").create(
-        {"incident_id": str, "number": int, "flag_name": str, "open": int, "touched": int, "body": str},
+        {"incident_id": str, "number": int, "flag_name": str, "open": int, "waiting": int, "touched": int, "body": str},
         pk="incident_id",
         not_null={"number", "flag_name", "open", "touched", "body"},
     )
     db.table("incidents").create_index(["number"], unique=True)
     db.table("incidents").create_index(["flag_name", "number"])
     db.table("incidents").create_index(["touched"])
+    db.execute("CREATE INDEX waiting_incidents ON incidents (number) WHERE waiting = 1")
     db.table("playbook_runs").create(
         {"run_id": str, "incident_id": str, "flag_name": str, "status": str, "frozen": int, "body": str},
         pk="run_id",

@@ -1,0 +1,96 @@
+"""Tends playbooks and the outbox in the background, while this server holds the lease."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import httpx
+
+from flagconsole import __version__
+from flagconsole.domain.errors import FlagConsoleError, LeaseLost
+from flagconsole.domain.playbook import Playbook
+from flagconsole.domain.text import safe_text
+from flagconsole.rollout.checks import PlainVerdicts
+from flagconsole.rollout.lease import TTL_SECONDS, Leadership
+from flagconsole.rollout.outbox import Outbox
+from flagconsole.rollout.playbook_runner import PlaybookRunner
+from flagconsole.rollout.response import Response
+from flagconsole.rollout.sources import MetricSource
+from flagconsole.rollout.steps.scene import Verdicts
+from flagconsole.store.protocol import Store
+
+#: How often it looks for something to do, seconds.
+TEND_INTERVAL: Final = 0.5
+
+log = logging.getLogger(__name__)
+
+
+class Responder:
+    """One server's part in responding to incidents. ``leadership`` is shared with whatever else needs the lease."""
+
+    def __init__(
+        self,
+        store: Store,
+        leadership: Leadership,
+        *,
+        response: Response,
+        playbooks: Mapping[str, Playbook],
+        metrics: MetricSource | None,
+        verdicts: Verdicts | None = None,
+    ) -> None:
+        self._leadership = leadership
+        self._connection = httpx.AsyncClient(
+            headers={"User-Agent": f"flagconsole/{__version__}"}, follow_redirects=False, trust_env=False
+        )
+        self._runner = PlaybookRunner(
+            store,
+            playbooks,
+            response=response,
+            verdicts=verdicts or PlainVerdicts(store, metrics),
+            metrics=metrics,
+            fence=leadership,
+            connection=self._connection,
+        )
+        self._outbox = Outbox(store, response, self._connection, fence=leadership)
+        self._leading_until = 0.0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin in the background. Deliveries don't wait for steps that take long."""
+        self._tasks = [
+            asyncio.create_task(self._forever(work), name=f"flagconsole-{name}")
+            for name, work in (("playbooks", self._runner.tick), ("outbox", self._outbox.tick))
+        ]
+
+    async def stop(self) -> None:
+        """Stop where it is: what is under way is found again by the next one who leads."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._connection.aclose()
+        await self._leadership.release()
+
+    async def _forever(self, work: object) -> None:
+        assert callable(work)
+        while True:
+            try:
+                if await self._leads():
+                    await work()
+            except LeaseLost:
+                self._leading_until = 0.0
+            except FlagConsoleError as error:
+                log.warning("incidents can't be tended: %s", safe_text(error))
+            await asyncio.sleep(TEND_INTERVAL)
+
+    async def _leads(self) -> bool:
+        """Whether this server has the lease, prolonging it well before it ends."""
+        if time.monotonic() < self._leading_until:
+            return True
+        if not await self._leadership.acquire():
+            return False
+        self._leading_until = time.monotonic() + TTL_SECONDS / 3
+        return True
