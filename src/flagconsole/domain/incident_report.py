@@ -12,7 +12,7 @@ from flagconsole.domain.text import safe_text
 
 #: Tenants that are listed by name; the number of the others is told.
 TENANTS_LISTED: Final = 500
-_MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&-])")
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~&])|^(\s*)([#+=-])|^(\s*[0-9]+)([.)])")
 _LONGEST: Final = 4000
 
 
@@ -23,7 +23,13 @@ def to_markdown(detail: IncidentDetail) -> str:
 
 def escaped(value: object) -> str:
     """Outside text as Markdown shows it literally, on one line."""
-    return _MARKUP.sub(r"\\\1", safe_text(value, _LONGEST))
+    return _MARKUP.sub(_escape, safe_text(value, _LONGEST))
+
+
+def _escape(match: re.Match[str]) -> str:
+    """Markup anywhere, and what begins a heading or a list where it begins a line."""
+    anywhere, before, mark, number, dot = match.groups(default="")
+    return f"{before}{number}\\{anywhere or mark or dot}"
 
 
 def _head(incident: IncidentView) -> Iterator[str]:

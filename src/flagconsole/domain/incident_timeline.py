@@ -23,8 +23,8 @@ def timeline(
 ) -> tuple[TimelineEntry, ...]:
     """All entries, oldest first. What happened at the same moment stays in the order: changes, receipts, steps, notices."""
     entries = [
-        _entry(incident.started_at, TimelineKind.INCIDENT, f"opened: {incident.trigger}", incident.opened_by),
         *_changes(changes),
+        _entry(incident.started_at, TimelineKind.INCIDENT, f"opened: {incident.trigger}", incident.opened_by),
         *_verdicts(verdicts),
         *_receipts(incident, instances),
         *(entry for run, steps in runs for entry in _run(run, steps)),
@@ -45,7 +45,7 @@ def _entry(at: datetime, kind: TimelineKind, text: str, actor: str = "") -> Time
 
 
 def _changes(changes: Iterable[Change]) -> Iterable[TimelineEntry]:
-    for change in changes:
+    for change in sorted(changes, key=lambda item: item.change_id):
         whom = "" if change.tenant_id is None else f" for {change.tenant_id}"
         moved = f"{change.previous_state or 'nothing'} → {change.new_state or 'nothing'}"
         what = f"change {change.change_id}: {change.action.value}{whom}, {moved}: {change.change_reason}"
@@ -75,7 +75,7 @@ def _receipts(incident: Incident, instances: Iterable[Instance]) -> Iterable[Tim
 
 
 def _run(run: PlaybookRun, steps: Sequence[StepRecord]) -> Iterable[TimelineEntry]:
-    yield _entry(run.created_at, TimelineKind.STEP, f"playbook {run.playbook} began", run.started_by)
+    yield _entry(run.created_at, TimelineKind.STEP, f"playbook {run.playbook} called for", run.started_by)
     for step in steps:
         if step.started_at is not None and step.started_at != step.finished_at:
             yield _entry(step.started_at, TimelineKind.STEP, f"{step.title}: started")

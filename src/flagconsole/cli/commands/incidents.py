@@ -60,7 +60,7 @@ def _row(item: IncidentView) -> list[Cell | str]:
         item.playbook or "by hand",
         _restoration(item),
         Cell(impact, _COLOURS.get(impact)),
-        "?" if item.affected is None else str(item.affected),
+        "?" if item.affected is None or not item.tenants_known else str(item.affected),
         Cell("closed", dim=True) if item.closed_at else _state(item),
         item.trigger,
     ]
@@ -73,9 +73,11 @@ def _state(item: IncidentView) -> Cell:
 
 
 def _restoration(item: IncidentView) -> str:
-    estimate = "" if item.estimate_minutes is None else f" of {item.estimate_minutes:g}"
+    """How long restoration took, of how long it was estimated to: ``4.1 of 9 min``."""
     taken = "-" if item.restoration_minutes is None else f"{item.restoration_minutes:.1f}"
-    return f"{taken}{estimate} min"
+    if item.estimate_minutes is None:
+        return taken if item.restoration_minutes is None else f"{taken} min"
+    return f"{taken} of {item.estimate_minutes:g} min"
 
 
 @incidents.command("show")
@@ -135,6 +137,8 @@ def _tenants(detail: IncidentDetail) -> str:
     item = detail.incident
     if item.affected is None:
         return "not counted yet"
+    if not item.tenants_known:
+        return "unknown: the store knows no tenants"
     named = [tenant.name or tenant.tenant_id for tenant in detail.affected_tenants[:_TENANTS_SHOWN]]
     more = len(detail.affected_tenants) - len(named)
     names = ", ".join(safe_text(name, 60) for name in named) + (f" and {more} more" if more > 0 else "")
