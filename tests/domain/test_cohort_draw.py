@@ -133,6 +133,8 @@ def test_wider_contains_narrower_and_narrower_only_takes_away(tenants, seed, wid
     assert len(third.member_ids) <= max(third.target, 0)
     if second.member_ids and third.member_ids:
         assert not raises(setting_of(second), setting_of(third))
+        if first.member_ids:
+            assert not raises(setting_of(second), setting_of(first), FLAG), "a rollback is never refused"
         inside_before = {t.tenant_id for t in tenants if in_cohort(rule_of(second), t.tenant_id)}
         assert {t.tenant_id for t in tenants if in_cohort(rule_of(third), t.tenant_id)} <= inside_before
 

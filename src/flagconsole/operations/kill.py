@@ -36,7 +36,7 @@ async def revive(tx: Transaction, context: Context, flag_name: str, request: Rev
     after = _revived(flag, request)
     if after.current_state is not FlagState.OFF:
         before = await _setting_when_killed(tx, flag)
-        if not raises(after, before) or raises(before, after):
+        if not raises(after, before, flag.flag_name) or raises(before, after, flag.flag_name):
             raise InvalidInput(
                 f"It was {before.describe()} when it was killed: revive to off, or to less than that.",
                 field="state",

@@ -57,7 +57,7 @@ async def _restore_flag(
     described = {name: value for name, value in restored.items() if name in DESCRIPTIVE}
     kept = described.get("dependencies", flag.dependencies)
     refuse_cycle(flag.flag_name, kept, await tx.dependency_graph())
-    if raises(flag.setting, after) or not set(flag.dependencies) <= set(kept):
+    if raises(flag.setting, after, flag.flag_name) or not set(flag.dependencies) <= set(kept):
         await _refuse_raise(tx, context, flag, request, flag.setting.describe(), after.describe())
     moved = Flag.model_validate({**flag.model_dump(), **after.model_dump(), **described})
     names = set(described)
@@ -73,7 +73,7 @@ async def _restore_flag(
         reverts=reverts,
     )
     change = await tx.apply(draft)
-    if raises(after, flag.setting):
+    if raises(after, flag.setting, flag.flag_name):
         await opened_by_rollback(tx, context, flag, change)
     return Outcome(True, stamped(moved, change), change)
 

@@ -37,7 +37,7 @@ async def update(tx: Transaction, context: Context, flag_name: str, request: Fla
         refuse_cycle(flag_name, described["dependencies"], await tx.dependency_graph())
     # A dependency can only lower a flag's exposure, so taking one away may raise it.
     uncapped = not set(flag.dependencies) <= set(described.get("dependencies", flag.dependencies))
-    if uncapped or raises(flag.setting, after):
+    if uncapped or raises(flag.setting, after, flag_name):
         await guard_raise(tx, context, flag)
     return await _apply(tx, context, flag, after, described, request.change_reason)
 
