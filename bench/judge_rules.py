@@ -89,19 +89,18 @@ def consecutive_checks(totals: Totals, checks: int = 5) -> int:
     return -1 if index < 0 else index * 2 + 1
 
 
-def mann_whitney_high(
-    canary: np.ndarray, control: np.ndarray, tolerance: float = 0.25, confidence: float = 0.98
-) -> bool:
-    """Kayenta's classification "High": the confidence interval of the shift lies above a quarter of its estimate.
+def mann_whitney(canary: np.ndarray, control: np.ndarray, tolerance: float = 0.25, confidence: float = 0.98) -> str:
+    """Kayenta's classification of a metric: ``High`` where the confidence interval of the shift lies above a quarter of
+    its estimate, ``Low`` where it lies below, else ``Pass``.
 
     The interval is that of the rank-sum test in the normal approximation with ties and continuity correction.
     """
     canary, control = canary[np.isfinite(canary)], control[np.isfinite(control)]
     if canary.size < 5 or control.size < 5 or np.array_equal(canary, control):
-        return False
+        return "Pass"
     values = np.concatenate([canary, control])
     if values.min() == values.max():
-        return False
+        return "Pass"
     m, n = canary.size, control.size
     _, ties = np.unique(values, return_counts=True)
     sigma = math.sqrt(m * n / 12 * (m + n + 1 - (ties**3 - ties).sum() / ((m + n) * (m + n - 1))))
@@ -109,8 +108,10 @@ def mann_whitney_high(
     reach = NORMAL.inv_cdf((1 + confidence) / 2) * sigma
     place = math.floor(m * n / 2 - reach - 0.5)
     estimate = float(np.median(shifts))
-    lower = float(shifts[place]) if place >= 0 else -math.inf
-    return lower > tolerance * abs(estimate)
+    lower, upper = (shifts[place], shifts[-1 - place]) if place >= 0 else (-math.inf, math.inf)
+    if lower > tolerance * abs(estimate):
+        return "High"
+    return "Low" if upper < -tolerance * abs(estimate) else "Pass"
 
 
 def kayenta(totals: Totals) -> int:
@@ -118,9 +119,8 @@ def kayenta(totals: Totals) -> int:
     own, other = totals.trial.own, totals.trial.other
     for end in range(60, totals.operations.size // 2 + 1, 60):
         hour = slice(end - 60, end)
-        if mann_whitney_high(own.minute_errors[hour], other.minute_errors[hour]) or mann_whitney_high(
-            own.minute_p95[hour], other.minute_p95[hour]
-        ):
+        pairs = (own.minute_errors, other.minute_errors), (own.minute_p95, other.minute_p95)
+        if any(mann_whitney(canary[hour], control[hour]) == "High" for canary, control in pairs):
             return end * 2 - 1
     return -1
 

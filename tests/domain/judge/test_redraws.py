@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 
+from flagconsole.domain.cohort import NOT_DRAWABLE, CohortDesign
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.judge import Assignment
 from flagconsole.domain.judge.redraws import Redraws
+from flagconsole.domain.verdict import CohortBasis
 
 NAMES = [f"t{number}" for number in range(30)]
 STRATA = ["small"] * 13 + ["medium"] * 10 + ["large"] * 7
@@ -58,6 +62,26 @@ def test_tenants_that_chance_had_no_say_in_are_left_out() -> None:
     assert all(not {0, 4} & set(redraws.cohort(index).tolist()) for index in range(50))
     whole_stratum = Assignment.drawn(["a", "b", "c", "d"], ["a", "b", "c"], strata=[0, 0, 1, 1], seed_text="s")
     assert whole_stratum.by_chance.tolist() == [False, False, True, True]
+
+
+def test_a_selected_cohorts_design_is_redrawn_as_it_was_drawn() -> None:
+    design = CohortDesign(
+        tenants=tuple("abcdefghij"),
+        strata=(0, 0, 0, 0, 1, 1, 2, 2, NOT_DRAWABLE, NOT_DRAWABLE),
+        drawn=(2, 1, 2),
+        always_in=("i",),
+        members=("a", "b", "e", "g", "h", "i"),
+        seed=7,
+    )
+    drawn = Assignment.of_design(design)
+    assert drawn.basis is CohortBasis.DRAWN
+    # Stratum 2 was taken whole, and the last two stood outside the draw.
+    assert drawn.by_chance.tolist() == [True] * 6 + [False] * 4
+    assert drawn.canary.tolist() == [name in design.members for name in design.tenants]
+    redraws = Redraws(drawn, 300)
+    assert redraws.cohort(redraws.observed).tolist() == [0, 1, 4]
+    cohorts = {tuple(redraws.cohort(index).tolist()) for index in range(300)}
+    assert cohorts == {(*pair, one) for pair in combinations(range(4), 2) for one in (4, 5)}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from flagconsole.domain.cohort import NOT_DRAWABLE, CohortDesign
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.verdict import CohortBasis
 
@@ -55,13 +56,20 @@ class Assignment:
                 )
             number = {label: index for index, label in enumerate(dict.fromkeys(strata))}
             codes = np.array([number[label] for label in strata], np.int64)
-        # Where a stratum is all in or all out, the draw left nothing to chance.
-        by_chance = ~fixed_mask
-        for code in np.unique(codes):
-            inside = by_chance & (codes == code)
-            if canary[inside].all() or not canary[inside].any():
-                by_chance[inside] = False
-        return cls(names, codes, canary, by_chance, CohortBasis.DRAWN, seed_text)
+        return cls(names, codes, canary, _left_to_chance(codes, canary, ~fixed_mask), CohortBasis.DRAWN, seed_text)
+
+    @classmethod
+    def of_design(cls, design: CohortDesign) -> Assignment:
+        """The assignment of a cohort that was selected by strata, preference and chance."""
+        names = _distinct(design.tenants)
+        canary, always = _mask(names, design.members, "members"), _mask(names, design.always_in, "always_in")
+        codes = np.array(design.strata, np.int64)
+        if codes.size != len(names):
+            raise InvalidInput(
+                field="strata", problem=f"needs one entry for each of {len(names)} tenants", value=codes.size
+            )
+        by_chance = _left_to_chance(codes, canary, (codes != NOT_DRAWABLE) & ~always)
+        return cls(names, codes, canary, by_chance, CohortBasis.DRAWN, f"cohort/{design.seed}")
 
     @classmethod
     def hand_picked(cls, tenants: Sequence[str], cohort: Collection[str]) -> Assignment:
@@ -114,6 +122,15 @@ def _distinct(tenants: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise InvalidInput(field="tenants", problem="must not name a tenant twice", value=len(names) - len(set(names)))
     return names
+
+
+def _left_to_chance(codes: NDArray[np.int64], canary: Mask, open_to_chance: Mask) -> Mask:
+    """Of the tenants open to chance those in strata that are neither all in nor all out: there chance decided something."""
+    groups = np.unique(codes[open_to_chance], return_inverse=True)[1]
+    sizes, inside = np.bincount(groups), np.bincount(groups, weights=canary[open_to_chance])
+    by_chance = open_to_chance.copy()
+    by_chance[open_to_chance] = ((inside > 0) & (inside < sizes))[groups]
+    return by_chance
 
 
 def _mask(names: tuple[str, ...], chosen: Collection[str], field: str) -> Mask:
