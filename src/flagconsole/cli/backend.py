@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from flagconsole.cli.cohort_backend import CohortBackend
 from flagconsole.cli.incident_backend import IncidentBackend
+from flagconsole.cli.metric_backend import MetricBackend
 from flagconsole.cli.rollout_backend import RolloutBackend
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.domain.errors import FlagNotFound
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Backend(CohortBackend, RolloutBackend, IncidentBackend, Protocol):
+class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, Protocol):
     """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""
 
     async def status(self) -> views.Status: ...

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from flagconsole.cli.cohort_backend import EmbeddedCohorts
 from flagconsole.cli.incident_backend import EmbeddedIncidents
+from flagconsole.cli.metric_backend import EmbeddedMetrics
 from flagconsole.cli.rollout_backend import EmbeddedRollouts
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
@@ -40,7 +41,7 @@ async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
         await store.close()
 
 
-class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents):
+class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMetrics):
     """``Backend`` on ``Operations``, for one actor."""
 
     def __init__(self, operations: Operations, actor: Actor) -> None:

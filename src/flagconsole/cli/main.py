@@ -23,6 +23,7 @@ COMMANDS: dict[str, Entry] = {
     "get": Entry(_LOOK, "reading:get", "Show one flag."),
     "status": Entry(_LOOK, "reading:status", "Show the system on one screen."),
     "history": Entry(_LOOK, "history:history", "Show who changed what, when and why."),
+    "metrics": Entry(_LOOK, "metrics:metrics", "Show what was measured of a flag, canary against control."),
     "incidents": Entry(_LOOK, "incidents:incidents", "Follow, write up, close and export incidents."),
     "canary-status": Entry(_LOOK, "rollout:canary_status", "Show the rollouts that are under way."),
     "kill": Entry(_ACT, "kill:kill", "Turn a flag off for everyone, at once, and wait for the proof."),

@@ -18,6 +18,7 @@ import uvicorn
 
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.playbook import Playbook
+from flagconsole.domain.retention import Retention
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
@@ -64,10 +65,12 @@ def serve(
     end_with_stdin: bool = False,
     response: Response | None = None,
     playbooks: Mapping[str, Playbook] | None = None,
+    retention: Retention | None = None,
 ) -> None:
     """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
 
-    ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship.
+    ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship, ``retention`` says how long
+    measurements are kept.
 
     On a loopback address it makes sure that the embedded store's own admin key exists. Raises ``StoreUnavailable`` when
     the store can't be opened or the address is taken.
@@ -82,6 +85,7 @@ def serve(
             end_with_stdin=end_with_stdin,
             response=response,
             playbooks=playbooks,
+            retention=retention,
         )
     )
 
@@ -95,13 +99,14 @@ async def _serve(
     end_with_stdin: bool,
     response: Response | None,
     playbooks: Mapping[str, Playbook] | None,
+    retention: Retention | None,
 ) -> None:
     store = await open_store(store_url)
     try:
         operations = Operations(store, environment=environment, requires_versions=requires_versions)
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             await ensure_admin_key(operations, key_file_of(sqlite_path(store_url)))
-        app = create_app(operations, response=response, playbooks=playbooks)
+        app = create_app(operations, retention, response=response, playbooks=playbooks)
         config = uvicorn.Config(
             app,
             access_log=False,

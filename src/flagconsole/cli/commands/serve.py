@@ -27,6 +27,14 @@ from flagconsole.cli.invocation import Invocation
     metavar="FOLDER",
     help="Playbooks that replace those that ship (*.yaml).",
 )
+@click.option(
+    "--keep-metrics",
+    type=click.FloatRange(7, 3660),
+    default=90,
+    show_default=True,
+    metavar="DAYS",
+    help="Delete measurements that are older.",
+)
 @click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def serve(
@@ -38,10 +46,12 @@ def serve(
     require_versions: bool,
     response: Path | None,
     playbooks: Path | None,
+    keep_metrics: float,
     end_with_stdin: bool,
 ) -> None:
     """Serve a store over HTTP until interrupted. Says on standard error where it listens."""
     from flagconsole.cli.target import resolve_store
+    from flagconsole.domain.retention import Retention
     from flagconsole.rollout.playbook_file import playbook_files, read_playbooks
     from flagconsole.rollout.response import read_response
     from flagconsole.server.run import serve as run_server
@@ -55,4 +65,5 @@ def serve(
         end_with_stdin=end_with_stdin,
         response=None if response is None else read_response(response, environment=environment),
         playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),
+        retention=Retention(keep_days=keep_metrics),
     )
