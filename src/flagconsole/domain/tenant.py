@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, model_validator
@@ -113,21 +113,15 @@ class TenantProfile(Frozen):
     custom_configuration: Annotated[tuple[Label, ...], Field(max_length=50)] = ()
     blackouts: Annotated[tuple[Blackout, ...], Field(max_length=50)] = ()
 
-    @model_validator(mode="before")
-    @classmethod
-    def _size_goes_with_users(cls, data: Any) -> Any:
-        """Users and size are written together, so that an update of one never leaves the other behind."""
-        if not isinstance(data, dict):
-            return data
-        users, size = data.get("users"), data.get("size")
-        if isinstance(users, int) and not isinstance(users, bool) and users >= 1 and size is None:
-            return {**data, "size": size_of(users)}
-        return {**data, "users": None} if size is not None and "users" not in data else data
-
     @model_validator(mode="after")
-    def _size_fits_users(self) -> TenantProfile:
+    def _size_goes_with_users(self) -> TenantProfile:
+        """Users and size are set together, so that an update of one never leaves the other behind."""
+        if self.users is not None and self.size is None:
+            object.__setattr__(self, "size", size_of(self.users))
         if self.users is not None and self.size is not size_of(self.users):
             raise ValueError(f"size must be {size_of(self.users).value} for {self.users} users, or be left out")
+        if {"users", "size"} & self.model_fields_set:
+            self.model_fields_set.update({"users", "size"})
         return self
 
     @property

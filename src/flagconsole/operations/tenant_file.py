@@ -228,11 +228,21 @@ def _cell(value: Any) -> str:
 
 
 def _dump_yaml(tenants: Iterable[TenantProfile]) -> str:
-    """Each value as JSON, which is YAML that nobody misreads."""
+    """Each value as JSON, which is YAML that nobody misreads, but for letters that need an escape of YAML's own."""
     lines = ["tenants:"]
     for tenant in tenants:
         fields = tenant.model_dump(mode="json", exclude_none=True)
         known = [(name, value) for name, value in fields.items() if value != []]
         for index, (name, value) in enumerate(known):
-            lines.append(f"  {'-' if index == 0 else ' '} {name}: {json.dumps(value)}")
+            lines.append(f"  {'-' if index == 0 else ' '} {name}: {_yaml_value(value)}")
     return "\n".join(lines if len(lines) > 1 else ["tenants: []"]) + "\n"
+
+
+def _yaml_value(value: Any) -> str:
+    return "".join(map(_yaml_letter, json.dumps(value, ensure_ascii=False)))
+
+
+def _yaml_letter(letter: str) -> str:
+    if letter.isprintable():
+        return letter
+    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"
