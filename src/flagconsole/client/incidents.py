@@ -49,14 +49,14 @@ class IncidentCalls:
         self, incident_id: str, step: str, body: StepConfirm, *, dry_run: bool = False
     ) -> IncidentDetail:
         """Say what a person found of a step."""
-        if step in ("", ".", ".."):
+        if step in ("", ".", "..") or "/" in step:
             raise StepNotFound(incident_id=incident_id, step=step)
         path = _incident_path(incident_id, f"/steps/{quote(step.encode('utf-8', 'replace'), safe='')}/confirm")
         return await self._caller.change("POST", path, IncidentDetail, body, dry_run=dry_run)
 
 
 def _incident_path(incident_id: str, rest: str = "") -> str:
-    """``incident_id`` as one segment of a path; dots would mean another route."""
-    if incident_id in ("", ".", ".."):
+    """``incident_id`` as one segment of a path; dots and slashes would mean another route."""
+    if incident_id in ("", ".", "..") or "/" in incident_id:
         raise IncidentNotFound(incident_id=incident_id)
     return f"/api/incidents/{quote(incident_id.encode('utf-8', 'replace'), safe='')}{rest}"

@@ -1,0 +1,61 @@
+"""``incidents``, as an engineer uses it after a kill."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture
+def killed(fc, home):
+    """An embedded store in which pos.lite was on and is killed."""
+    assert fc("init").code == 0
+    assert fc("set", "pos.lite", "on", "go").code == 0
+    assert fc("kill", "pos.lite", "errors \u202e up", "--wait", "0").code == 0
+    return fc
+
+
+def test_a_kill_is_listed_shown_written_up_closed_and_exported(killed):
+    [header, row] = killed("incidents", "list").out.splitlines()
+    assert header.split()[:4] == ["ID", "STARTED", "FLAG", "PLAYBOOK"]
+    assert row.startswith("inc-1 ")
+    assert "pos.lite" in row
+    shown = killed("incidents", "show", "inc-1").out
+    assert "before: on" in shown
+    assert "playbook kill_switch pending" in shown
+    assert "off → on: go" in shown
+    assert "\u202e" not in row + shown
+    assert "errors \\u{202e} up" in row
+    assert killed("incidents", "update", "inc-1", "--root-cause", "a slow query", "--impact", "minimal").code == 0
+    dry = killed("incidents", "close", "inc-1", "--dry-run")
+    assert dry.code == 0
+    assert killed("incidents", "list", "--open", "--json").json["incidents"][0]["closed_at"] is None
+    closed = killed(
+        "incidents", "close", "inc-1", "--resolution", "killed it", "--resolution", "added an index", "--json"
+    )
+    assert closed.json["incident"]["resolution_steps"] == ["killed it", "added an index"]
+    assert closed.json["incident"]["impact"] == "minimal"
+    assert killed("incidents", "list", "--open").err == "no incidents\n"
+    report = killed("incidents", "export", "inc-1").out
+    assert report.startswith("# Incident inc-1: pos.lite\n")
+    assert "a slow query\n" in report
+    assert "1. killed it\n1. added an index\n" in report
+    assert "\u202e" not in report
+    assert killed("incidents", "export", "inc-1", "--json").json["incident"]["incident_id"] == "inc-1"
+
+
+def test_mistakes_say_what_would_be_right(killed):
+    missing = killed("incidents", "show", "inc-2")
+    assert (missing.code, missing.out) == (3, "")
+    assert "inc-2" in missing.err
+    assert "flagconsole incidents list" in missing.err
+    assert killed("incidents", "confirm", "inc-1", "no_such", "done").code == 3
+    assert killed("incidents", "confirm", "inc-1", "kill", " ").code == 2
+    assert killed("incidents", "update", "inc-1", "--impact", "huge").code == 2
+
+
+def test_a_rollback_is_listed_as_done_by_hand(fc, home):
+    fc("init")
+    fc("set", "pos.lite", "on", "go")
+    assert fc("rollback", "pos.lite", "slow").code == 0
+    assert "by hand" in fc("incidents", "list", "--flag", "pos.lite").out
+    assert fc("incidents", "list", "--flag", "invoices.write").err == "no incidents\n"
