@@ -15,6 +15,7 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
+from flagconsole.demo.workload import Workload
 from flagconsole.sdk import FlagClient
 
 #: Start times kept for each feature and instance; far more than a kill takes to arrive.
@@ -34,6 +35,7 @@ class ServiceSettings:
     operations_per_second: float
     cache_dir: str
     seed: int
+    bucket_seconds: int = 5
 
     def to_json(self) -> str:
         """The settings as the process's argument."""
@@ -41,13 +43,15 @@ class ServiceSettings:
 
 
 class Worker:
-    """One instance at work: it picks a tenant and a feature, asks the flag, and does the work if it may."""
+    """One instance at work: it picks a tenant and a feature, asks the flag, does the work in the new way if it may, otherwise
+    in the old one, and records how it went."""
 
     def __init__(self, settings: ServiceSettings, number: int) -> None:
         self.instance_id = f"{settings.service}-{number}"
         self.operations: Counter[str] = Counter()
         self.started: dict[str, deque[float]] = {name: deque(maxlen=_KEPT) for name in settings.features}
         self._settings = settings
+        self._workload = Workload(settings.seed, settings.tenants)
         self._chance = random.Random(f"{settings.seed}:{self.instance_id}")  # noqa: S311  # a simulation
         self._stop = threading.Event()
         self._client = FlagClient(
@@ -56,6 +60,7 @@ class Worker:
             instance=self.instance_id,
             service=settings.service,
             cache_dir=f"{settings.cache_dir}/{self.instance_id}",
+            bucket_seconds=settings.bucket_seconds,
         )
         self._thread = threading.Thread(target=self._work, name=self.instance_id, daemon=True)
 
@@ -72,13 +77,15 @@ class Worker:
     def _work(self) -> None:
         while not self._stop.wait(self._chance.expovariate(self._settings.operations_per_second)):
             feature = self._chance.choice(self._settings.features)
-            tenant = self._chance.choice(self._settings.tenants)
+            tenant = self._workload.next_tenant(self._chance)
             # Taken before asking: an operation that began before a kill arrived may still run.
             began = time.time()
-            state = self._client.state(feature, tenant)
-            if state in {"canary", "on"}:
+            evaluation = self._client.evaluate(feature, tenant)
+            if evaluation.enabled:
                 self.started[feature].append(began)
                 self.operations[feature] += 1
+            outcome = self._workload.outcome(self._chance, tenant)
+            self._client.record(feature, tenant, **outcome._asdict(), evaluation=evaluation)
 
 
 def report(workers: list[Worker], feature: str) -> dict[str, Any]:

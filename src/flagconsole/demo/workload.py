@@ -1,0 +1,67 @@
+"""How operations of the demo's services go: seeded, with tenants that differ in how busy, slow and error-prone they are."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Final, NamedTuple
+
+#: The typical operation: its error rate, and its latency in seconds.
+ERROR_RATE: Final = 0.003
+MEDIAN_SECONDS: Final = 0.24
+CRITICAL_RATE: Final = 1e-5
+CONVERSION_RATE: Final = 0.06
+#: Standard deviations of logarithms: between tenants, and of one tenant's latency.
+_ERROR_SPREAD: Final = 0.8
+_LATENCY_SPREAD: Final = 0.30
+_TRAFFIC_SPREAD: Final = 1.2
+_LATENCY_NOISE: Final = 0.55
+
+
+class Outcome(NamedTuple):
+    """How one operation went. ``seconds`` is how long it would have taken; nobody waits for it."""
+
+    ok: bool
+    seconds: float
+    critical: str | None
+    conversion: bool
+
+
+class _Tenant(NamedTuple):
+    error_rate: float
+    median_seconds: float
+    traffic: float
+
+
+class Workload:
+    """The operations of ``tenants``: who comes next, and how it goes. The same for the same seed."""
+
+    def __init__(self, seed: int, tenants: Sequence[str]) -> None:
+        self._tenants = list(tenants)
+        self._traits = {tenant: _traits(seed, tenant) for tenant in self._tenants}
+        weights = (self._traits[tenant].traffic for tenant in self._tenants)
+        self._cumulative = list(accumulate(weights))
+
+    def next_tenant(self, chance: random.Random) -> str:
+        """A tenant, the busy ones more often."""
+        return chance.choices(self._tenants, cum_weights=self._cumulative)[0]
+
+    def outcome(self, chance: random.Random, tenant: str) -> Outcome:
+        """How an operation of ``tenant`` goes."""
+        traits = self._traits[tenant]
+        critical = "DataIntegrityError" if chance.random() < CRITICAL_RATE else None
+        ok = critical is None and chance.random() >= traits.error_rate
+        seconds = traits.median_seconds * math.exp(chance.gauss(0.0, _LATENCY_NOISE))
+        return Outcome(ok, seconds, critical, ok and chance.random() < CONVERSION_RATE)
+
+
+def _traits(seed: int, tenant: str) -> _Tenant:
+    """What a tenant is like, for every service and instance alike."""
+    chance = random.Random(f"{seed}:{tenant}")  # noqa: S311  # a simulation
+    return _Tenant(
+        error_rate=min(0.05, ERROR_RATE * math.exp(chance.gauss(0.0, _ERROR_SPREAD))),
+        median_seconds=MEDIAN_SECONDS * math.exp(chance.gauss(0.0, _LATENCY_SPREAD)),
+        traffic=math.exp(chance.gauss(0.0, _TRAFFIC_SPREAD)),
+    )

@@ -1,0 +1,38 @@
+"""The demo's operations: the same for the same seed, and as error-prone and slow as they should be."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from flagconsole.demo.workload import ERROR_RATE, MEDIAN_SECONDS, Workload
+
+TENANTS = [f"tenant-{number:04d}" for number in range(500)]
+
+
+def run(seed, operations=20_000):
+    workload, chance = Workload(seed, TENANTS), random.Random(seed)
+    for _ in range(operations):
+        tenant = workload.next_tenant(chance)
+        yield tenant, workload.outcome(chance, tenant)
+
+
+def test_the_same_seed_is_the_same_story():
+    assert list(run(7, 500)) == list(run(7, 500))
+    assert list(run(7, 500)) != list(run(8, 500))
+
+
+def test_operations_go_as_in_a_healthy_service():
+    outcomes = list(run(7))
+    errors = sum(not outcome.ok for _, outcome in outcomes) / len(outcomes)
+    assert ERROR_RATE / 3 < errors < ERROR_RATE * 3
+    seconds = sorted(outcome.seconds for _, outcome in outcomes)
+    assert seconds[len(seconds) // 2] == pytest.approx(MEDIAN_SECONDS, rel=0.25)
+    assert not any(outcome.conversion for _, outcome in outcomes if not outcome.ok)
+
+
+def test_tenants_differ_in_how_busy_they_are():
+    often = Counter(tenant for tenant, _ in run(7)).most_common()
+    assert often[0][1] > 10 * often[len(often) // 2][1]
