@@ -14,7 +14,8 @@ from typing import Any, Final, NamedTuple
 
 from flagconsole.demo.running import announced
 from flagconsole.demo.service import ServiceSettings
-from flagconsole.demo.world import build, tenant_records
+from flagconsole.demo.tenants import tenant_records
+from flagconsole.demo.world import build
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.server.key_file import key_file_of
 

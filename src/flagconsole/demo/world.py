@@ -3,32 +3,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill, OverrideSet, TenantRecord, TenantsPut
+from flagconsole.demo.tenants import tenant_records
+from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill, OverrideSet, TenantsPut
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.catalogue import shipped_catalogue
 from flagconsole.operations.service import Operations
 from flagconsole.store import open_store
-
-TENANTS: Final = 500
-_TRADES: Final = (
-    "Plumbing",
-    "Electric",
-    "Bistro",
-    "Roofing",
-    "Diner",
-    "Heating",
-    "Cafe",
-    "Landscaping",
-    "Grill",
-    "Locksmiths",
-)
-_PLACES: Final = ("Harbor", "Cedar", "Summit", "Mission", "Lakeside", "Union", "Prairie", "Canal", "Juniper", "Granite")
 
 
 class Step(NamedTuple):
@@ -83,15 +68,6 @@ class _Past:
         return self.at
 
 
-def tenant_records(seed: int) -> tuple[TenantRecord, ...]:
-    """The demo's 500 tenants; the same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311  # a simulation
-    return tuple(
-        TenantRecord(tenant_id=f"tenant-{number:04d}", name=f"{chance.choice(_PLACES)} {chance.choice(_TRADES)}")
-        for number in range(1, TENANTS + 1)
-    )
-
-
 async def build(store_url: str, seed: int) -> str:
     """Fill the empty store and make a key for the services. Returns that key's secret."""
     now = datetime.now(UTC)
@@ -102,7 +78,7 @@ async def build(store_url: str, seed: int) -> str:
         founder = Actor(name="platform-team", role=Role.ADMIN)
         flags: list[FlagCreate] = shipped_catalogue("thorbis")
         await operations.load_catalogue(founder, flags)
-        await operations.put_tenants(founder, TenantsPut(tenants=tenant_records(seed)))
+        await operations.put_tenants(founder, TenantsPut(tenants=tenant_records(seed, now.date())))
         for step in _STEPS:
             past.at = now - timedelta(hours=step.hours_ago)
             await _take(operations, step)
