@@ -59,7 +59,9 @@ class Sheet(Painted):
         self.reframe()
 
     def reframe(self) -> None:
-        """Draw anew, higher where there is more to say."""
+        """Draw anew, higher where there is more to say. What was computed for a sheet that is gone is of no use."""
+        if not self.is_attached:
+            return
         width = self.screen.size.width
         rows = len(self.body(max(20, width - 4))) + 2
         self._least_height = max(self._least_height, min(rows, max(6, self.screen.size.height - 6)))
