@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import getpass
 import os
 import platform
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from flagconsole.domain.errors import Unauthenticated
@@ -21,7 +24,15 @@ def key_file_of(store_path: str) -> Path:
 
 
 async def ensure_admin_key(operations: Operations, path: Path) -> str:
-    """The admin key in ``path`` (0600), made anew where it is missing or no longer valid."""
+    """The admin key in ``path`` (0600), made anew where it is missing or no longer valid.
+
+    Servers that start at once take turns, or each would revoke the key that another has just made and handed out.
+    """
+    async with _alone_in(path.parent):
+        return await _ensure(operations, path)
+
+
+async def _ensure(operations: Operations, path: Path) -> str:
     with suppress(OSError, Unauthenticated):
         secret = _read(path)
         async with operations.store.read() as reader:
@@ -33,6 +44,17 @@ async def ensure_admin_key(operations: Operations, path: Path) -> str:
     made = await operations.create_key(SYSTEM, KeyCreate(name=_own_name(), role=Role.ADMIN))
     _write_private(path, made.secret)
     return made.secret
+
+
+@asynccontextmanager
+async def _alone_in(folder: Path) -> AsyncIterator[None]:
+    """Hold the folder's lock while the block runs; it ends with the process, so nobody has to clean up."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _read(path: Path) -> str:
