@@ -99,6 +99,15 @@ async def test_open_and_waiting_incidents_are_told_apart(store, clock):
         assert await reader.incident_count() == 3
 
 
+async def test_the_incident_under_way_is_the_flags_newest_that_is_not_restored(store, clock):
+    under_way = an_incident(clock, 2)
+    restored, tenants = an_incident(clock, 3, completed_at=clock()), an_incident(clock, 4, tenant_id="t1")
+    await write(store, an_incident(clock), under_way, restored, tenants, an_incident(clock, 5, "a.b"))
+    async with store.read() as reader:
+        assert await reader.incident_under_way("pos.lite") == under_way
+        assert await reader.incident_under_way("no.such") is None
+
+
 async def test_every_write_about_an_incident_is_seen_once_by_number(store, clock):
     async def touched_after(number):
         async with store.read() as reader:

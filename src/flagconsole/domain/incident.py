@@ -120,6 +120,12 @@ class Incident(Frozen):
             update={"affected_tenants": affected, "tenants_known": tenants, "computed_impact": impact}
         )
 
+    def counted_as(self, counted: Incident) -> Incident:
+        """The incident with what was counted of it elsewhere, where it has no count yet."""
+        if self.affected_tenants is not None or counted.affected_tenants is None:
+            return self
+        return self.assessed(counted.affected_tenants, counted.tenants_known)
+
 
 class TimelineKind(StrEnum):
     """Where an entry of a timeline comes from."""

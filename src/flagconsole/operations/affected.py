@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
+from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.incident import Incident
 from flagconsole.operations.reading import ruleset_of
 from flagconsole.store.protocol import Reader
+
+#: More tenants than this are counted in a thread, so that nobody else waits for it.
+_FEW: Final = 2_000
 
 
 async def assessed(reader: Reader, incident: Incident, now: datetime) -> Incident:
@@ -24,7 +31,14 @@ async def assessed(reader: Reader, incident: Incident, now: datetime) -> Inciden
     before = flag.model_copy(update=incident.before.model_dump())
     flags = [before if view.flag_name == incident.flag_name else view for view in views]
     ruleset = ruleset_of(await reader.head(), flags, await reader.overrides())
-    tenants = [tenant.tenant_id for tenant in await reader.tenants() if tenant.active]
-    at = now.timestamp()
-    reached = tuple(name for name in tenants if ruleset.evaluate(incident.flag_name, name, at).enabled)
+    tenants = await reader.active_tenant_ids()
+    if len(tenants) <= _FEW:
+        reached = _reached(ruleset, incident.flag_name, tenants, now)
+    else:
+        reached = await asyncio.to_thread(_reached, ruleset, incident.flag_name, tenants, now)
     return incident.assessed(reached, len(tenants))
+
+
+def _reached(ruleset: Ruleset, flag_name: str, tenants: Sequence[str], now: datetime) -> tuple[str, ...]:
+    at = now.timestamp()
+    return tuple(name for name in tenants if ruleset.evaluate(flag_name, name, at).enabled)

@@ -42,7 +42,7 @@ async def opened_by_tenants_rollback(
     """The incident of one tenant's rollback."""
     trigger = f"rolled back for {tenant_id}: {change.change_reason}"
     incident = await _new(tx, context, before.flag_name, before.setting, trigger, None)
-    tenants = sum(tenant.active for tenant in await tx.tenants())
+    tenants = len(await tx.active_tenant_ids())
     reached = incident.model_copy(update={"tenant_id": tenant_id, "change_ids": (change.change_id,)}).assessed(
         (tenant_id,) if was_enabled else (), tenants
     )
@@ -103,8 +103,7 @@ async def _opened(
     playbook: str | None = None,
 ) -> Incident:
     """The flag's incident: the one under way, where service isn't restored yet, else a new one."""
-    found = await tx.incidents(flag_name=flag_name, open_only=True, limit=10)
-    incident = next((item for item in found if item.completed_at is None and item.tenant_id is None), None)
+    incident = await tx.incident_under_way(flag_name)
     if incident is None:
         incident = await _new(tx, context, flag_name, before, trigger, playbook)
     added = () if change is None else (change.change_id,)

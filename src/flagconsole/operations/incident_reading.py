@@ -52,7 +52,7 @@ async def detail_of(reader: Reader, incident: Incident, actor: Actor, now: datet
         runs=runs,
         deliveries=deliveries,
     )
-    names = {tenant.tenant_id: tenant.name for tenant in await reader.tenants()}
+    names = await reader.tenant_names() if counted.affected_tenants else {}
     reached = [name for name in counted.affected_tenants or () if own is None or name == own]
     return IncidentDetail(
         now=now,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.incident import Incident
 from flagconsole.domain.incident_report import to_markdown
 from flagconsole.domain.incident_views import (
     IncidentClose,
@@ -21,9 +23,11 @@ from flagconsole.operations.context import Context
 from flagconsole.operations.fence import Fence
 from flagconsole.operations.incident_reading import detail_of, existing_incident, view_of
 from flagconsole.operations.permissions import Operation, authorize
-from flagconsole.store.protocol import Store
+from flagconsole.store.protocol import Store, Transaction
 
 INCIDENTS_LIMIT: Final = 500
+
+Work = Callable[[Transaction, Context], Awaitable[Incident]]
 
 
 class IncidentOperations:
@@ -59,39 +63,50 @@ class IncidentOperations:
     ) -> IncidentDetail:
         """Write down root cause, resolution, prevention, or another impact than the computed one."""
         authorize(actor, Operation.INCIDENT)
-        async with self.store.write() as tx:
-            context = Context(actor, await tx.now())
-            written = await incidents.update(tx, context, incident_id, request)
-            detail = await detail_of(tx, written, actor, context.now)
-            if dry_run:
-                tx.discard()
-            return detail
+        counted = await self._counted(incident_id)
+
+        async def work(tx: Transaction, context: Context) -> Incident:
+            return await incidents.update(tx, context, counted, request)
+
+        return await self._written(actor, incident_id, work, dry_run)
 
     async def close_incident(
         self, actor: Actor, incident_id: str, request: IncidentClose, *, dry_run: bool = False
     ) -> IncidentDetail:
         """Close an incident. Closing it again changes nothing but what the request writes down."""
         authorize(actor, Operation.INCIDENT)
-        async with self.store.write() as tx:
-            context = Context(actor, await tx.now())
-            closed = await incidents.close(tx, context, incident_id, request)
-            detail = await detail_of(tx, closed, actor, context.now)
-            if dry_run:
-                tx.discard()
-            return detail
+        counted = await self._counted(incident_id)
+
+        async def work(tx: Transaction, context: Context) -> Incident:
+            return await incidents.close(tx, context, counted, request)
+
+        return await self._written(actor, incident_id, work, dry_run)
 
     async def confirm_step(
         self, actor: Actor, incident_id: str, step: str, request: StepConfirm, *, dry_run: bool = False
     ) -> IncidentDetail:
         """Say what a person found of a step or of a point of the verification list."""
         authorize(actor, Operation.INCIDENT)
+
+        async def work(tx: Transaction, context: Context) -> Incident:
+            return await incidents.confirm_step(tx, context, incident_id, step, request)
+
+        return await self._written(actor, incident_id, work, dry_run)
+
+    async def _counted(self, incident_id: str) -> Incident:
+        """The incident with its tenants, counted in a view that no kill waits for."""
+        async with self.store.read() as reader:
+            return await assessed(reader, await existing_incident(reader, incident_id), await reader.now())
+
+    async def _written(self, actor: Actor, incident_id: str, work: Work, dry_run: bool) -> IncidentDetail:
+        """Do the work in a transaction, and answer from a view of its own: an answer names every tenant, and takes time."""
         async with self.store.write() as tx:
             context = Context(actor, await tx.now())
-            incident = await incidents.confirm_step(tx, context, incident_id, step, request)
-            detail = await detail_of(tx, incident, actor, context.now)
+            incident = await work(tx, context)
             if dry_run:
                 tx.discard()
-            return detail
+                return await detail_of(tx, incident, actor, context.now)
+        return await self.incident(actor, incident_id)
 
     async def begin_playbook(
         self, actor: Actor, flag_name: str, playbook: Playbook, reason: str, *, fence: Fence | None = None
@@ -104,4 +119,4 @@ class IncidentOperations:
                 await fence.check(tx)
             context = Context(actor, await tx.now())
             incident = await playbook_flag.begin(tx, context, flag_name, playbook, reason)
-            return await detail_of(tx, incident, actor, context.now)
+        return await self.incident(actor, incident.incident_id)

@@ -9,7 +9,6 @@ from flagconsole.domain.incident import Incident
 from flagconsole.domain.incident_views import IncidentUpdate, StepConfirm
 from flagconsole.domain.playbook import StepKind
 from flagconsole.domain.playbook_run import CheckResult, PlaybookRun, RunStatus, StepRecord, StepStatus
-from flagconsole.operations.affected import assessed
 from flagconsole.operations.context import Context
 from flagconsole.operations.incident_reading import existing_incident
 from flagconsole.operations.rollout_end import end_rolling_back
@@ -19,9 +18,9 @@ from flagconsole.store.protocol import Transaction
 VERIFICATION = "verification_"
 
 
-async def update(tx: Transaction, context: Context, incident_id: str, request: IncidentUpdate) -> Incident:
-    """Write down what the request names. A closed incident can still be written up."""
-    incident = await assessed(tx, await existing_incident(tx, incident_id), context.now)
+async def update(tx: Transaction, context: Context, counted: Incident, request: IncidentUpdate) -> Incident:
+    """Write down what the request names, and what was ``counted``. A closed incident can still be written up."""
+    incident = (await existing_incident(tx, counted.incident_id)).counted_as(counted)
     given = request.model_fields_set
     fields: dict[str, Any] = {
         name: getattr(request, name)
@@ -35,15 +34,15 @@ async def update(tx: Transaction, context: Context, incident_id: str, request: I
     return written
 
 
-async def close(tx: Transaction, context: Context, incident_id: str, request: IncidentUpdate) -> Incident:
+async def close(tx: Transaction, context: Context, counted: Incident, request: IncidentUpdate) -> Incident:
     """Close the incident, once; what is left of its playbook is not done any more, which lifts a freeze.
 
     Service that nobody has seen restored counts as restored by now.
     """
-    incident = await update(tx, context, incident_id, request)
+    incident = await update(tx, context, counted, request)
     if not incident.open:
         return incident
-    for run in await tx.runs_of(incident_id):
+    for run in await tx.runs_of(incident.incident_id):
         if run.status.active:
             await tx.save_run(run.ended(RunStatus.SUPERSEDED, context.now, "the incident was closed"))
             await end_rolling_back(tx, context, run.flag_name, "its incident was closed")

@@ -110,7 +110,7 @@ async def _caches(store: Store, now: datetime) -> Finding:
 async def _dependents_off(store: Store, flag_name: str, now: datetime) -> Finding:
     async with store.read() as reader:
         ruleset = ruleset_of(await reader.head(), await reader.flag_views(), await reader.overrides())
-        tenants = [tenant.tenant_id for tenant in await reader.tenants() if tenant.active]
+        tenants = await reader.active_tenant_ids()
     dependents, at = ruleset.dependents(flag_name), now.timestamp()
     if not dependents:
         return Finding(CheckResult.OK, "no flag depends on it")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from flagconsole.domain.incident import Incident
 from flagconsole.domain.playbook import Check, Verification
 from flagconsole.domain.playbook_run import (
     CheckResult,
@@ -66,29 +67,28 @@ async def restore_by_receipts(store: Store, fence: Fence) -> None:
     """Count whom open incidents reached, and end the restoration of those that no playbook tends."""
     async with store.read() as reader:
         now = await reader.now()
-        waiting = await reader.waiting_incidents(_LOOKED_AT)
+        # Counted here, in a view that nobody waits for, and only written down in the transaction.
+        waiting = [
+            (incident, await assessed(reader, incident, now)) for incident in await reader.waiting_incidents(_LOOKED_AT)
+        ]
         tended = {run.incident_id for run in await reader.active_runs()}
-    for incident in waiting:
+    for incident, counted in waiting:
         restored = False
         if incident.completed_at is None and incident.incident_id not in tended:
             found = await verify(Check.RECEIPTS, store, None, incident.flag_name, now)
             restored = found.result is CheckResult.OK
-        if restored or incident.affected_tenants is None:
-            await _write(store, fence, incident.incident_id, restored=restored)
+        if restored or counted != incident:
+            await _write(store, fence, counted, restored=restored)
 
 
-async def _write(store: Store, fence: Fence, incident_id: str, *, restored: bool) -> None:
+async def _write(store: Store, fence: Fence, counted: Incident, *, restored: bool) -> None:
     async with store.write() as tx:
         await fence.check(tx)
-        now = await tx.now()
-        present = await tx.incident(incident_id)
+        present = await tx.incident(counted.incident_id)
         if present is None:
             tx.discard()
             return
-        counted = await assessed(tx, present, now)
-        if restored and counted.completed_at is None:
-            counted = counted.model_copy(update={"completed_at": now})
-        if counted == present:
-            tx.discard()
-            return
-        await tx.save_incident(counted)
+        present = present.counted_as(counted)
+        if restored and present.completed_at is None:
+            present = present.model_copy(update={"completed_at": await tx.now()})
+        await tx.save_incident(present)

@@ -23,6 +23,9 @@ class IncidentReader(Protocol):
     ) -> list[Incident]:
         """Incidents, newest first."""
 
+    async def incident_under_way(self, flag_name: str) -> Incident | None:
+        """The flag's newest open incident whose service isn't restored, those of single tenants left out."""
+
     async def waiting_incidents(self, limit: int) -> list[Incident]:
         """Open incidents whose service isn't restored, or whose tenants nobody has counted, oldest first."""
 
@@ -31,6 +34,9 @@ class IncidentReader(Protocol):
 
     async def incidents_touched(self) -> int:
         """The number of the newest write about any incident."""
+
+    async def tenant_names(self) -> dict[str, str]:
+        """The names of all tenants by id, those that are not active included."""
 
     async def active_runs(self) -> list[PlaybookRun]:
         """The runs that aren't over, oldest first."""

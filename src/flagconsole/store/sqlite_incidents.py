@@ -33,6 +33,14 @@ class SqliteIncidentReader:
         found = self._connection.execute(sql, (int(open_only), flag_name, flag_name, limit))
         return [Incident.model_validate_json(row["body"]) for row in found]
 
+    async def incident_under_way(self, flag_name: str) -> Incident | None:
+        sql = "SELECT body FROM incidents WHERE waiting = 1 AND flag_name = ? ORDER BY number DESC"
+        for row in self._connection.execute(sql, (flag_name,)):
+            incident = Incident.model_validate_json(row["body"])
+            if incident.completed_at is None and incident.tenant_id is None:
+                return incident
+        return None
+
     async def waiting_incidents(self, limit: int) -> list[Incident]:
         found = self._connection.execute(
             "SELECT body FROM incidents WHERE waiting = 1 ORDER BY number LIMIT ?", (limit,)
@@ -47,6 +55,9 @@ class SqliteIncidentReader:
     async def incidents_touched(self) -> int:
         touched: int = self._connection.execute("SELECT coalesce(max(touched), 0) FROM incidents").fetchone()[0]
         return touched
+
+    async def tenant_names(self) -> dict[str, str]:
+        return {row[0]: row[1] for row in self._connection.execute("SELECT tenant_id, name FROM tenants")}
 
     async def active_runs(self) -> list[PlaybookRun]:
         found = self._connection.execute(f"{_ACTIVE_RUNS} ORDER BY rowid")
