@@ -90,7 +90,11 @@ async def test_a_wider_draw_contains_the_canary_and_a_rollback_returns_to_it(ope
     assert set(first.canary_tenant_ids) < set(wider.canary_tenant_ids)
     back = await operations.rollback(OPERATOR, flag, Rollback(rollback_reason="errors"))
     assert back.flag.setting == first.setting
-    assert not (await operations.cohort(VIEWER, flag)).in_force, "the newest draw is not the one of before"
+    view = await operations.cohort(VIEWER, flag)
+    assert (view.in_force, view.percentage, view.seed) == (True, 10, 7), "the older draw is in force again"
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="by hash", canary_percentage=5))
+    view = await operations.cohort(VIEWER, flag)
+    assert (view.in_force, view.percentage) == (False, 50), "none is, so the newest is shown"
 
 
 async def test_a_lower_percentage_takes_away_only_and_needs_no_version(operations, flag, tenants):

@@ -67,7 +67,7 @@ class CohortTenant(Frozen):
 
 
 class CohortView(Frozen):
-    """``GET /api/flags/{name}/cohort``: the newest draw, and a page of its tenants by id.
+    """``GET /api/flags/{name}/cohort``: the draw in force, or else the newest, and a page of its tenants by id.
 
     ``in_force`` says whether the flag has this cohort now; ``current_state`` whether that enables anything. ``actual`` counts
     the members and the ``by_hash`` tenants without a profile; ``joined_later`` those that the draw didn't know, of whom the

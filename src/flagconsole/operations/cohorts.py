@@ -129,7 +129,8 @@ class CohortOperations:
         after: str | None = None,
         limit: int = 100,
     ) -> CohortView:
-        """The newest draw of a flag, with a page of its tenants: of all, of those inside or outside, or the one named."""
+        """The draw that the flag goes by, or else its newest one, with a page of its tenants: of all, of those inside or
+        outside, or the one named."""
         authorize(actor, Operation.READ)
         if not 1 <= limit <= COHORT_LIMIT:
             raise InvalidInput(field="limit", problem=f"must be from 1 to {COHORT_LIMIT}", value=limit)
@@ -138,10 +139,11 @@ class CohortOperations:
                 raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=tenant_id)
             tenant_id = actor.tenant_id
         async with self.store.read() as reader:
-            flag, drawn = await reader.flag(flag_name), await reader.newest_cohort(flag_name)
+            flag = await reader.flag(flag_name)
+            if flag is None:
+                raise FlagNotFound(flag=flag_name)
+            drawn = await reader.cohort_in_force(flag) or await reader.newest_cohort(flag_name)
             head, tenants = await reader.head(), await reader.tenants()
-        if flag is None:
-            raise FlagNotFound(flag=flag_name)
         if drawn is None:
             raise CohortNotFound(f"Draw one with: flagconsole cohort {flag_name} --percentage 10", flag=flag_name)
         view = view_of(head, drawn, flag, tenants, tenant_id=tenant_id, inside=inside, after=after, limit=limit)

@@ -29,7 +29,7 @@ async def cohort(
     after: Annotated[TenantId | None, Query(description="`next_after` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=COHORT_LIMIT)] = 100,
 ) -> CohortView:
-    """The newest draw: its strata, shortfalls and time zones, and a page of tenants with why each is in or out."""
+    """The draw in force, or else the newest: its strata, shortfalls and time zones, and a page of tenants with why each is in or out."""
     return await state.operations.cohort(actor, name, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from flagconsole.domain.cohort import CohortSelection
+from flagconsole.domain.flag import Flag
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,10 @@ class CohortReader(Protocol):
 
     async def newest_cohort(self, flag_name: str) -> DrawnCohort | None:
         """The newest cohort that was drawn for the flag, in force or not."""
+
+    async def cohort_in_force(self, flag: Flag) -> DrawnCohort | None:
+        """The draw that gave the flag the cohort it has, which after a rollback is an older one; None where its cohort is by
+        hash, chosen by hand, or not among its newest draws."""
 
 
 class CohortTransaction(CohortReader, Protocol):
