@@ -58,14 +58,19 @@ def _violations(totals: Totals, looks: int) -> np.ndarray:
     return (operations > 0) & (bad_errors | bad_latency)
 
 
-def thresholds(looks: int, criticals: bool = True) -> Callable[[Totals], int]:
+def thresholds(looks: int) -> Callable[[Totals], int]:
     """The plan's limits as they stand, on a trailing window; two critical incidents as well."""
 
     def rule(totals: Totals) -> int:
-        bad = _violations(totals, looks)
-        return _first(bad | (totals.incidents >= 2) if criticals else bad)
+        return _first(_violations(totals, looks) | (totals.incidents >= 2))
 
     return rule
+
+
+def own_thresholds(totals: Totals) -> int:
+    """What the judge does under ``evidence: threshold``: the limits on the last half hour, once there is enough data."""
+    enough = np.cumsum(totals.operations) >= 500
+    return _first(_violations(totals, 1800 // LOOK_SECONDS) & enough)
 
 
 def failed_measurements(totals: Totals, every: int = 10, tolerated: int = 3) -> int:
@@ -200,7 +205,7 @@ def tenant_sequence(totals: Totals, every: int = 20) -> int:
 RULES: dict[str, Callable[[Totals], int]] = {
     "plain thresholds, 30 s": thresholds(1),
     "plain thresholds, 5 min": thresholds(10),
-    "plain thresholds, 30 min": thresholds(1800 // LOOK_SECONDS, criticals=False),
+    "evidence: threshold, 30 min": own_thresholds,
     "four failed 5 min measurements (Argo-like)": failed_measurements,
     "five failed checks in all (Flagger-like)": failed_checks,
     "five failed checks in a row": consecutive_checks,

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from flagconsole.domain.judge import JudgeSettings
 from flagconsole.domain.judge.broken_tenant import BrokenTenantGuard
 from flagconsole.domain.judge.critical_guard import CriticalGuard
 from flagconsole.domain.judge.e_process import EProcess
@@ -16,7 +17,7 @@ CANARY = np.arange(100) < 20
 
 
 def run_limit(rates: np.ndarray, looks: int = 240, control: float = 0.003, tenants: int = 20) -> float | None:
-    guard = LimitGuard(0.02, tenants, 0.0005, 48 * 3600)
+    guard = LimitGuard(0.02, tenants, 0.0005, 48 * 3600, 1800)
     rng = np.random.default_rng(1)
     for look in range(1, looks + 1):
         operations = np.full(tenants, 5.0)
@@ -53,7 +54,7 @@ def test_a_cohort_of_one_tenant_can_still_be_found() -> None:
 
 def test_wealth_that_waits_for_later_starts_finds_a_late_fault_sooner() -> None:
     def looks_to_find(horizon: float, quiet: int) -> int:
-        process = EProcess(1, 1, horizon)
+        process = EProcess(1, 1, horizon, 1800)
         for look in range(1, quiet + 1):
             process.advance(look * 30.0, np.array([[-0.05]]))
         for extra in range(1, 2000):
@@ -68,7 +69,7 @@ def test_the_e_process_stays_below_its_bound_under_the_null() -> None:
     rng = np.random.default_rng(3)
     crossed = 0
     for _ in range(400):
-        process, highest = EProcess(1, 1, 7200), 0.0
+        process, highest = EProcess(1, 1, 7200, 1800), 0.0
         for look in range(1, 200):
             event = rng.random() < 0.02
             ratio = math.log(0.05 / 0.02) if event else math.log(0.95 / 0.98)
@@ -78,7 +79,7 @@ def test_the_e_process_stays_below_its_bound_under_the_null() -> None:
 
 
 def run_gross(canary_errors: np.ndarray, looks: int = 20) -> float | None:
-    guard = GrossGuard(CANARY, np.full(100, 0.003), 0.0005, 48 * 3600)
+    guard = GrossGuard(CANARY, np.full(100, 0.003), JudgeSettings())
     rng = np.random.default_rng(4)
     for look in range(1, looks + 1):
         operations = np.full(100, 3.0)
@@ -116,20 +117,29 @@ def test_criticals_that_meet_the_cohort_first_fire_and_equal_ones_do_not() -> No
     assert fair.fired_at is None
 
 
+def test_one_tenants_critical_errors_count_once() -> None:
+    guard = CriticalGuard(CANARY, np.ones(100, np.bool_), 0.0005)
+    seen = np.zeros(100)
+    for look in range(50):
+        seen[3] += 1
+        guard.advance(30.0 * look, seen)
+    assert guard.fired_at is None
+
+
 def test_one_broken_tenant_is_found_unless_others_break_as_well() -> None:
     operations, errors = np.full(100, 40.0), np.zeros(100)
     errors[5] = 20
-    alone = BrokenTenantGuard(CANARY, 0)
+    alone = BrokenTenantGuard(CANARY, 0, 600)
     alone.advance(1800.0, operations, errors)
     assert alone.fired_at is None
     alone.advance(2400.0, operations, errors)
     assert (alone.fired_at, alone.tenant) == (2400.0, 5)
-    before = BrokenTenantGuard(CANARY, 1)
+    before = BrokenTenantGuard(CANARY, 1, 600)
     before.advance(1800.0, operations, errors)
     before.advance(2400.0, operations, errors)
     assert before.fired_at is None
     errors[50] = 9
-    beside = BrokenTenantGuard(CANARY, 0)
+    beside = BrokenTenantGuard(CANARY, 0, 600)
     beside.advance(1800.0, operations, errors)
     errors[50] = 0
     beside.advance(2400.0, operations, errors)
@@ -138,7 +148,7 @@ def test_one_broken_tenant_is_found_unless_others_break_as_well() -> None:
 
 def test_a_tenant_that_recovers_within_ten_minutes_is_not_broken() -> None:
     operations, errors = np.full(100, 40.0), np.zeros(100)
-    guard = BrokenTenantGuard(CANARY, 0)
+    guard = BrokenTenantGuard(CANARY, 0, 600)
     for seconds, failed in ((1800.0, 20.0), (2100.0, 0.0), (2400.0, 20.0), (2700.0, 20.0)):
         errors[5] = failed
         guard.advance(seconds, operations, errors)
@@ -148,7 +158,7 @@ def test_a_tenant_that_recovers_within_ten_minutes_is_not_broken() -> None:
 def test_few_errors_of_a_small_tenant_are_no_broken_tenant() -> None:
     operations, errors = np.full(100, 9.0), np.zeros(100)
     errors[5] = 9
-    guard = BrokenTenantGuard(CANARY, 0)
+    guard = BrokenTenantGuard(CANARY, 0, 600)
     guard.advance(1800.0, operations, errors)
     guard.advance(2400.0, operations, errors)
     assert guard.fired_at is None

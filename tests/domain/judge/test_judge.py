@@ -263,6 +263,7 @@ def test_a_plain_threshold_acts_at_once_and_says_what_that_costs(tools: Tools) -
     plain = tools.canary_phase(rollback=tools.limits("error_rate > 0.002", evidence="threshold"), success=())
     verdict = last(fleet.judge(plain), fleet, looks=20)
     assert verdict.outcome is Outcome.FAIL
+    assert verdict.operations >= plain.min_operations
     ruling = result(verdict, "error_rate")
     assert "healthy canaries" in ruling.note
     assert ruling.value is not None
@@ -310,6 +311,24 @@ def test_a_phase_without_success_criteria_never_passes(tools: Tools) -> None:
     verdict = last(fleet.judge(tools.canary_phase(success=())), fleet, looks=TWO_HOURS + 5)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "nothing can pass" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("fault", "failing"), [({"canary_errors": 0.3}, "error_rate"), ({"canary_slow": 0.4}, "p95_regression")]
+)
+def test_a_demo_phase_of_two_minutes_is_judged_like_a_long_one(
+    tools: Tools, fault: dict[str, float], failing: str
+) -> None:
+    fleet = tools.Fleet.drawn()
+    fleet.traffic, fleet.look_seconds = 300.0, 2.0
+    phase = tools.canary_phase(min_hours=120 / 3600)
+    settings = JudgeSettings.for_phase(phase, tick_seconds=2.0)
+    assert (settings.hour_seconds, settings.confirm_seconds) == (30.0, 5.0)
+    healthy = last(fleet.judge(phase, settings=settings), fleet, looks=65)
+    assert healthy.outcome is Outcome.PASS
+    bad = last(fleet.judge(phase, settings=settings), fleet, looks=60, **fault)
+    assert (bad.outcome, bad.failing_metric) == (Outcome.FAIL, failing)
+    assert bad.seconds <= 20
 
 
 def test_healthy_canaries_are_left_alone(tools: Tools) -> None:

@@ -16,21 +16,20 @@ FEWEST_ERRORS = 10
 #: Any other tenant is already counted as broken at this share, beyond doubt of 2 deviations, and this many errors.
 SUSPECT_SHARE = 0.1
 SUSPECT_ERRORS = 5
-#: The tenant has to be broken for this long, so that others which broke with it have time to show.
-CONFIRM_SECONDS = 600.0
 
 
 class BrokenTenantGuard:
     """Fires when a canary tenant stays broken and no control tenant was ever suspect in this phase, nor broken in the
-    baseline.
+    baseline. The tenant has to be broken for ``confirm_seconds``, so that others which broke with it have time to show.
 
     That no other tenant breaks by itself is all that speaks against chance here, so this is a heuristic without a bound:
     no comparison of tenants can tell a tenant that the change broke from one that broke by coincidence.
     """
 
-    def __init__(self, canary: NDArray[np.bool_], broken_before: int) -> None:
+    def __init__(self, canary: NDArray[np.bool_], broken_before: int, confirm_seconds: float) -> None:
         self._canary = canary
         self._others = broken_before
+        self._confirm_seconds = confirm_seconds
         self._since: dict[int, float] = {}
         self.fired_at: float | None = None
         self.tenant: int | None = None
@@ -47,7 +46,7 @@ class BrokenTenantGuard:
         else:
             own = []
         self._since = {place: self._since.get(place, seconds) for place in own}
-        lasting = [place for place, since in self._since.items() if seconds - since >= CONFIRM_SECONDS]
+        lasting = [place for place, since in self._since.items() if seconds - since >= self._confirm_seconds]
         if self.fired_at is None and lasting and self._others == 0:
             self.fired_at = seconds
             self.tenant = max(lasting, key=lambda place: float(errors[place]))

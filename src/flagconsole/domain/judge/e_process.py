@@ -16,25 +16,24 @@ from flagconsole.domain.judge.packed import pack, unpack
 
 Floats = NDArray[np.floating[Any]]
 
-#: Seconds after which a part of the unspent wealth is put on a fresh start, so that a late fault is found soon.
-RESTART_SECONDS = 1800.0
-
 
 class EProcess:
     """``streams`` e-processes side by side, each over the same ``alternatives``, with the same starting times.
 
-    Half the wealth starts at once, the rest in equal parts every half hour for twice the horizon. Kept as logarithms in
+    Half the wealth starts at once, the rest in equal parts every ``restart_seconds`` for twice the horizon, so that a late
+    fault is found soon. Kept as logarithms in
     single precision, which is what is saved as well, so that a restart changes nothing.
     """
 
-    def __init__(self, streams: int, alternatives: int, horizon_seconds: float) -> None:
-        self._starts = max(4, math.ceil(2 * horizon_seconds / RESTART_SECONDS))
+    def __init__(self, streams: int, alternatives: int, horizon_seconds: float, restart_seconds: float) -> None:
+        self._restart_seconds = restart_seconds
+        self._starts = max(4, math.ceil(2 * horizon_seconds / restart_seconds))
         self._log_wealth = np.full((streams, alternatives), math.log(0.5 / alternatives), np.float32)
         self._started = 0
 
     def advance(self, seconds: float, log_ratios: Floats) -> NDArray[np.float64]:
         """Multiply in one look's log likelihood ratios (streams × alternatives) and return each stream's log wealth."""
-        missed = min(int(seconds // RESTART_SECONDS), self._starts) - self._started
+        missed = min(int(seconds // self._restart_seconds), self._starts) - self._started
         if missed > 0:
             part = 0.5 * missed / self._starts / self._log_wealth.shape[1]
             self._log_wealth = np.logaddexp(self._log_wealth, np.float32(math.log(part)))

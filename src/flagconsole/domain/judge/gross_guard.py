@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from flagconsole.domain.judge.e_process import EProcess
 from flagconsole.domain.judge.packed import pack, unpack
+from flagconsole.domain.judge.settings import JudgeSettings
 
 Floats = NDArray[np.float64]
 
-#: In each block of this length a tenant counts once: a burst inside one tenant is one event.
-BLOCK_SECONDS = 300.0
 #: The null hypothesis allows the canary this many times the control's rate.
 TOLERATED_RATIO = 2.0
 #: What the guard bets on, as multiples of that.
@@ -24,16 +23,17 @@ ALTERNATIVES = (1.5, 2.0, 3.0, 6.0)
 class GrossGuard:
     """An e-process on whose tenant errs first: each event belongs to the canary with a chance that its exposure gives.
 
-    Exposure is the chance, by its own baseline, that a tenant not yet hit in this block errs in this look.
+    In each block of five minutes a tenant counts once, so that a burst inside one tenant is one event. Exposure is the chance, by its own baseline, that a tenant not yet hit in this block errs in this look.
     """
 
-    def __init__(self, canary: NDArray[np.bool_], rates: Floats, budget: float, horizon_seconds: float) -> None:
+    def __init__(self, canary: NDArray[np.bool_], rates: Floats, settings: JudgeSettings) -> None:
         self._canary = canary
         self._weights = np.stack([canary, ~canary]).astype(np.float64)
         self._rates = rates
-        self._threshold = -math.log(budget)
+        self._threshold = -math.log(settings.gross_budget)
         self._ratios = np.array(ALTERNATIVES)
-        self._process = EProcess(1, len(ALTERNATIVES), horizon_seconds)
+        self._process = EProcess(1, len(ALTERNATIVES), settings.horizon_seconds, settings.half_hour_seconds)
+        self._block_seconds = settings.block_seconds
         self._hit = np.zeros(canary.size, np.bool_)
         self._block = 0
         self.fired_at: float | None = None
@@ -47,7 +47,7 @@ class GrossGuard:
     def advance(self, seconds: float, operations: Floats, errors: Floats) -> None:
         """Take in what happened to every tenant since the last look."""
         # A look's operations happened before it, so the look at 300 s still belongs to the first block.
-        block = max(math.ceil(seconds / BLOCK_SECONDS) - 1, 0)
+        block = max(math.ceil(seconds / self._block_seconds) - 1, 0)
         if block != self._block:
             self._hit[:] = False
             self._block = block

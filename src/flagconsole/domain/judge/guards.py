@@ -63,12 +63,12 @@ class Guards:
         for criterion in limits:
             limit, budget = _error_limit(criterion), settings.limit_budget / len(limits)
             assert limit is not None
-            guard = LimitGuard(limit, int(canary.sum()), budget, settings.horizon_seconds)
+            guard = LimitGuard(limit, int(canary.sum()), budget, settings.horizon_seconds, settings.half_hour_seconds)
             why = f"the cohort's own errors are above {limit:.3g}, with any single tenant left out as well"
             self._entries[f"limit {criterion.metric}"] = _Entry(guard, criterion.metric, budget, why)
         errors = None if baseline is None else baseline.rate("errors")
         if assignment.has_control and errors is not None:
-            gross = GrossGuard(canary, errors.expected, settings.gross_budget, settings.horizon_seconds)
+            gross = GrossGuard(canary, errors.expected, settings)
             why = "errors reach many tenants of the cohort at once, more than twice as fast as control"
             self._entries["gross failure"] = _Entry(gross, ERROR_RATE, settings.gross_budget, why)
         if assignment.has_control:
@@ -87,7 +87,9 @@ class Guards:
                 if rate is not None:
                     self._rates[column] = rate.expected
         before = 0 if baseline is None else baseline.broken_tenants
-        self._broken = BrokenTenantGuard(canary, before) if assignment.has_control and baseline is not None else None
+        self._broken = None
+        if assignment.has_control and baseline is not None:
+            self._broken = BrokenTenantGuard(canary, before, settings.confirm_seconds)
 
     def advance(self, seen: Observation, since_last: Counts) -> None:
         """Take in one look and what happened since the last one."""

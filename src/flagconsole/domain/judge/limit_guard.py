@@ -22,7 +22,9 @@ class LimitGuard:
     """An e-process against "the rate of the canary's operations is at most ``limit``", on the pooled cohort and on the
     cohort without each single tenant. It fires when all of them have gathered 1/``budget``."""
 
-    def __init__(self, limit: float, tenants: int, budget: float, horizon_seconds: float) -> None:
+    def __init__(
+        self, limit: float, tenants: int, budget: float, horizon_seconds: float, restart_seconds: float
+    ) -> None:
         limit = min(max(limit, 1e-6), 0.89)
         rates = np.minimum(np.array(ALTERNATIVES) * limit, 0.9)
         self._hit = np.log(rates / limit)
@@ -30,7 +32,7 @@ class LimitGuard:
         self._threshold = -math.log(budget)
         # A cohort of one has nobody left when that one is left out: then the pooled stream alone decides.
         self._leaves_out = tenants > 1
-        self._process = EProcess(1 + tenants * self._leaves_out, len(ALTERNATIVES), horizon_seconds)
+        self._process = EProcess(1 + tenants * self._leaves_out, len(ALTERNATIVES), horizon_seconds, restart_seconds)
         self.fired_at: float | None = None
         self._evidence = 0.0
 

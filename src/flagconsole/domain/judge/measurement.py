@@ -119,6 +119,10 @@ class Measures:
         )
         return measured if rough else self._sized(measured, counts)
 
+    def operations(self, seen: Observation) -> int:
+        """The cohort's operations in the whole phase."""
+        return int(seen.whole_phase.operations[self._canary].sum())
+
     def top_tenants(self, counts: Counts, column: str, count: int = 3) -> tuple[Contribution, ...]:
         """The cohort's tenants that have most of ``column`` beyond what their own baselines expect."""
         events = counts.columns()[column]

@@ -90,7 +90,8 @@ class MetricValue:
 class Observation:
     """One look: ``seconds`` since the phase began; ``fresh_seconds`` of them had fresh data (all, when None).
 
-    ``whole_phase``, ``last_hour`` and ``last_half_hour`` are the three windows. ``incidents`` counts the distinct critical
+    ``whole_phase``, ``last_hour`` and ``last_half_hour`` are the three windows; in phases shorter than four hours the last
+    two are as long as ``JudgeSettings.hour_seconds`` and ``half_hour_seconds`` say. ``incidents`` counts the distinct critical
     incidents (tenant, fingerprint, five minutes) in the canary so far. ``data_age_seconds`` is how old the newest data is.
     Latencies are those of the whole phase; ``recent_*`` those of the last hour.
     """

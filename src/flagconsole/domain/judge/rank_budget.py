@@ -50,10 +50,9 @@ def schedule(settings: JudgeSettings) -> tuple[Rank, ...]:
     """When ranks are due: most of them early, in geometric steps, the rest evenly, and a few past the horizon."""
     horizon = settings.horizon_seconds
     begin = min(2 * settings.tick_seconds, horizon / 4)
-    hour = min(3600.0, horizon / 4)
     ranks = [Rank(at, Window.WHOLE_PHASE) for at in _times(settings.phase_ranks, begin, horizon, settings.early_share)]
     # Early on the last hour says nothing that the whole phase doesn't: its ranks are for what begins late.
-    ranks += [Rank(at, Window.LAST_HOUR) for at in _times(settings.hour_ranks, hour, horizon, 0.0)]
+    ranks += [Rank(at, Window.LAST_HOUR) for at in _times(settings.hour_ranks, settings.hour_seconds, horizon, 0.0)]
     for index in range(settings.overtime_ranks):
         window = Window.LAST_HOUR if index % 2 else Window.WHOLE_PHASE
         ranks.append(Rank(horizon * (1 + (index + 1) / 10), window))

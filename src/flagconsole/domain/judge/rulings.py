@@ -57,6 +57,9 @@ class Rulings:
             measured = self._measures.of(criterion, seen)
             return measured is not None and criterion.holds(measured.value)
         if criterion.evidence is Evidence.THRESHOLD:
+            # Before the phase's minimum one error of three would be a rate of 33 %.
+            if self._measures.operations(seen) < self._phase.min_operations:
+                return False
             measured = self._measures.of(criterion, seen, recent=True)
             if measured is None:
                 return False

@@ -38,6 +38,31 @@ class JudgeSettings(Frozen):
         )
 
     @property
+    def pace(self) -> float:
+        """1 for phases of four hours or more; shorter ones, as in a demo, shrink the judge's own times in proportion."""
+        return min(1.0, self.horizon_seconds / (4 * 3600))
+
+    @property
+    def hour_seconds(self) -> float:
+        """How long the window is that an observation calls the last hour: an hour, in phases of four hours or more."""
+        return 3600 * self.pace
+
+    @property
+    def half_hour_seconds(self) -> float:
+        """How long the window is that an observation calls the last half hour. E-processes begin again as often."""
+        return 1800 * self.pace
+
+    @property
+    def block_seconds(self) -> float:
+        """In a block of this length a tenant counts once in the guard of gross failures: five minutes."""
+        return 300 * self.pace
+
+    @property
+    def confirm_seconds(self) -> float:
+        """How long a tenant has to be broken before its guard fires: ten minutes."""
+        return 600 * self.pace
+
+    @property
     def rank_budget(self) -> float:
         """The bound on the chance that the rank budget accuses a cohort that nothing was done to."""
         return (self.phase_ranks + self.hour_ranks + self.overtime_ranks) / self.cohorts
