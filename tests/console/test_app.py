@@ -203,6 +203,8 @@ async def test_operator_kills_but_does_not_revive(open_console: Console, server:
     async with open_console() as console:
         assert "K kill" in footer(console)
         assert "V revive" not in footer(console)
+        await console.press("V")
+        assert "REVIVE not sent: the role operator of your key may not do it" in console.screen()
 
 
 async def test_readonly_removes_the_actions(open_console: Console) -> None:
@@ -211,6 +213,7 @@ async def test_readonly_removes_the_actions(open_console: Console) -> None:
         assert "kill" not in footer(console)
         await console.press("K")
         assert "┏" not in console.screen()
+        assert "KILL not sent: this console is read-only (--readonly)" in console.screen()
 
 
 async def test_lost_connection_keeps_the_data_and_removes_the_actions(open_console: Console) -> None:
@@ -227,6 +230,11 @@ async def test_lost_connection_keeps_the_data_and_removes_the_actions(open_conso
         assert "K kill" not in footer(console)
         await console.press("K")
         assert "┏" not in console.screen()
+        assert "KILL not sent: the connection is lost, and nothing is queued" in console.screen()
+        await console.press("1", "Y")
+        assert "KILL not sent" in console.screen(), "fingers that go on by habit are still answered"
+        await console.press("j")
+        assert "KILL not sent" not in console.screen()
 
 
 async def test_kill_confirmed_after_the_connection_went_is_never_sent(open_console: Console) -> None:
@@ -249,7 +257,7 @@ async def test_reconnecting_brings_what_was_missed(open_console: Console) -> Non
         console.server.change("pos.lite", "on", reason="while away", silent=True)
         await console.press("r")
         await console.until("while away")
-        assert "OFFLINE" not in console.screen()
+        await console.until(lambda: "OFFLINE" not in console.screen())
 
 
 async def test_unreachable_server_is_said_and_tried_again(open_console: Console, server: Any) -> None:

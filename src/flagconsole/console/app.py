@@ -206,10 +206,17 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.console_screen.close_sheet()
 
     def say(self, notice: str) -> None:
-        """Answer a key that could do nothing, in the ledger, until the next key."""
+        """Answer a key that could do nothing, in the ledger, until the next key that does something."""
         if notice != self.notice:
             self.notice = notice
             self.paint()
+
+    def say_withheld(self, context: str, key: str) -> None:
+        """Where ``key`` is an action that can't be taken now, say that nothing was sent, and why. Other keys say nothing:
+        the digit and the Y that follow a K out of habit leave the answer standing."""
+        command = self.keymap.withheld(context, key, self.powers())
+        if command is not None:
+            self.say(f"{command.label.upper()} not sent: {self.state.connection.withheld_reason}")
 
     def selection_changed(self) -> None:
         """The cursor is on another flag: the panes show it."""

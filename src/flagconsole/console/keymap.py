@@ -216,6 +216,11 @@ class KeyMap:
         """The command that ``key`` calls in a context at the moment; None where it calls none."""
         return next((command for command in self.available(context, powers) if key in command.keys), None)
 
+    def withheld(self, context: str, key: str, powers: Powers) -> Command | None:
+        """The action that ``key`` would call in a context, but for the user's powers; None where there is none."""
+        actions = (command for command in self._by_context[context] if command.needs in {Needs.OPERATOR, Needs.ADMIN})
+        return next((action for action in actions if key in action.keys and not powers.allow(action.needs)), None)
+
     def command(self, command_id: str) -> Command:
         """The command of that id."""
         return next(command for command in self.commands if command.id == command_id)

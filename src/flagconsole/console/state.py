@@ -80,6 +80,17 @@ class Connection(NamedTuple):
             return f"role {self.role}"
         return ""
 
+    @property
+    def withheld_reason(self) -> str:
+        """Why an action that the key map knows can't be taken at the moment."""
+        if self.readonly:
+            return "this console is read-only (--readonly)"
+        if self.phase is Phase.OFFLINE:
+            return "the connection is lost, and nothing is queued"
+        if self.phase is Phase.CONNECTING:
+            return "there is no connection yet, and nothing is queued"
+        return f"the role {self.role} of your key may not do it"
+
 
 class Reach(NamedTuple):
     """How many of the known tenants a flag is enabled for, and how many run it in shadow."""

@@ -125,9 +125,11 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             else:
                 sheet.run(command, key, event)
         elif not self.takes_text(event, command):
-            self.console.say("")
             if command is not None:
+                self.console.say("")
                 self.call_command(command, "")
+            else:
+                self.console.say_withheld(self.context, key)
 
     def takes_text(self, event: events.Key, command: Command | None) -> bool:
         """Whether this screen is taking typed text, and took this key."""
