@@ -157,16 +157,23 @@ async def test_custom_metrics_have_the_mean_share_or_number_that_their_kind_mean
 
 
 async def test_feedback_counts_for_the_group_that_the_tenant_is_in(store, clock, now):
-    await take(store, now, bucket(now - 60), bucket(now - 60, OUT, "control"), bucket(now - 60, "out2", "control"))
+    await take(
+        store,
+        now,
+        bucket(now - 60),
+        bucket(now - 60, "in2"),
+        bucket(now - 60, OUT, "control"),
+        bucket(now - 60, "out2", "control"),
+    )
     answers = [{"kind": "csat", "tenant_id": IN, "flag_name": FLAG, "value": value} for value in (1, 0.5)]
-    tickets = [{"kind": "ticket", "tenant_id": tenant} for tenant in (IN, IN, OUT, "out2")]
+    tickets = [{"kind": "ticket", "tenant_id": tenant} for tenant in (IN, IN, IN, IN, OUT, "out2")]
     taken = await say(store, now, *answers, *tickets)
-    assert taken.taken == 6
+    assert taken.taken == 8
     found = await flag_metrics(store.metrics, FLAG, clock(), 3600)
     canary = found.groups[Group.CANARY].totals
-    assert (canary.csat, canary.csat_answers, canary.tickets) == (0.75, 2, 2)
+    assert (canary.csat, canary.csat_answers, canary.tickets) == (0.75, 2, 4)
     assert found.groups[Group.CONTROL].totals.csat is None
-    # Two tickets of one tenant against two of two.
+    # Four tickets of two tenants against two of two.
     assert metric_value(found, Group.CANARY, "ticket_increase") == pytest.approx(1.0)
     # A ticket without a flag counts for those under way only.
     assert (await flag_metrics(store.metrics, DONE, clock(), 3600)).groups == {}

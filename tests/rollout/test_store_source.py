@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flagconsole.domain.group import Group
+from flagconsole.domain.metric import MetricKind
 from flagconsole.domain.sketch import bin_of, packed
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import CustomKind
@@ -25,7 +26,11 @@ async def source(store, clock):
         latency = packed([(bin_of(milliseconds / 1000), 10)])
         groups.append(GroupBucket(FLAG, group, start, 30, tally, latency))
         tenants.append(TenantBucket(FLAG, f"t-{group}", group, start, 30, tally, latency))
-    values = [ValueBucket(FLAG, Group.CANARY, "accepted", CustomKind.RATIO, start, 30, 3, 4)]
+    values = [
+        ValueBucket(FLAG, Group.CANARY, "accepted", CustomKind.RATIO, start, 30, 3, 4),
+        ValueBucket(FLAG, Group.CANARY, "revenue", CustomKind.GAUGE, start, 30, 180, 2),
+        ValueBucket(FLAG, Group.CONTROL, "revenue", CustomKind.GAUGE, start, 30, 300, 3),
+    ]
     await store.metrics.save([MetricWrite("b", start + 10**6, groups, tenants, values)])
     return StoreSource(store.metrics)
 
@@ -51,6 +56,14 @@ async def test_what_was_measured_is_a_value(source, clock, metric, group, value)
     assert isinstance(found, Value)
     assert found.value == pytest.approx(value, rel=0.03)
     assert found.age_seconds == 30
+
+
+async def test_a_custom_change_is_the_canary_against_the_control(source, clock):
+    asked = query("revenue")
+    assert await source.read(asked, clock()) == Value(90, 30)
+    found = await source.read(asked._replace(kind=MetricKind.CHANGE), clock())
+    assert found == Value(pytest.approx(-0.1), 30)
+    assert isinstance(await source.read(query("accepted")._replace(kind=MetricKind.CHANGE), clock()), NoData)
 
 
 @pytest.mark.parametrize(

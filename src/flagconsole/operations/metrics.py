@@ -110,10 +110,11 @@ def compared(groups: Mapping[Group, GroupMetrics]) -> tuple[Compared, ...]:
     return tuple(rows)
 
 
-def metric_value(metrics: FlagMetrics, group: Group, metric: str) -> float | None:
+def metric_value(metrics: FlagMetrics, group: Group, metric: str, kind: MetricKind | None = None) -> float | None:
     """The value that a plan's limit on ``metric`` is compared with: of one group over the window, or None where it wasn't
-    measured. Relative metrics are the canary's, whatever the group. ``critical_errors`` are incidents."""
-    of_change = _CHANGES.get(metric)
+    measured. Relative metrics (of ``kind`` change, where it is a custom one) are the canary's, whatever the group.
+    ``critical_errors`` are incidents."""
+    of_change = metric if kind is MetricKind.CHANGE and metric not in _CHANGES else _CHANGES.get(metric)
     if of_change is not None:
         return next((item.change for item in metrics.comparison if item.metric == of_change), None)
     if group not in metrics.groups:

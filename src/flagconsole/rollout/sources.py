@@ -9,16 +9,18 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from flagconsole.domain.group import Group
-from flagconsole.domain.metric import MetricName
+from flagconsole.domain.metric import MetricKind, MetricName
 
 
 class MetricQuery(NamedTuple):
-    """One metric of one group of a flag over the newest ``window_seconds``."""
+    """One metric of one group of a flag over the newest ``window_seconds``. A custom metric of ``kind`` change is asked for as
+    the canary's change against the control."""
 
     flag_name: str
     group: Group
     metric: MetricName
     window_seconds: int
+    kind: MetricKind | None = None
 
 
 class Value(NamedTuple):

@@ -30,7 +30,7 @@ class StoreSource:
             )
         except FlagConsoleError as error:
             return Failed(safe_text(error, 300))
-        value = metric_value(found, query.group, query.metric)
+        value = metric_value(found, query.group, query.metric, query.kind)
         if value is None or found.age_seconds is None:
             return NoData(f"no {query.metric} was measured for {query.group}")
         if not math.isfinite(value):
