@@ -58,6 +58,12 @@ class ReceiptFrame(NamedTuple):
     text: str
 
 
+class IncidentFrame(NamedTuple):
+    """An incident about which something was written, as JSON."""
+
+    text: str
+
+
 class Goodbye(NamedTuple):
     """The server ends this stream; ``retry_ms`` is how long it asks to be left alone."""
 
@@ -65,7 +71,7 @@ class Goodbye(NamedTuple):
     retry_ms: int
 
 
-Frame = Snapshot | ChangeFrame | Heartbeat | ReceiptFrame | Goodbye
+Frame = Snapshot | ChangeFrame | Heartbeat | ReceiptFrame | IncidentFrame | Goodbye
 StreamEvent = Connected | Disconnected | Frame
 
 
@@ -85,6 +91,8 @@ def frame_of(event: str, event_id: str, data: str) -> Frame | None:
                 return _heartbeat(_object(data))
             case "receipt":
                 return ReceiptFrame(data)
+            case "incident":
+                return IncidentFrame(data)
             case "goodbye":
                 return _goodbye(_object(data))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:

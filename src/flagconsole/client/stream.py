@@ -10,7 +10,7 @@ import asyncio
 import codecs
 import random
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import quote
@@ -26,6 +26,7 @@ from flagconsole.client.frames import (
     Frame,
     Goodbye,
     Heartbeat,
+    IncidentFrame,
     ReceiptFrame,
     Snapshot,
     StreamEvent,
@@ -44,6 +45,7 @@ __all__ = [
     "Disconnected",
     "Goodbye",
     "Heartbeat",
+    "IncidentFrame",
     "ReceiptFrame",
     "Snapshot",
     "Stream",
@@ -70,7 +72,7 @@ class Stream:
     """Events of one server, over as many connections as it takes.
 
     ``position`` is asked before each connection for where to continue; ``None`` asks for a snapshot. ``instance``,
-    ``service`` and ``sdk_version`` say who listens. ``watchdog_seconds`` of silence end a connection. ``connection`` lends
+    ``service`` and ``sdk_version`` say who listens; ``include`` asks for ``receipts``, ``incidents`` or ``rollouts`` too. ``watchdog_seconds`` of silence end a connection. ``connection`` lends
     an open pool instead of ``url`` and ``api_key`` making one. ``draw`` (0 to 1) and ``clock`` (monotonic seconds) are for
     tests. Iterate it, or use ``events()`` with ``aclosing``.
     """
@@ -84,6 +86,7 @@ class Stream:
         service: str | None = None,
         sdk_version: str | None = None,
         include_receipts: bool = False,
+        include: Sequence[str] = (),
         position: Callable[[], Position | None] = lambda: None,
         watchdog_seconds: float = WATCHDOG_SECONDS,
         connection: httpx.AsyncClient | None = None,
@@ -101,7 +104,8 @@ class Stream:
             )
             if value
         }
-        self._query = {"include": "receipts"} if include_receipts else {}
+        topics = dict.fromkeys((*(("receipts",) if include_receipts else ()), *include))
+        self._query = {"include": ",".join(topics)} if topics else {}
         self._position = position
         self._watchdog_seconds = watchdog_seconds
         self._connection = connection
