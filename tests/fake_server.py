@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -105,6 +106,7 @@ class FakeServer:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stopping = asyncio.Event()
+        self._accepted: list[socket.socket] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.put("a.b", "on")
@@ -164,7 +166,8 @@ class FakeServer:
         """What a well-behaved server sends first: a heartbeat, then what the client lacks."""
         self.beat(stream)
         epoch, _, revision = stream.asked.headers.get("last-event-id", "").rpartition(":")
-        if epoch == self.epoch and all(number in self.events for number in range(int(revision) + 1, self.revision + 1)):
+        follows = epoch == self.epoch and int(revision) <= self.revision
+        if follows and all(number in self.events for number in range(int(revision) + 1, self.revision + 1)):
             for number in range(int(revision) + 1, self.revision + 1):
                 stream.send("change", self.events[number], f"{self.epoch}:{number}")
         else:
@@ -196,24 +199,40 @@ class FakeServer:
             self._loop.close()
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
+        # Not ``asyncio.start_server``: Python 3.11's leaves a socket behind when a client connects while it closes.
+        listener = socket.create_server(("127.0.0.1", self.port))
+        listener.setblocking(False)
+        self.port = listener.getsockname()[1]
+        self._loop.add_reader(listener, self._accept, listener)
         self._ready.set()
         await self._stopping.wait()
-        server.close()
-        for task in self._tasks:
+        self._loop.remove_reader(listener)
+        listener.close()
+        for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for stream in self.streams:
             stream.open = False
         self.streams.clear()
         await asyncio.sleep(0)
+        for accepted in self._accepted:
+            accepted.close()
 
-    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            accepted, _ = listener.accept()
+        except OSError:
+            return
+        self._accepted.append(accepted)
+        self._start(self._connection(accepted))
+
+    async def _connection(self, accepted: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=accepted)
         try:
             while await self._exchange(reader, writer):
                 pass
@@ -257,10 +276,11 @@ class FakeServer:
         return problem(404, "route_not_found", f"There is nothing at '{asked.path}'.")
 
     async def _stream(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         stream = StreamSide(asked, writer, self._loop)
-        (self.greet or self.welcome)(stream)
+        # Before the client can notice that it is connected, so that a test which saw that finds the stream.
         self.streams.append(stream)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        (self.greet or self.welcome)(stream)
         await reader.read()
         stream.open = False
         if stream in self.streams:

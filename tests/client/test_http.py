@@ -396,7 +396,9 @@ async def test_every_call_against_the_real_server(live_server):
         override = ask.OverrideSet(override_state=FlagState.SHADOW, override_reason="try", tenant_id="t1")
         await client.set_override("pos.lite", override, version=revived.flag.version)
         await client.remove_override("pos.lite", ask.OverrideRemove(tenant_id="t1"))
-        assert (await client.rollback("pos.lite", ask.Rollback(rollback_reason="r", allow_raise=True), dry_run=True)).dry_run
+        assert (
+            await client.rollback("pos.lite", ask.Rollback(rollback_reason="r", allow_raise=True), dry_run=True)
+        ).dry_run
         page = await client.history("pos.lite", limit=2)
         older = await client.history("pos.lite", limit=2, before=page.next_before)
         assert page.changes[-1].change_id > older.changes[0].change_id

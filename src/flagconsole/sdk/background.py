@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Coroutine
@@ -12,7 +13,8 @@ from typing import Any, Final
 log = logging.getLogger("flagconsole.sdk")
 
 #: A fork waits so long (seconds) for the thread to reach a place where it holds no lock.
-PAUSE_SECONDS: Final = 1.0
+PAUSE_SECONDS: Final = 5.0
+SETTLE_SECONDS: Final = 0.2
 
 
 class Background:
@@ -49,7 +51,7 @@ class Background:
 
         def hold() -> None:
             held.set()
-            resume.wait(10 * PAUSE_SECONDS)
+            resume.wait(2 * PAUSE_SECONDS)
 
         self._resume = resume
         if not self._call(hold) or not held.wait(PAUSE_SECONDS):
@@ -75,7 +77,22 @@ class Background:
         except Exception:
             log.exception("the background thread ended")
         finally:
+            with contextlib.suppress(Exception):
+                self._loop.run_until_complete(_settle())
             self._loop.close()
+
+
+async def _settle() -> None:
+    """Let everything that was cancelled or closed come to its end, within moments."""
+    own = asyncio.current_task()
+    others = [task for task in asyncio.all_tasks() if task is not own]
+    for task in others:
+        task.cancel()
+    if others:
+        await asyncio.wait(others, timeout=SETTLE_SECONDS)
+    await asyncio.get_running_loop().shutdown_asyncgens()
+    # A closed connection lets go of its socket one step of the loop later.
+    await asyncio.sleep(0)
 
 
 class DaemonExecutor(ThreadPoolExecutor):

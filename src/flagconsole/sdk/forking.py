@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import functools
+import importlib
 import os
 import time
 import weakref
@@ -42,7 +44,21 @@ _clients: weakref.WeakSet[Forkable] = weakref.WeakSet()
 
 def register(client: Forkable) -> None:
     """Look after ``client`` as long as it exists."""
+    _hook_in()
     _clients.add(client)
+
+
+@functools.cache
+def _hook_in() -> None:
+    """Take part in forks and in the interpreter's end.
+
+    What registers last is asked first before a fork. The two modules imported here take locks at that moment which the
+    clients' threads may need to get to their stopping place, so ours must come before theirs.
+    """
+    importlib.import_module("logging")
+    importlib.import_module("concurrent.futures.thread")
+    os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+    atexit.register(_at_exit)
 
 
 def _living() -> list[Forkable]:
@@ -81,7 +97,3 @@ def _at_exit() -> None:
     for client in clients:
         with contextlib.suppress(Exception):
             client.close(max(0.0, deadline - time.monotonic()))
-
-
-os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
-atexit.register(_at_exit)
