@@ -288,7 +288,7 @@ def _until_scraped(url: str, process: subprocess.Popen[bytes]) -> None:
             found = httpx.get(f"{url}/api/v1/query", params={"query": "count(requests_total) + count(silent)"}).json()
             if found["data"]["result"]:
                 return
-        except (httpx.HTTPError, KeyError):
+        except (httpx.HTTPError, KeyError, ValueError):  # it says "unavailable" in plain text while it starts
             pass
         time.sleep(0.05)
     raise AssertionError("prometheus scraped nothing")
