@@ -20,7 +20,7 @@ from flagconsole.store.sqlite_metric_writing import add_batch, roll_up_once
 from flagconsole.store.write_gate import WriteGate
 
 #: Batches in one transaction. A kill waits for one such transaction at most.
-BATCHES_AT_ONCE: Final = 4
+BATCHES_AT_ONCE: Final = 2
 _SUMS: Final = ", ".join(f"SUM({name})" for name in Tally._fields)
 
 T = TypeVar("T")
