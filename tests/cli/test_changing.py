@@ -160,7 +160,7 @@ def test_override_as_runbooks_write_it(flags: Any):
 def test_override_refuses_what_makes_no_sense(flags: Any):
     tenant = ("--tenant", "acme")
     killed = flags("override", "pos.lite", "kill", *tenant)
-    assert (killed.code, "is not one of off, shadow, canary, on" in killed.err) == (2, True)
+    assert (killed.code, "'STATE': 'kill' is not one of off, shadow, canary, on" in killed.err) == (2, True)
     assert flags("override", "pos.lite", *tenant).code == 2
     assert flags("override", "pos.lite", "--remove", "--expires", "2099-01-01", *tenant).code == 2
     past = flags("override", "pos.lite", "on", "--expires", "2001-01-01", *tenant)

@@ -100,7 +100,11 @@ def test_who_has_not_confirmed_is_named_and_the_exit_code_says_so(flags: Any, st
 def test_instances_that_are_gone_are_not_waited_for(flags: Any, store_path: Path):
     report(store_path, 20, "old", silent_for=3600)
     report(store_path, 28, "api-0")
-    assert flags("kill", "pos.lite", "errors").code == 0
+    shown = flags("kill", "pos.lite", "errors")
+    assert shown.code == 0
+    assert "confirmed by 1 of 1" in shown.out
+    assert "not counted: 1 silent for over 10 minutes, which never confirmed it" in shown.out
+    assert flags("kill", "pos.lite", "errors", "--json").json["propagation"]["lost"] == 1
 
 
 def test_without_instances_it_says_so(flags: Any):

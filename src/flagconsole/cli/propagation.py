@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flagconsole.cli.output import age, duration
 from flagconsole.domain.errors import FlagConsoleError
-from flagconsole.domain.instance import EXPECTED, Instance
+from flagconsole.domain.instance import EXPECTED, EXPECTED_SECONDS, Instance, Presence
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ _NAMED: Final = 20
 @dataclass(frozen=True, slots=True)
 class Propagation:
     """What was seen when the waiting ended. ``seconds`` is from the change to the last confirmation, by the server's clock,
-    None where nothing is known of it; ``problem`` says why the instances couldn't be read to the end."""
+    None where nothing is known of it; ``problem`` says why the instances couldn't be read to the end. ``lost`` counts those
+    that have not confirmed but fell silent so long ago that nobody waits for them."""
 
     revision: int
     expected: int
@@ -35,6 +36,7 @@ class Propagation:
     behind: tuple[Instance, ...]
     seen_at: datetime | None
     problem: str | None = None
+    lost: int = 0
 
     @property
     def confirmed_everywhere(self) -> bool:
@@ -59,6 +61,7 @@ class Propagation:
                 }
                 for instance in self.behind
             ],
+            "lost": self.lost,
             "problem": self.problem,
         }
 
@@ -67,13 +70,20 @@ class Propagation:
         if self.problem is not None:
             return [f"how far it has come is not known: {self.problem}"]
         if self.expected == 0:
-            return ["no instances are connected, so there is nobody to confirm it"]
+            return ["no instances are connected, so there is nobody to confirm it", *self._lost_line()]
         took = "" if self.seconds is None or not self.confirmed else f" after {duration(self.seconds)}"
         lines = [f"confirmed by {self.confirmed} of {self.expected} instances{took}"]
         lines += [f"  not by {self._describe(instance)}" for instance in self.behind[:_NAMED]]
         if len(self.behind) > _NAMED:
             lines.append(f"  and not by {len(self.behind) - _NAMED} more")
-        return lines
+        return lines + self._lost_line()
+
+    def _lost_line(self) -> list[str]:
+        if not self.lost:
+            return []
+        return [
+            f"not counted: {self.lost} silent for over {EXPECTED_SECONDS / 60:.0f} minutes, which never confirmed it"
+        ]
 
     def _describe(self, instance: Instance) -> str:
         seen = "" if self.seen_at is None else f", last seen {age(instance.last_seen, self.seen_at)} ago"
@@ -105,4 +115,6 @@ def _seen(listed: InstanceList, revision: int, since: datetime | None) -> Propag
     behind = tuple(instance for instance in expected if not instance.confirms(listed.epoch, revision))
     received = [i.received_at for i in expected if i.received_at is not None and i.confirms(listed.epoch, revision)]
     seconds = max(0.0, (max(received) - since).total_seconds()) if received and since is not None else None
-    return Propagation(revision, len(expected), len(expected) - len(behind), seconds, behind, listed.now)
+    lost = sum(i.presence is Presence.LOST and not i.confirms(listed.epoch, revision) for i in listed.instances)
+    confirmed = len(expected) - len(behind)
+    return Propagation(revision, len(expected), confirmed, seconds, behind, listed.now, lost=lost)

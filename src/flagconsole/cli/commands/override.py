@@ -69,9 +69,14 @@ def _setting(words: tuple[str, ...], reason: str | None, expires: datetime | Non
 
     if not words:
         raise click.UsageError("give a STATE, or --remove", click.get_current_context())
+    try:
+        state = OVERRIDE_STATE.convert(words[0], None, click.get_current_context())
+    except click.BadParameter as error:
+        error.param_hint = "'STATE'"
+        raise
     return ask(
         OverrideSet,
-        override_state=OVERRIDE_STATE.convert(words[0], None, click.get_current_context()),
+        override_state=state,
         override_reason=one_reason(words[1:], reason, _NO_REASON),
         expires_at=expires,
     )
