@@ -98,15 +98,28 @@ def test_other_types_are_refused(api):
 
 
 @pytest.mark.parametrize(
-    ("header", "value"), [("If-Match", "abc"), ("Idempotency-Key", "k" * 201), ("X-Flagconsole-Position", "1")]
+    ("header", "value", "right"),
+    [
+        ("If-Match", "abc", 'must be the version from the flag\'s ETag, such as "3"'),
+        ("Idempotency-Key", "k" * 201, "at most 200 characters"),
+        ("X-Flagconsole-Position", "1", "must be epoch:revision"),
+    ],
 )
-def test_headers_are_checked_too(api, header, value):
+def test_headers_are_checked_too(api, header, value, right):
     if header == "X-Flagconsole-Position":
         answer = api.request("GET", "/api/flags", headers={header: value})
     else:
         body = {"change_reason": "x", "owner": "me"}
         answer = api.request("PUT", "/api/flags/a.b", json=body, headers={header: value})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert right in answer.json()["detail"]
+
+
+def test_a_boolean_is_no_percentage(api):
+    body = {"change_reason": "x", "current_state": "canary", "canary_percentage": True}
+    answer = api.request("PUT", "/api/flags/a.b", json=body)
+    assert answer.status_code == 422
+    assert answer.json()["detail"] == "canary_percentage: must be a whole number from 0 to 100 (got 'True')."
 
 
 def test_unknown_paths_and_methods_are_problems(api):

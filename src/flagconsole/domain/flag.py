@@ -5,13 +5,21 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 from flagconsole.domain.evaluation import Rule
 from flagconsole.domain.names import ActorName, FlagName, Label, TenantId
 from flagconsole.domain.states import FlagState, FlagType
 
-Percentage = Annotated[int, Field(ge=0, le=100)]
+
+def _no_boolean(value: object) -> object:
+    """``true`` is no number: taken for 1 it would give the feature to one tenant in a hundred."""
+    if isinstance(value, bool):
+        raise ValueError("must be a whole number from 0 to 100")
+    return value
+
+
+Percentage = Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)]
 
 
 class Frozen(BaseModel):

@@ -26,6 +26,13 @@ log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 
 
+#: What headers look like, for people who can't be asked to read a pattern.
+_SHAPES = {
+    "if-match": 'must be the version from the flag\'s ETag, such as "3"',
+    "x-flagconsole-position": "must be epoch:revision",
+}
+
+
 def problem_of(error: FlagConsoleError) -> Problem:
     """The error as its HTTP body."""
     return Problem(
@@ -103,6 +110,8 @@ def _describe(item: dict[str, Any]) -> tuple[str, str, str]:
     where = [str(part) for part in item.get("loc", ()) if part not in ("body", "query", "path", "header")]
     field = safe_text(".".join(where) or "body", 200)
     message = str(item.get("msg", "is not valid")).removeprefix("Value error, ")
+    if item.get("type") == "string_pattern_mismatch":
+        message = _SHAPES.get(field, message)
     value = "nothing" if item.get("type") == "missing" else item.get("input")
     shown = value if isinstance(value, str | int | float | bool | None) else type(value).__name__
     return field, safe_text(message[:1].lower() + message[1:], 300), safe_text(shown, 100)
