@@ -8,6 +8,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
+from flagconsole.domain.cohort import CohortSelection
 from flagconsole.domain.flag import Frozen, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.states import FlagState
@@ -199,13 +200,20 @@ def decide(rollout: Rollout, flag_version: int) -> Decision:
     return Decision(Move.PROMOTE, f"{phase.name} passes")
 
 
-def setting_for(phase: Phase, cohort: tuple[str, ...], present: Setting) -> Setting:
-    """The flag's setting during ``phase``: a chosen ``cohort`` where one was drawn, else by hash.
+def setting_for(phase: Phase, present: Setting, drawn: CohortSelection | None) -> Setting:
+    """The flag's setting during ``phase``: the ``drawn`` cohort where there is one, else by hash.
 
-    Going from a hashed cohort to the next percentage keeps everyone in; so does a drawn cohort that contains the one
+    Going from a hashed cohort to the next percentage keeps everyone in; so does a drawn cohort, which contains the one
     before.
     """
     state = phase.state_of_flag
     if state is not FlagState.CANARY:
         return present.model_copy(update={"current_state": state})
-    return Setting(current_state=state, canary_percentage=phase.percentage, canary_tenant_ids=cohort)
+    if drawn is None:
+        return Setting(current_state=state, canary_percentage=phase.percentage)
+    return Setting(
+        current_state=state,
+        canary_percentage=drawn.percentage,
+        canary_tenant_ids=drawn.member_ids,
+        canary_holdout_ids=drawn.holdout_ids,
+    )

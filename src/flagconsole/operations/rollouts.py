@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from flagconsole.domain.change import Action, ChangeType
+from flagconsole.domain.cohort import CohortSelection
 from flagconsole.domain.errors import (
     ChecklistIncomplete,
     ExposureFrozen,
     FlagKilled,
+    NobodyEligible,
     NotPassing,
     RolloutNotFound,
     RolloutUnderWay,
@@ -22,9 +24,11 @@ from flagconsole.domain.errors import (
 from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.playbook import KILL_SWITCH, Playbook
+from flagconsole.domain.requests import CohortDraw
 from flagconsole.domain.rollout import Rollout, RolloutStatus, VerdictKind, setting_for
 from flagconsole.domain.states import FlagState
 from flagconsole.operations import playbook_flag
+from flagconsole.operations.cohorts import draw_within
 from flagconsole.operations.context import Context, existing, guard_raise
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.rollout_end import end, step_of
@@ -41,6 +45,10 @@ CHECKLIST = (
     "success and failure criteria set",
     "emergency contacts set",
 )
+
+
+#: With more tenants than this a phase's cohort isn't drawn inside the transaction that enters it.
+DRAWN_WITHIN = 5_000
 
 
 async def under_way(tx: Transaction, flag_name: str) -> Rollout:
@@ -110,20 +118,40 @@ async def enter(
     reason: str,
     *,
     change_type: ChangeType,
-    cohort: tuple[str, ...] = (),
 ) -> Rollout:
     """Set the flag as the phase wants it and note that the rollout is there. A step that was taken is not taken again."""
     flag = await existing(tx, rollout.flag_name)
     if phase.kind is PhaseKind.CANARY:
         await _refuse_unchecked(tx, rollout.flag_name)
-    after = setting_for(phase, cohort, flag.setting)
     first = await tx.take_step(step_of(rollout, f"enter {phase.name}", context, reason))
     if not first:
         return await under_way(tx, rollout.flag_name)
+    drawn = await _drawn(tx, context, rollout, flag, phase) if phase.kind is PhaseKind.CANARY else None
+    after = setting_for(phase, flag.setting, drawn)
     version = await _set(tx, context, flag, after, reason, change_type)
     entered = rollout.entered(phase, version, context.now)
     await tx.save_rollout(entered)
     return entered
+
+
+async def _drawn(
+    tx: Transaction, context: Context, rollout: Rollout, flag: Flag, phase: Phase
+) -> CohortSelection | None:
+    """The phase's cohort, drawn from the tenants' profiles by the rollout's seed. None where too little is known of them
+    to draw anybody, or where there are too many to draw while other writers wait: then the hash decides."""
+    tenants = await tx.tenants()
+    if not 0 < len(tenants) <= DRAWN_WITHIN:
+        return None
+    request = CohortDraw(
+        change_reason=f"{phase.name} of {rollout.plan.name}",
+        percentage=phase.percentage,
+        seed=rollout.seed,
+        lasts_hours=phase.min_hours,
+    )
+    try:
+        return await draw_within(tx, flag, request, context.actor.name)
+    except NobodyEligible:
+        return None
 
 
 async def hold(

@@ -38,13 +38,6 @@ WAKE_SECONDS: Final = 5.0
 
 log = logging.getLogger(__name__)
 
-CohortOf = Callable[[Transaction, Rollout, int], Awaitable[tuple[str, ...]]]
-
-
-async def hashed_cohort(tx: Transaction, rollout: Rollout, percentage: int) -> tuple[str, ...]:
-    """No chosen cohort: the percentage draws by hash."""
-    return ()
-
 
 class Controller:
     """Tends the rollouts of one store while it leads."""
@@ -55,14 +48,12 @@ class Controller:
         judging: Judging,
         leadership: Leadership,
         *,
-        cohort_of: CohortOf = hashed_cohort,
         playbooks: Mapping[str, Playbook] | None = None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._store = store
         self._judging = judging
         self._leadership = leadership
-        self._cohort_of = cohort_of
         self._playbooks = read_playbooks() if playbooks is None else playbooks
         self._look_seconds = look_seconds
 
@@ -174,7 +165,6 @@ class Controller:
         following = rollout.next_phase
         assert following is not None
         try:
-            cohort = await self._cohort_of(tx, rollout, following.percentage)
             await rollouts.enter(
                 tx,
                 context,
@@ -182,7 +172,6 @@ class Controller:
                 following,
                 decision.because,
                 change_type=ChangeType.AUTOMATED,
-                cohort=cohort,
             )
         except (ChecklistIncomplete, FlagKilled) as error:
             await rollouts.hold(tx, context, rollout.flag_name, safe_text(error, 500))

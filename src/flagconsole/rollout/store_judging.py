@@ -77,7 +77,7 @@ class StoreJudging:
 
     async def _rebuilt(self, rollout: Rollout, flag: Flag, state: dict[str, Any] | None) -> tuple[Judge, Question]:
         async with self._store.read() as reader:
-            drawn = await reader.newest_cohort(flag.flag_name)
+            drawn = await reader.cohort_in_force(flag)
             active = tuple(tenant.tenant_id for tenant in await reader.tenants() if tenant.active)
             steps = await reader.rollout_steps(rollout.rollout_id)
         shadow = _shadow_span(rollout, [(step.step, step.at) for step in steps])

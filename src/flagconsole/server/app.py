@@ -40,6 +40,7 @@ from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
 from flagconsole.server.responder import Responder
+from flagconsole.server.rollout_tender import RolloutTender
 from flagconsole.server.state import ServerState
 from flagconsole.server.telemetry_intake import TelemetryIntake
 
@@ -75,15 +76,18 @@ def create_app(
             playbooks=read_playbooks() if playbooks is None else playbooks,
             metrics=StoreSource(operations.store.metrics),
         )
+        tender = RolloutTender(operations.store, leadership)
         follower.start()
         teller.start()
         responder.start()
+        tender.start()
         keeper.start()
         try:
             yield
         finally:
             hub.close()
             await teller.stop()
+            await tender.stop()
             await responder.stop()
             await keeper.stop()
             await intake.finish()

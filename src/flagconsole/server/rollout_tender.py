@@ -1,0 +1,50 @@
+"""Tends rollouts in the background, while this server holds the lease."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+
+from flagconsole.domain.flag import Flag
+from flagconsole.domain.rollout import Rollout
+from flagconsole.rollout.controller import Controller
+from flagconsole.rollout.judging import Judgement, Judging
+from flagconsole.rollout.lease import Leadership
+from flagconsole.store.protocol import Store
+
+
+class RolloutTender:
+    """One server's controller. ``leadership`` is shared with whatever else needs the lease."""
+
+    def __init__(self, store: Store, leadership: Leadership) -> None:
+        self._controller = Controller(store, LateJudging(store), leadership)
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self._task = asyncio.create_task(self._controller.run(), name="flagconsole-controller")
+
+    async def stop(self) -> None:
+        """Stop where it is: the next one who leads recomputes everything."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+
+class LateJudging:
+    """The judge on the store's measurements, loaded at the first look: numpy must not delay a server's start."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._judging: Judging | None = None
+
+    async def look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
+        """The verdict now."""
+        if self._judging is None:
+            self._judging = await asyncio.to_thread(self._load)
+        return await self._judging.look(rollout, flag, state, now)
+
+    def _load(self) -> Judging:
+        from flagconsole.rollout.store_judging import StoreJudging
+
+        return StoreJudging(self._store)
