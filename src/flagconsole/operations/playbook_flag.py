@@ -67,7 +67,7 @@ async def apply_effect(
         outcome = await kill(tx, context, flag_name, Kill(kill_reason=reason))
         return outcome.change if outcome.changed else None
     after = _after(flag, effect)
-    if after == flag.setting or raises(flag.setting, after):
+    if after == flag.setting or raises(flag.setting, after, flag.flag_name):
         return None
     draft = ChangeDraft(
         flag=flag.model_copy(update=after.model_dump()),
