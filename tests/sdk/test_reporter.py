@@ -83,6 +83,19 @@ def test_receipts_are_sent_again_until_they_arrive(server, make_client):
     until(lambda: client.status.problem is None)
 
 
+def test_a_kill_does_not_wait_for_the_end_of_a_pause_between_tries(server, make_client, monkeypatch):
+    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self: 60.0)
+    answers = [Answer(500, "oops")]
+    server.answers["POST", PATH] = lambda asked: answers.pop(0) if answers else Answer(200, "{}")
+    client = make_client()
+    assert client.wait_ready(10)
+    until(lambda: client.status.counters.receipt_failures == 1)
+    until(lambda: server.streams)
+    server.change("a.b", "kill")
+    until(lambda: client.status.counters.receipts_sent == 2)
+    assert revisions(server) == [[1], [1, 2]]
+
+
 def test_a_receipt_that_is_never_taken_is_given_up(server, make_client):
     server.answers["POST", PATH] = lambda asked: problem(422, "invalid_input", "receipts: no.")
     client = make_client()

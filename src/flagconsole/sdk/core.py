@@ -165,6 +165,7 @@ class Core:
         match event:
             case Connected():
                 self._counters.connections += 1
+                self._reporter.reconnected()
                 self._applier.forget_head()
             case Disconnected():
                 self._lost(event)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Awaitable, Callable
@@ -70,6 +71,11 @@ class Reporter:
         self._newest = receipt
         self._wake.set()
 
+    def reconnected(self) -> None:
+        """The server is there (again): what couldn't be reported may be now."""
+        if self.problem is not None:
+            self._wake.set()
+
     async def run(self, connection: httpx.AsyncClient) -> None:
         """Report until cancelled."""
         backoff = Backoff(base=0.1, cap=_RETRY_CAP)
@@ -85,7 +91,10 @@ class Reporter:
             if await self._report(connection, leaving=False):
                 backoff.reset()
             else:
-                await asyncio.sleep(backoff.next())
+                # What is applied meanwhile, and a server that is back, don't wait for the end of this.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(backoff.next()):
+                        await self._wake.wait()
                 self._wake.set()
 
     async def leave(self, connection: httpx.AsyncClient) -> None:
