@@ -17,8 +17,8 @@ from flagconsole.domain.verdict import Contribution, CriterionResult, Outcome, P
 
 #: What a plan that asks for plain thresholds is told beside every verdict.
 THRESHOLD_NOTE = (
-    "plain threshold at every look: in simulated phases of 48 h it rolls back most healthy canaries "
-    "when rates move by themselves"
+    "plain threshold at every look, without a bound on false alarms: in simulated phases of 48 h it rolled back 45 % of "
+    "healthy canaries on p95 (> +15 %), none on errors (> 2 %), but 50 % when an incident had hit everybody"
 )
 _COLUMNS = {
     names.ERROR_RATE: "errors",
