@@ -69,14 +69,15 @@ def create_app(
         app.state.server = state
         teller = IncidentTeller(operations.store, hub)
         leadership = Leadership(operations.store)
+        known_playbooks = read_playbooks() if playbooks is None else playbooks
         responder = Responder(
             operations.store,
             leadership,
             response=response or Response(environment=operations.environment),
-            playbooks=read_playbooks() if playbooks is None else playbooks,
+            playbooks=known_playbooks,
             metrics=StoreSource(operations.store.metrics),
         )
-        tender = RolloutTender(operations.store, leadership)
+        tender = RolloutTender(operations.store, leadership, known_playbooks)
         follower.start()
         teller.start()
         responder.start()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import datetime
 
 from flagconsole.domain.flag import Flag
+from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.rollout import Rollout
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.judging import Judgement, Judging
@@ -14,10 +16,11 @@ from flagconsole.store.protocol import Store
 
 
 class RolloutTender:
-    """One server's controller. ``leadership`` is shared with whatever else needs the lease."""
+    """One server's controller. ``leadership`` is shared with whatever else needs the lease; ``playbooks`` are those that
+    its rollbacks begin."""
 
-    def __init__(self, store: Store, leadership: Leadership) -> None:
-        self._controller = Controller(store, LateJudging(store), leadership)
+    def __init__(self, store: Store, leadership: Leadership, playbooks: Mapping[str, Playbook]) -> None:
+        self._controller = Controller(store, LateJudging(store), leadership, playbooks=playbooks)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
