@@ -132,6 +132,24 @@ def test_set_to_kill_is_a_kill(flags: Any, store_path: Path):
     assert refused.code == 2
 
 
+def test_a_rollback_into_a_kill_is_waited_for_like_a_kill(flags: Any, store_path: Path):
+    flags("kill", "pos.lite", "errors")
+    flags("revive", "pos.lite", "too early")
+    report(store_path, 29, "api-0")
+    shown = flags("rollback", "pos.lite", "still failing", "--dry-run")
+    assert (shown.code, "confirmed" in shown.out) == (0, False)
+    report(store_path, 30, "api-0")
+    report(store_path, 30, "api-1")
+    shown = flags("rollback", "pos.lite", "still failing")
+    assert shown.code == 0
+    assert "pos.lite: off → kill (revision 30" in shown.out
+    assert "confirmed by 2 of 2 instances" in shown.out
+    flags("revive", "pos.lite", "too early")
+    again = flags("rollback", "pos.lite", "still failing", "--json")
+    assert (again.code, again.json["propagation"]["confirmed"]) == (8, 0)
+    assert "not confirmed everywhere" in again.err
+
+
 def test_a_dry_run_shows_whom_it_would_reach(flags: Any):
     flags("set", "invoices.write", "on", "go")
     flags("set", "invoices.auto_send", "on", "go")

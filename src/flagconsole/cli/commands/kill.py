@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from flagconsole.domain.views import BlastView, ChangeResult
 
 
+#: Seconds that a kill is waited for where nobody says otherwise.
+WAIT_SECONDS: Final = 5.0
+
+
 @click.command("kill")
 @click.argument("flag")
 @click.option(
     "--wait",
     type=click.FloatRange(0, 3600),
-    default=5.0,
+    default=WAIT_SECONDS,
     show_default=True,
     metavar="SECONDS",
     help="How long to wait until every instance has confirmed.",
@@ -54,12 +58,13 @@ def kill_flag(invocation: Invocation, flag: str, reason: str, wait: float) -> No
         result = await backend.kill(flag, request, idempotency_key=invocation.idempotency_key)
         if not invocation.as_json:
             say(_killed(result))
-        return await _prove(invocation, backend, result, wait)
+        return await prove(invocation, backend, result, wait)
 
     click.get_current_context().exit(invocation.run(work))
 
 
-async def _prove(invocation: Invocation, backend: Backend, result: ChangeResult, wait: float) -> int:
+async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, wait: float) -> int:
+    """Wait until every instance has confirmed the result, print what was seen, and give the exit code."""
     from flagconsole.cli.propagation import wait_for_confirmation
 
     found = await wait_for_confirmation(backend, result, wait)
