@@ -103,7 +103,6 @@ class FakeServer:
     port: int = 0
 
     def __post_init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._stopping = asyncio.Event()
         self._accepted: list[socket.socket] = []
@@ -182,6 +181,7 @@ class FakeServer:
         return [asked for asked in self.requests if asked.path.partition("?")[0] == path]
 
     def start(self) -> FakeServer:
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         assert self._ready.wait(10)
         return self

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from flagconsole.client.stream import ChangeFrame
 from flagconsole.sdk import FlagState, Health, Reason
 from flagconsole.sdk.applier import Applier
 from flagconsole.sdk.held import Held
 from flagconsole.sdk.status import Counters
 
-from ..fake_server import Answer, problem, until
+from ..fake_server import Answer, FakeServer, problem, until
 from .watcher import Watcher
 
 
@@ -52,20 +53,25 @@ def test_a_gap_is_filled_by_a_snapshot(server, client):
     assert client.status.counters.gaps == 1
 
 
-def test_what_arrives_while_the_gap_is_filled_is_not_lost(server, client):
-    """The snapshot is answered as of revision 3; revision 4 arrives meanwhile and is a kill."""
-
-    def answer(asked):
-        old = server.snapshot()
-        server.change("a.b", "kill")
-        return Answer(200, old)
-
-    server.answers["GET", "/api/snapshot"] = answer
-    server.change("c.d", "off", deliver=False)
-    server.change("c.d", "on")
-    until(lambda: client.state("a.b", "t") is FlagState.KILL)
-    assert client.status.revision == 4
-    assert len(server.asked_for("/api/snapshot")) == 1
+def test_what_arrives_while_the_gap_is_filled_is_not_lost():
+    """Revision 2 is missing, so 3 and 4 have to wait; the snapshot that comes is only as of 3, and 4 is a kill."""
+    server = FakeServer()
+    swapped = []
+    held = Held(None)
+    applier = Applier(held, Counters(), lambda before, after: swapped.append(after.revision))
+    applier.snapshot(server.snapshot())
+    frames = [
+        ChangeFrame("e5", number, server.change("a.b", state)) for number, state in ((2, "off"), (3, "on"), (4, "kill"))
+    ]
+    for frame in frames[1:]:
+        applier.change(frame)
+    assert (applier.gap, applier.fetch_now.is_set(), swapped) == (True, True, [1])
+    older = FakeServer(revision=3)
+    older.put("a.b", "on")
+    applier.snapshot(older.snapshot())
+    assert swapped == [1, 3, 4]
+    assert held.ruleset.evaluate("a.b", "t", 0).state is FlagState.KILL
+    assert not applier.gap
 
 
 def test_a_gap_is_retried_until_a_server_is_far_enough(server, client):
@@ -319,8 +325,6 @@ json_values = st.recursive(
 @given(payloads=st.lists(st.tuples(st.booleans(), json_values | st.binary(max_size=20)), max_size=6))
 @settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 def test_no_payload_raises_or_turns_anything_on(payloads):
-    from flagconsole.client.stream import ChangeFrame
-
     held = Held(None)
     applier = Applier(held, Counters(), lambda before, after: None)
     applier.snapshot(

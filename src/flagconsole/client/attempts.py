@@ -114,7 +114,7 @@ async def answer_to(
 def _decides(failed: _Failed) -> bool:
     """Whether this last answer settles what became of all tries before it."""
     status = failed.error.status
-    return not failed.again and not failed.may_be_done and 400 <= status < 500 and status not in _UNDECIDED
+    return 400 <= status < 500 and status not in _UNDECIDED
 
 
 async def _try(connection: httpx.AsyncClient, request: httpx.Request) -> Answer:
