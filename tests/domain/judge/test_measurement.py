@@ -50,6 +50,14 @@ def test_a_regression_that_was_not_there_before_is_shown_as_it_is() -> None:
     assert -1 < reach[0] < measured.value < reach[1]
 
 
+def test_a_handful_of_slow_operations_makes_no_interval() -> None:
+    few = Counts(np.full(20, 60.0), np.zeros(20), np.full(20, 5.0), np.zeros(20))
+    measured = Measures(ASSIGNMENT, None).of(REGRESSION, seen(few, canary_p95=1400.0))
+    assert measured is not None
+    assert measured.value == pytest.approx(1.0)
+    assert measured.reach(4.0) is None
+
+
 def test_success_and_errors_are_one_figure_from_two_sides() -> None:
     measures = Measures(ASSIGNMENT, None)
     failed, succeeded = measures.of(ERRORS, seen(counts())), measures.of(SUCCESS, seen(counts()))

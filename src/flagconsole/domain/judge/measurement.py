@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from flagconsole.domain import metric as names
 from flagconsole.domain.judge.assignment import Assignment
 from flagconsole.domain.judge.baseline import Baseline, Rate
-from flagconsole.domain.judge.interval import estimate, tail_index
+from flagconsole.domain.judge.interval import Estimate, estimate, tail_index
 from flagconsole.domain.judge.observation import Counts, GroupValue, Latency, MetricValue, Observation
 from flagconsole.domain.metric import MetricKind
 from flagconsole.domain.plan import Criterion
@@ -20,6 +20,8 @@ from flagconsole.domain.verdict import Contribution
 Floats = NDArray[np.float64]
 #: Fewer answers than this make no interval.
 FEWEST_OBSERVATIONS = 10
+#: Fewer slow operations than this in a group make no interval of a latency: the tail needs more than a rate does.
+FEWEST_SLOW = 50
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class Measures:
         error = None
         if not rough:
             canary, control = (estimate(counts.slow, exposure, group) for group in (self._canary, self._control))
-            if canary is not None and control is not None and canary.telling and control.telling:
+            if canary is not None and control is not None and _tail_known(canary) and _tail_known(control):
                 error = math.sqrt(canary.log_variance + control.log_variance) / alpha
         measured = Measurement(
             raw * math.exp(-difference / alpha) - 1,
@@ -169,7 +171,7 @@ class Measures:
         canary = None if rough else estimate(counts.slow, counts.operations, self._canary)
         error = (
             None
-            if canary is None or not canary.telling
+            if canary is None or not _tail_known(canary)
             else math.sqrt(canary.log_variance) / tail_index(group.p95, group.p99)
         )
         beside = other if _positive(other) else None
@@ -234,6 +236,10 @@ def _log_variance(group: GroupValue) -> float:
 
 def _usable(group: GroupValue | None) -> bool:
     return group is not None and math.isfinite(group.value) and group.count > 0
+
+
+def _tail_known(group: Estimate) -> bool:
+    return group.telling and group.events >= FEWEST_SLOW
 
 
 def _positive(value: float | None) -> bool:
