@@ -44,9 +44,10 @@ def left_over(folder: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             command = (process / "cmdline").read_bytes()
+            works_in = os.readlink(process / "cwd")
         except OSError:
             continue
-        if str(folder).encode() in command and b"flagconsole" in command:
+        if works_in.startswith(str(folder)) and b"flagconsole" in command:
             folders.append(command.decode(errors="replace"))
     return folders
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from flagconsole.domain.errors import ExposureFrozen, NotPassing, RolloutNotFound, RolloutUnderWay
-from flagconsole.domain.requests import FlagUpdate, Kill, Revive
+from flagconsole.domain.requests import FlagUpdate, Kill, Revive, Rollback
 from flagconsole.domain.rollout import RolloutStatus, VerdictKind
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
@@ -180,6 +180,16 @@ async def test_a_kill_ends_the_rollout_and_revive_does_not_restart_it(store, ope
     assert await state_of(operations, flag) == "off"
     with pytest.raises(RolloutNotFound):
         await rollouts.promote(ADMIN, flag, "again")
+
+
+async def test_a_rollback_into_a_kill_ends_the_rollout_too(operations, rollouts, flag):
+    killed = await operations.kill(OPERATOR, flag, Kill(kill_reason="bad"))
+    await operations.revive(ADMIN, flag, Revive(revive_reason="fixed"), version=killed.flag.version)
+    await rollouts.start(ADMIN, flag, a_plan(), "go")
+    back = Rollback(rollback_reason="not fixed", target_change_id=killed.revision)
+    result = await operations.rollback(OPERATOR, flag, back)
+    assert result.flag.current_state is FlagState.KILL
+    assert (await present(rollouts, flag)).status is RolloutStatus.KILLED
 
 
 async def test_held_it_is_judged_and_rolled_back_but_not_promoted(store, operations, rollouts, judge, clock, flag):

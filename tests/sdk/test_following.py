@@ -303,22 +303,12 @@ def test_cut_at_any_byte_many_times_it_never_goes_back(server, make_client):
     assert client.state("a.b", "t") is FlagState.KILL
 
 
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.sampled_from(["on", "e1", "a.b"]),
-    lambda inner: (
-        st.lists(inner, max_size=3)
-        | st.dictionaries(
-            st.sampled_from(["schema", "epoch", "revision", "flags", "overrides", "change", "flag", "flag_name", "x"]),
-            inner,
-            max_size=5,
-        )
-    ),
-    max_leaves=12,
+leaves = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["on", "e1", "a.b"])
+)
+_KEYS = st.sampled_from(["schema", "epoch", "revision", "flags", "overrides", "change", "flag", "flag_name", "x"])
+json_values = st.deferred(
+    lambda: leaves | st.lists(json_values, max_size=3) | st.dictionaries(_KEYS, json_values, max_size=5)
 )
 
 

@@ -120,8 +120,8 @@ async def _start_service(name: str, url: str, service_key: str, folder: str, see
         cache_dir=folder,
         seed=seed,
     )
-    return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "flagconsole.demo.service", settings.to_json()),
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "flagconsole.demo.service"),
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -129,6 +129,10 @@ async def _start_service(name: str, url: str, service_key: str, folder: str, see
         start_new_session=True,
         limit=64 * 1024 * 1024,
     )
+    assert process.stdin is not None
+    process.stdin.write(settings.to_json().encode() + b"\n")
+    await process.stdin.drain()
+    return process
 
 
 async def _ask(process: asyncio.subprocess.Process, feature: str) -> dict[str, Any]:

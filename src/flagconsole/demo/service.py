@@ -1,7 +1,8 @@
 """One simulated service: a process with several SDK instances, each working for tenants in its own thread.
 
-Run as ``python -m flagconsole.demo.service`` with its settings as JSON in the first argument. ``report FLAG`` on standard
-input answers with one JSON line; the process ends with its input.
+Run as ``python -m flagconsole.demo.service``. The first line of its input holds its settings as JSON (a key is among them,
+and command lines can be seen by others); after that ``report FLAG`` answers with one JSON line, and the process ends with
+its input.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class ServiceSettings:
     bucket_seconds: int = 5
 
     def to_json(self) -> str:
-        """The settings as the process's argument."""
+        """The settings as the first line of the process's input."""
         return json.dumps(asdict(self))
 
 
@@ -98,7 +99,7 @@ def report(workers: list[Worker], feature: str) -> dict[str, Any]:
 
 def main() -> None:
     """Run until standard input ends."""
-    raw = json.loads(sys.argv[1])
+    raw = json.loads(sys.stdin.readline())
     settings = ServiceSettings(**{**raw, "features": tuple(raw["features"]), "tenants": tuple(raw["tenants"])})
     workers = [Worker(settings, number) for number in range(1, settings.instances + 1)]
     for worker in workers:

@@ -20,6 +20,7 @@ from flagconsole.operations.context import Context, Outcome, existing, guard_rai
 from flagconsole.operations.incident_opening import opened_by_rollback, opened_by_tenants_rollback
 from flagconsole.operations.kill import stamped
 from flagconsole.operations.override import apply_override, own_state
+from flagconsole.operations.rollout_end import end_by_kill
 from flagconsole.operations.setting import DESCRIPTIVE
 from flagconsole.store.protocol import ChangeDraft, Reader, Transaction
 
@@ -73,6 +74,8 @@ async def _restore_flag(
         reverts=reverts,
     )
     change = await tx.apply(draft)
+    if after.current_state is FlagState.KILL:
+        await end_by_kill(tx, context, flag.flag_name, request.rollback_reason)
     if raises(after, flag.setting, flag.flag_name):
         await opened_by_rollback(tx, context, flag, change)
     return Outcome(True, stamped(moved, change), change)

@@ -30,6 +30,10 @@ from flagconsole.store.opening import sqlite_path
 #: Seconds that running requests get after SIGTERM; streams say goodbye at once.
 GRACE_SECONDS: Final = 1
 
+#: Seconds an idle connection stays open: longer than an SDK's signs of life are apart, so that the receipt of a kill finds
+#: one that is open.
+KEEP_ALIVE_SECONDS: Final = 75
+
 
 class Server(uvicorn.Server):
     """uvicorn, which of itself would wait for open streams for ever."""
@@ -115,6 +119,7 @@ async def _serve(
             lifespan="on",
             ws="none",
             timeout_graceful_shutdown=GRACE_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             h11_max_incomplete_event_size=64 * 1024,
         )
         server = Server(config, app.state.hub)
