@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from flagconsole.domain.requests import FlagCreate
 from flagconsole.domain.role import Actor, Role
@@ -14,6 +15,12 @@ from flagconsole.operations.service import Operations
 from flagconsole.store import Store, open_store
 
 from .live_server import LiveServer
+
+
+# The same examples in every run: what fails, fails for everybody. New ones are looked for with --hypothesis-profile=search.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile("same")
 
 
 class StandingClock:

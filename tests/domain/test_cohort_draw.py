@@ -50,7 +50,10 @@ profiles = st.builds(
     custom_configuration=st.sampled_from([(), (), ("sap",)]),
     open_escalation=st.sampled_from([None, False, False, True]),
     last_escalation_on=st.sampled_from([None, NOW.date(), NOW.date() - timedelta(days=31)]),
-    blackouts=st.sampled_from([(), (), (Blackout(starts_on=NOW.date(), ends_on=NOW.date()),)]),
+    # A day before and after, since a tenant's own clock decides which day it is.
+    blackouts=st.sampled_from(
+        [(), (), (Blackout(starts_on=NOW.date() - timedelta(days=1), ends_on=NOW.date() + timedelta(days=1)),)]
+    ),
 )
 
 
