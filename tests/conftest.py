@@ -16,7 +16,6 @@ from flagconsole.store import Store, open_store
 
 from .live_server import LiveServer
 
-
 # The same examples in every run: what fails, fails for everybody. New ones are looked for with --hypothesis-profile=search.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
