@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flagconsole.domain.plan import Comparison, Criterion, Phase, PhaseKind, Plan
-from flagconsole.domain.rollout import StoredVerdict, VerdictKind
+from flagconsole.domain.rollout import StoredVerdict
 from flagconsole.domain.urgency import Urgency
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.judging import Judgement
 
 LIMIT = Criterion(metric="error_rate", comparison=Comparison.ABOVE, value=0.02)

@@ -9,9 +9,10 @@ import pytest
 
 from flagconsole.domain.errors import ExposureFrozen, NotPassing, RolloutNotFound, RolloutUnderWay
 from flagconsole.domain.requests import FlagUpdate, Kill, Revive, Rollback
-from flagconsole.domain.rollout import RolloutStatus, VerdictKind
+from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller

@@ -14,9 +14,10 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.playbook import Notice, Playbook, Step, Verification
 from flagconsole.domain.playbook_run import DeliveryStatus, RunStatus, StepStatus
 from flagconsole.domain.requests import FlagUpdate, Kill, Revive, Rollback, TenantRecord, TenantsPut
-from flagconsole.domain.rollout import RolloutStatus, VerdictKind
+from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller

@@ -9,9 +9,10 @@ import pytest
 from flagconsole.domain.group import Group
 from flagconsole.domain.plan import Comparison, Criterion, Phase, PhaseKind, Plan
 from flagconsole.domain.requests import TenantRecord, TenantsPut
-from flagconsole.domain.rollout import RolloutStatus, VerdictKind
+from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.sketch import LatencySketch
 from flagconsole.domain.tally import Tally
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller

@@ -13,6 +13,7 @@ from flagconsole.domain.flag import Frozen, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
+from flagconsole.domain.verdict import VerdictKind
 
 
 class RolloutStatus(StrEnum):
@@ -29,15 +30,6 @@ class RolloutStatus(StrEnum):
     def active(self) -> bool:
         """Whether the controller still tends it."""
         return self in {RolloutStatus.RUNNING, RolloutStatus.ROLLING_BACK}
-
-
-class VerdictKind(StrEnum):
-    """What the judge says of a phase now. Only an explicit ``pass`` promotes."""
-
-    PASS = "pass"  # noqa: S105  # a verdict, no password
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
-    NO_DATA = "no_data"
 
 
 #: The playbook that each urgency asks for.

@@ -10,7 +10,7 @@ from flagconsole.domain.plan import Comparison, Evidence
 from flagconsole.domain.urgency import Urgency
 
 
-class Outcome(StrEnum):
+class VerdictKind(StrEnum):
     """The four things a verdict can say. Only ``pass`` promotes, only ``fail`` rolls back."""
 
     PASS = "pass"  # noqa: S105 - a word, not a secret
@@ -55,7 +55,7 @@ class CriterionResult(Frozen):
     limit: float
     evidence: Evidence
     urgency: Urgency
-    outcome: Outcome
+    outcome: VerdictKind
     value: float | None = None
     raw_value: float | None = None
     control_value: float | None = None
@@ -87,7 +87,7 @@ class Verdict(Frozen):
     """What the judge says of a phase at one look. ``budget_spent`` is the part of ``budget``, the chance of rolling a
     healthy canary back in the whole phase, that was used up so far (0 to 1)."""
 
-    outcome: Outcome
+    outcome: VerdictKind
     reason: str
     seconds: float
     failing_metric: str | None = None

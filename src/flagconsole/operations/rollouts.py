@@ -25,8 +25,9 @@ from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.playbook import KILL_SWITCH, Playbook
 from flagconsole.domain.requests import CohortDraw
-from flagconsole.domain.rollout import Rollout, RolloutStatus, VerdictKind, setting_for
+from flagconsole.domain.rollout import Rollout, RolloutStatus, setting_for
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import playbook_flag
 from flagconsole.operations.cohorts import draw_within
 from flagconsole.operations.context import Context, existing, guard_raise

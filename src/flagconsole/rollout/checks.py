@@ -12,8 +12,8 @@ from flagconsole.domain.instance import EXPECTED
 from flagconsole.domain.metric import CRITICAL_ERRORS, CSAT, ERROR_RATE, P95_REGRESSION
 from flagconsole.domain.playbook import Check
 from flagconsole.domain.playbook_run import CheckResult
-from flagconsole.domain.rollout import VerdictKind
 from flagconsole.domain.text import safe_text
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations.reading import ruleset_of, with_presence
 from flagconsole.rollout.sources import MetricQuery, MetricSource, Reading, Value
 from flagconsole.store.protocol import Store

@@ -19,8 +19,9 @@ from flagconsole.domain.errors import ChecklistIncomplete, FlagConsoleError, Fla
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor, Role
-from flagconsole.domain.rollout import Decision, Move, Rollout, RolloutStatus, StoredVerdict, VerdictKind, decide
+from flagconsole.domain.rollout import Decision, Move, Rollout, RolloutStatus, StoredVerdict, decide
 from flagconsole.domain.text import safe_text
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import rollouts
 from flagconsole.operations.context import Context
 from flagconsole.operations.rollout_end import end

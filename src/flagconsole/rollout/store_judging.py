@@ -17,7 +17,7 @@ from flagconsole.domain.flag import Flag
 from flagconsole.domain.group import Group
 from flagconsole.domain.judge import Assignment, Judge
 from flagconsole.domain.plan import PhaseKind
-from flagconsole.domain.rollout import Rollout, StoredVerdict, VerdictKind
+from flagconsole.domain.rollout import Rollout, StoredVerdict
 from flagconsole.domain.verdict import Verdict
 from flagconsole.rollout.judging import Judgement
 from flagconsole.rollout.measured import Span, baseline, observe, reference_latency
@@ -147,7 +147,7 @@ def stored_verdict(rollout: Rollout, verdict: Verdict, now: datetime) -> StoredV
         flag_name=rollout.flag_name,
         phase=rollout.phase,
         at=now,
-        kind=VerdictKind(verdict.outcome.value),
+        kind=verdict.outcome,
         urgency=verdict.urgency,
         because=verdict.reason[:1000],
         data_age_seconds=verdict.data_age_seconds if verdict.data_age_seconds != float("inf") else None,

@@ -13,7 +13,7 @@ import pytest
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.judge import Assignment, Counts, GroupValue, Judge, JudgeSettings, Latency, Observation
 from flagconsole.domain.urgency import Urgency
-from flagconsole.domain.verdict import CohortBasis, CriterionResult, Outcome, Purpose, Verdict
+from flagconsole.domain.verdict import CohortBasis, CriterionResult, Purpose, Verdict, VerdictKind
 
 if TYPE_CHECKING:
     from .conftest import Fleet, Tools
@@ -25,7 +25,7 @@ def last(judge: Judge, fleet: Fleet, looks: int = TWO_HOURS, **effect: object) -
     verdict = None
     for seen in fleet.looks(looks, **effect):  # type: ignore[arg-type]
         verdict = judge.look(seen)
-        if verdict.outcome is Outcome.FAIL:
+        if verdict.outcome is VerdictKind.FAIL:
             break
     assert verdict is not None
     return verdict
@@ -39,8 +39,8 @@ def test_a_healthy_canary_passes_when_its_time_is_up_and_not_before(tools: Tools
     fleet = tools.Fleet.drawn()
     judge = fleet.judge()
     verdicts = [judge.look(seen) for seen in fleet.looks(TWO_HOURS + 10)]
-    assert [one.outcome for one in verdicts[10 : TWO_HOURS - 1]] == [Outcome.INCONCLUSIVE] * (TWO_HOURS - 11)
-    assert verdicts[-1].outcome is Outcome.PASS
+    assert [one.outcome for one in verdicts[10 : TWO_HOURS - 1]] == [VerdictKind.INCONCLUSIVE] * (TWO_HOURS - 11)
+    assert verdicts[-1].outcome is VerdictKind.PASS
     assert verdicts[-1].failing_metric is None
     assert verdicts[-1].urgency is None
 
@@ -48,11 +48,11 @@ def test_a_healthy_canary_passes_when_its_time_is_up_and_not_before(tools: Tools
 def test_more_errors_fail_within_minutes_and_the_verdict_says_everything(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     verdict = last(fleet.judge(), fleet, canary_errors=0.05)
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is VerdictKind.FAIL
     assert verdict.seconds <= 600
     assert (verdict.failing_metric, verdict.urgency) == ("error_rate", Urgency.HIGH)
     ruling = result(verdict, "error_rate")
-    assert ruling.outcome is Outcome.FAIL
+    assert ruling.outcome is VerdictKind.FAIL
     assert ruling.limit == 0.02
     assert ruling.value is not None
     assert ruling.lower is not None
@@ -75,7 +75,7 @@ def test_more_errors_fail_within_minutes_and_the_verdict_says_everything(tools: 
 def test_slower_operations_fail_as_latency_with_the_gentle_urgency(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     verdict = last(fleet.judge(), fleet, looks=480, canary_slow=0.15)
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is VerdictKind.FAIL
     assert (verdict.failing_metric, verdict.urgency) == ("p95_regression", Urgency.MEDIUM)
 
 
@@ -83,7 +83,7 @@ def test_an_incident_that_hits_everybody_accuses_nobody(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     judge = fleet.judge()
     for seen in fleet.looks(200, all_errors=lambda look: 0.08 if 100 <= look < 140 else 0.003):
-        assert judge.look(seen).outcome is not Outcome.FAIL
+        assert judge.look(seen).outcome is not VerdictKind.FAIL
 
 
 def test_a_failure_stays_a_failure(tools: Tools) -> None:
@@ -94,9 +94,9 @@ def test_a_failure_stays_a_failure(tools: Tools) -> None:
     for seen in bad:
         outcomes.append(judge.look(seen).outcome)
     calm = replace(seen, seconds=seen.seconds + 30)
-    assert judge.look(calm).outcome is Outcome.FAIL
-    assert judge.look(replace(calm, seconds=calm.seconds + 30, data_age_seconds=math.nan)).outcome is Outcome.FAIL
-    assert outcomes[-1] is Outcome.FAIL
+    assert judge.look(calm).outcome is VerdictKind.FAIL
+    assert judge.look(replace(calm, seconds=calm.seconds + 30, data_age_seconds=math.nan)).outcome is VerdictKind.FAIL
+    assert outcomes[-1] is VerdictKind.FAIL
 
 
 def test_a_certain_difference_within_the_plans_tolerance_is_no_failure(tools: Tools) -> None:
@@ -106,9 +106,9 @@ def test_a_certain_difference_within_the_plans_tolerance_is_no_failure(tools: To
         success=tools.limits("error_rate <= 0.015"), rollback=tools.limits("error_rate > 0.05")
     )
     verdict = last(fleet.judge(tolerant), fleet, looks=300, canary_errors=0.009)
-    assert verdict.outcome is Outcome.PASS
+    assert verdict.outcome is VerdictKind.PASS
     strict = tools.canary_phase(success=tools.limits("error_rate <= 0.005"), rollback=tools.limits("error_rate > 0.05"))
-    assert last(fleet.judge(strict), fleet, looks=300, canary_errors=0.009).outcome is Outcome.FAIL
+    assert last(fleet.judge(strict), fleet, looks=300, canary_errors=0.009).outcome is VerdictKind.FAIL
     rank = next(one for one in verdict.guards if one.guard == "rank budget")
     assert "within what the plan tolerates" in rank.note
 
@@ -151,7 +151,7 @@ def test_missed_looks_find_the_fault_as_well(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     judge = fleet.judge()
     seen = list(fleet.looks(60, canary_errors=0.05))
-    assert judge.look(seen[-1]).outcome is Outcome.FAIL
+    assert judge.look(seen[-1]).outcome is VerdictKind.FAIL
 
 
 def test_a_state_of_other_tenants_or_of_no_judge_is_refused(tools: Tools) -> None:
@@ -173,15 +173,15 @@ def test_old_data_is_no_data_and_moves_nothing(tools: Tools, age: float) -> None
     before = judge.state()
     for seen in fleet.looks(TWO_HOURS + 5, canary_errors=0.05):
         verdict = judge.look(replace(seen, data_age_seconds=age))
-        assert verdict.outcome is Outcome.NO_DATA
+        assert verdict.outcome is VerdictKind.NO_DATA
     assert judge.state() == before
 
 
 def test_too_few_operations_or_tenants_are_no_data_however_long_it_lasts(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
-    assert last(fleet.judge(tools.canary_phase(min_operations=10**8)), fleet).outcome is Outcome.NO_DATA
+    assert last(fleet.judge(tools.canary_phase(min_operations=10**8)), fleet).outcome is VerdictKind.NO_DATA
     verdict = last(fleet.judge(tools.canary_phase(min_tenants=21)), fleet)
-    assert verdict.outcome is Outcome.NO_DATA
+    assert verdict.outcome is VerdictKind.NO_DATA
     assert verdict.reason == "20 of 21 active tenants"
 
 
@@ -190,14 +190,14 @@ def test_silence_never_passes(tools: Tools) -> None:
     judge = fleet.judge()
     zeros = Counts(*(np.zeros(fleet.assignment.size) for _ in range(4)))
     for look in range(1, 400):
-        assert judge.look(Observation(look * 30.0, zeros, zeros, zeros)).outcome is Outcome.NO_DATA
+        assert judge.look(Observation(look * 30.0, zeros, zeros, zeros)).outcome is VerdictKind.NO_DATA
 
 
 def test_only_fresh_time_counts(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     *_, seen = fleet.looks(TWO_HOURS + 5)
     verdict = fleet.judge().look(replace(seen, fresh_seconds=seen.seconds / 2))
-    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.outcome is VerdictKind.INCONCLUSIVE
     assert verdict.reason == "1.0 of 2 h with fresh data"
 
 
@@ -206,9 +206,9 @@ def test_a_latency_that_is_missing_or_no_number_never_passes(tools: Tools, laten
     fleet = tools.Fleet.drawn()
     *_, seen = fleet.looks(TWO_HOURS + 5)
     verdict = fleet.judge().look(replace(seen, canary_latency=latency))
-    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.outcome is VerdictKind.INCONCLUSIVE
     assert verdict.reason == "no data for p95_regression"
-    assert result(verdict, "p95_regression").outcome is Outcome.NO_DATA
+    assert result(verdict, "p95_regression").outcome is VerdictKind.NO_DATA
 
 
 @pytest.mark.parametrize("value", [math.nan, -1.0, math.inf])
@@ -228,9 +228,9 @@ def test_critical_incidents_are_a_policy_and_act_at_once(tools: Tools) -> None:
     phase = tools.canary_phase(rollback=tools.limits("critical_errors >= 2"))
     judge = fleet.judge(phase)
     first, second = fleet.looks(2)
-    assert judge.look(replace(first, incidents=1)).outcome is not Outcome.FAIL
+    assert judge.look(replace(first, incidents=1)).outcome is not VerdictKind.FAIL
     verdict = judge.look(replace(second, incidents=2))
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is VerdictKind.FAIL
     assert (verdict.failing_metric, verdict.urgency) == ("critical_errors", Urgency.CRITICAL)
     assert verdict.failed_at == 60.0
     assert "policy" in verdict.reason
@@ -251,18 +251,18 @@ def test_one_broken_tenant_of_the_cohort_is_found_and_named(tools: Tools) -> Non
     fleet = tools.Fleet.drawn()
     place = int(np.flatnonzero(fleet.assignment.canary)[0])
     verdict = last(fleet.judge(), fleet, per_tenant={place: 0.6})
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is VerdictKind.FAIL
     assert verdict.failing_metric == "error_rate"
     assert result(verdict, "error_rate").top_tenants[0].tenant_id == fleet.assignment.tenants[place]
     outside = int(np.flatnonzero(~fleet.assignment.canary)[0])
-    assert last(fleet.judge(), fleet, per_tenant={place: 0.6, outside: 0.6}, looks=60).outcome is not Outcome.FAIL
+    assert last(fleet.judge(), fleet, per_tenant={place: 0.6, outside: 0.6}, looks=60).outcome is not VerdictKind.FAIL
 
 
 def test_a_plain_threshold_acts_at_once_and_says_what_that_costs(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     plain = tools.canary_phase(rollback=tools.limits("error_rate > 0.002", evidence="threshold"), success=())
     verdict = last(fleet.judge(plain), fleet, looks=20)
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is VerdictKind.FAIL
     assert verdict.operations >= plain.min_operations
     ruling = result(verdict, "error_rate")
     assert "healthy canaries" in ruling.note
@@ -270,7 +270,7 @@ def test_a_plain_threshold_acts_at_once_and_says_what_that_costs(tools: Tools) -
     careful = tools.canary_phase(
         rollback=tools.limits("error_rate > 0.002"), success=tools.limits("error_rate <= 0.002")
     )
-    assert last(fleet.judge(careful), fleet, looks=20).outcome is not Outcome.FAIL
+    assert last(fleet.judge(careful), fleet, looks=20).outcome is not VerdictKind.FAIL
 
 
 def test_a_hand_picked_cohort_is_judged_without_the_draw_and_says_so(tools: Tools) -> None:
@@ -279,12 +279,12 @@ def test_a_hand_picked_cohort_is_judged_without_the_draw_and_says_so(tools: Tool
     chosen = [name for name, inside in zip(names, drawn.assignment.canary, strict=True) if inside]
     fleet = replace(drawn, assignment=Assignment.hand_picked(names, chosen))
     healthy = last(fleet.judge(), fleet, looks=TWO_HOURS + 5)
-    assert healthy.outcome is Outcome.PASS
+    assert healthy.outcome is VerdictKind.PASS
     assert healthy.cohort is CohortBasis.HAND_PICKED
     assert any("picked by hand" in note for note in healthy.notes)
     assert "rank budget" not in {one.guard for one in healthy.guards}
     bad = last(fleet.judge(), fleet, canary_errors=0.015)
-    assert bad.outcome is Outcome.FAIL
+    assert bad.outcome is VerdictKind.FAIL
     assert {one.guard for one in bad.guards if one.fired_at is not None} <= {"comparison errors", "gross failure"}
 
 
@@ -293,23 +293,23 @@ def test_with_everybody_in_only_absolute_limits_are_judged(tools: Tools) -> None
     fleet = replace(drawn, assignment=Assignment.everyone(drawn.assignment.tenants))
     phase = tools.canary_phase(success=tools.limits("error_rate <= 0.01"), rollback=tools.limits("error_rate > 0.02"))
     healthy = last(fleet.judge(phase), fleet, looks=TWO_HOURS + 5)
-    assert healthy.outcome is Outcome.PASS
+    assert healthy.outcome is VerdictKind.PASS
     assert {one.guard for one in healthy.guards} == {"limit error_rate"}
-    assert last(fleet.judge(phase), fleet, canary_errors=0.06).outcome is Outcome.FAIL
+    assert last(fleet.judge(phase), fleet, canary_errors=0.06).outcome is VerdictKind.FAIL
 
 
 def test_without_a_baseline_it_still_finds_a_bad_canary_and_says_what_is_missing(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     judge = Judge(fleet.assignment, tools.canary_phase())
     verdict = last(judge, fleet, canary_errors=0.06)
-    assert verdict.outcome is Outcome.FAIL
+    assert verdict.outcome is VerdictKind.FAIL
     assert any("no baseline" in note for note in verdict.notes)
 
 
 def test_a_phase_without_success_criteria_never_passes(tools: Tools) -> None:
     fleet = tools.Fleet.drawn()
     verdict = last(fleet.judge(tools.canary_phase(success=())), fleet, looks=TWO_HOURS + 5)
-    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.outcome is VerdictKind.INCONCLUSIVE
     assert "nothing can pass" in verdict.reason
 
 
@@ -325,9 +325,9 @@ def test_a_demo_phase_of_two_minutes_is_judged_like_a_long_one(
     settings = JudgeSettings.for_phase(phase, tick_seconds=2.0)
     assert (settings.hour_seconds, settings.confirm_seconds) == (30.0, 5.0)
     healthy = last(fleet.judge(phase, settings=settings), fleet, looks=65)
-    assert healthy.outcome is Outcome.PASS
+    assert healthy.outcome is VerdictKind.PASS
     bad = last(fleet.judge(phase, settings=settings), fleet, looks=60, **fault)
-    assert (bad.outcome, bad.failing_metric) == (Outcome.FAIL, failing)
+    assert (bad.outcome, bad.failing_metric) == (VerdictKind.FAIL, failing)
     assert bad.seconds <= 20
 
 
@@ -344,17 +344,19 @@ def test_healthy_canaries_are_left_alone(tools: Tools) -> None:
 @pytest.mark.parametrize(
     ("value", "outcome"),
     [
-        (GroupValue(0.95, 400), Outcome.PASS),
-        (GroupValue(0.88, 400), Outcome.INCONCLUSIVE),
-        (GroupValue(0.40, 400), Outcome.FAIL),
-        (GroupValue(0.95, 4), Outcome.INCONCLUSIVE),
-        (GroupValue(math.nan, 400), Outcome.INCONCLUSIVE),
-        (GroupValue(0.95, 0), Outcome.INCONCLUSIVE),
-        (GroupValue(7.0, 400), Outcome.INCONCLUSIVE),
-        (None, Outcome.INCONCLUSIVE),
+        (GroupValue(0.95, 400), VerdictKind.PASS),
+        (GroupValue(0.88, 400), VerdictKind.INCONCLUSIVE),
+        (GroupValue(0.40, 400), VerdictKind.FAIL),
+        (GroupValue(0.95, 4), VerdictKind.INCONCLUSIVE),
+        (GroupValue(math.nan, 400), VerdictKind.INCONCLUSIVE),
+        (GroupValue(0.95, 0), VerdictKind.INCONCLUSIVE),
+        (GroupValue(7.0, 400), VerdictKind.INCONCLUSIVE),
+        (None, VerdictKind.INCONCLUSIVE),
     ],
 )
-def test_csat_passes_only_with_enough_good_answers(tools: Tools, value: GroupValue | None, outcome: Outcome) -> None:
+def test_csat_passes_only_with_enough_good_answers(
+    tools: Tools, value: GroupValue | None, outcome: VerdictKind
+) -> None:
     fleet = tools.Fleet.drawn()
     phase = tools.canary_phase(
         success=tools.limits("error_rate <= 0.01", "csat >= 0.9"), rollback=tools.limits("csat < 0.8")
@@ -362,7 +364,7 @@ def test_csat_passes_only_with_enough_good_answers(tools: Tools, value: GroupVal
     *_, seen = fleet.looks(TWO_HOURS + 5)
     verdict = fleet.judge(phase).look(tools.with_metric(seen, "csat", value))
     assert verdict.outcome is outcome
-    if outcome is Outcome.FAIL:
+    if outcome is VerdictKind.FAIL:
         assert (verdict.failing_metric, verdict.urgency) == ("csat", Urgency.MEDIUM)
 
 
@@ -376,12 +378,12 @@ def test_tickets_are_compared_with_control(tools: Tools) -> None:
         *_, seen = fleet.looks(TWO_HOURS + 5)
         return fleet.judge(phase).look(tools.with_metric(seen, "ticket_increase", canary, control))
 
-    assert after(GroupValue(0.05, 4000), GroupValue(0.05, 36000)).outcome is Outcome.PASS
+    assert after(GroupValue(0.05, 4000), GroupValue(0.05, 36000)).outcome is VerdictKind.PASS
     assert after(GroupValue(0.10, 8000), GroupValue(0.05, 36000)).failing_metric == "ticket_increase"
     # Ten tickets instead of eight prove nothing.
-    assert after(GroupValue(0.0125, 10), GroupValue(0.01, 80)).outcome is Outcome.INCONCLUSIVE
-    assert after(GroupValue(0.05, 4000), None).outcome is Outcome.INCONCLUSIVE
-    assert after(GroupValue(0.05, 4000), GroupValue(0.0, 100)).outcome is Outcome.INCONCLUSIVE
+    assert after(GroupValue(0.0125, 10), GroupValue(0.01, 80)).outcome is VerdictKind.INCONCLUSIVE
+    assert after(GroupValue(0.05, 4000), None).outcome is VerdictKind.INCONCLUSIVE
+    assert after(GroupValue(0.05, 4000), GroupValue(0.0, 100)).outcome is VerdictKind.INCONCLUSIVE
 
 
 def test_a_custom_count_is_a_policy_and_a_gauge_needs_its_variance_to_fail(tools: Tools) -> None:
@@ -392,9 +394,9 @@ def test_a_custom_count_is_a_policy_and_a_gauge_needs_its_variance_to_fail(tools
     judge = fleet.judge(phase)
     verdict = judge.look(tools.with_metric(seen[0], "pricing_variance", GroupValue(0.5, 50)))
     assert "report its variance" in result(verdict, "pricing_variance").note
-    assert verdict.outcome is not Outcome.FAIL
+    assert verdict.outcome is not VerdictKind.FAIL
     verdict = judge.look(tools.with_metric(seen[1], "pricing_variance", GroupValue(0.5, 50, 0.01)))
     assert verdict.failing_metric == "pricing_variance"
     judge = fleet.judge(phase)
-    assert judge.look(tools.with_metric(seen[0], "chargebacks", GroupValue(2, 2))).outcome is not Outcome.FAIL
+    assert judge.look(tools.with_metric(seen[0], "chargebacks", GroupValue(2, 2))).outcome is not VerdictKind.FAIL
     assert judge.look(tools.with_metric(seen[1], "chargebacks", GroupValue(3, 3))).failing_metric == "chargebacks"

@@ -22,7 +22,7 @@ from flagconsole.domain.judge.score import critical_surplus, surplus
 from flagconsole.domain.judge.settings import JudgeSettings
 from flagconsole.domain.plan import Phase
 from flagconsole.domain.urgency import URGENCY_RANK, urgency_of
-from flagconsole.domain.verdict import CohortBasis, GuardResult, Outcome, Verdict
+from flagconsole.domain.verdict import CohortBasis, GuardResult, Verdict, VerdictKind
 
 STATE_VERSION = 1
 RANK_TEST = "rank budget"
@@ -113,30 +113,38 @@ class Judge:
         )
 
     def _outcome(
-        self, seen: Observation, fired: list[Fired], rulings: list[tuple[Outcome, str]], operations: int, tenants: int
-    ) -> tuple[Outcome, str]:
+        self,
+        seen: Observation,
+        fired: list[Fired],
+        rulings: list[tuple[VerdictKind, str]],
+        operations: int,
+        tenants: int,
+    ) -> tuple[VerdictKind, str]:
         phase = self.phase
         if fired:
             worst = max(fired, key=lambda one: (URGENCY_RANK[urgency_of(one.metric)], -one.at))
-            return Outcome.FAIL, f"{worst.metric}: {worst.why}"
+            return VerdictKind.FAIL, f"{worst.metric}: {worst.why}"
         if self._stale(seen):
-            return Outcome.NO_DATA, f"the newest data is {_age(seen.data_age_seconds)} s old"
+            return VerdictKind.NO_DATA, f"the newest data is {_age(seen.data_age_seconds)} s old"
         if operations < phase.min_operations:
-            return Outcome.NO_DATA, f"{operations} of {phase.min_operations} operations"
+            return VerdictKind.NO_DATA, f"{operations} of {phase.min_operations} operations"
         if tenants < phase.min_tenants:
-            return Outcome.NO_DATA, f"{tenants} of {phase.min_tenants} active tenants"
+            return VerdictKind.NO_DATA, f"{tenants} of {phase.min_tenants} active tenants"
         # Also true when either is NaN: unknown is never "long enough".
         if not seen.judged_seconds >= phase.min_seconds:
-            return Outcome.INCONCLUSIVE, f"{seen.judged_seconds / 3600:.1f} of {phase.min_hours:g} h with fresh data"
-        missing = sorted({metric for outcome, metric in rulings if outcome is Outcome.NO_DATA})
+            return (
+                VerdictKind.INCONCLUSIVE,
+                f"{seen.judged_seconds / 3600:.1f} of {phase.min_hours:g} h with fresh data",
+            )
+        missing = sorted({metric for outcome, metric in rulings if outcome is VerdictKind.NO_DATA})
         if missing:
-            return Outcome.INCONCLUSIVE, f"no data for {', '.join(missing)}"
-        open_ones = sorted({metric for outcome, metric in rulings if outcome is not Outcome.PASS})
+            return VerdictKind.INCONCLUSIVE, f"no data for {', '.join(missing)}"
+        open_ones = sorted({metric for outcome, metric in rulings if outcome is not VerdictKind.PASS})
         if open_ones:
-            return Outcome.INCONCLUSIVE, f"not yet within limits beyond doubt: {', '.join(open_ones)}"
+            return VerdictKind.INCONCLUSIVE, f"not yet within limits beyond doubt: {', '.join(open_ones)}"
         if not phase.success:
-            return Outcome.INCONCLUSIVE, "the phase has no success criteria, so nothing can pass"
-        return Outcome.PASS, "all criteria hold"
+            return VerdictKind.INCONCLUSIVE, "the phase has no success criteria, so nothing can pass"
+        return VerdictKind.PASS, "all criteria hold"
 
     def _stale(self, seen: Observation) -> bool:
         # Also true for NaN: data of unknown age is not fresh.

@@ -13,7 +13,7 @@ from flagconsole.domain.judge.observation import Observation
 from flagconsole.domain.judge.settings import JudgeSettings
 from flagconsole.domain.metric import MetricKind
 from flagconsole.domain.plan import Criterion, Evidence, Phase
-from flagconsole.domain.verdict import Contribution, CriterionResult, Outcome, Purpose
+from flagconsole.domain.verdict import Contribution, CriterionResult, Purpose, VerdictKind
 
 #: What a plan that asks for plain thresholds is told beside every verdict.
 THRESHOLD_NOTE = (
@@ -104,9 +104,9 @@ class Rulings:
     def _success(self, criterion: Criterion, seen: Observation) -> CriterionResult:
         measured = self._measures.of(criterion, seen)
         if measured is None:
-            outcome = Outcome.NO_DATA
+            outcome = VerdictKind.NO_DATA
         else:
-            outcome = Outcome.PASS if criterion.holds(measured.value) else Outcome.INCONCLUSIVE
+            outcome = VerdictKind.PASS if criterion.holds(measured.value) else VerdictKind.INCONCLUSIVE
         return self._result(Purpose.SUCCESS, criterion, seen, measured, outcome)
 
     def _rollback(self, index: int, criterion: Criterion, seen: Observation, accused: bool) -> CriterionResult:
@@ -115,22 +115,22 @@ class Rulings:
         reach = None if measured is None or threshold else measured.reach(self._shown)
         note = THRESHOLD_NOTE if threshold else ""
         if index in self._violated or accused:
-            outcome = Outcome.FAIL
+            outcome = VerdictKind.FAIL
         elif measured is None:
-            outcome = Outcome.NO_DATA
+            outcome = VerdictKind.NO_DATA
         elif criterion.holds(measured.value):
-            outcome = Outcome.INCONCLUSIVE
+            outcome = VerdictKind.INCONCLUSIVE
             if reach is None and not threshold:
                 note = (
                     "beyond the limit, but nothing says how certain that is: report its variance, or ask for threshold"
                 )
         elif reach is not None and any(map(criterion.holds, reach)):
-            outcome = Outcome.INCONCLUSIVE
+            outcome = VerdictKind.INCONCLUSIVE
         elif reach is None and criterion.metric_kind in {MetricKind.RATIO, MetricKind.CHANGE} and not threshold:
-            outcome = Outcome.INCONCLUSIVE
+            outcome = VerdictKind.INCONCLUSIVE
             note = "too few observations for an interval"
         else:
-            outcome = Outcome.PASS
+            outcome = VerdictKind.PASS
         return self._result(Purpose.ROLLBACK, criterion, seen, measured, outcome, note)
 
     def _result(
@@ -139,7 +139,7 @@ class Rulings:
         criterion: Criterion,
         seen: Observation,
         measured: Measurement | None,
-        outcome: Outcome,
+        outcome: VerdictKind,
         note: str = "",
     ) -> CriterionResult:
         reach = None if measured is None else measured.reach(self._shown)

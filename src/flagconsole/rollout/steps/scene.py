@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from flagconsole.domain.playbook import Step
 from flagconsole.domain.playbook_run import PlaybookRun, StepRecord, StepStatus
-from flagconsole.domain.rollout import VerdictKind
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.sources import MetricSource
 from flagconsole.store.protocol import Store

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flagconsole.domain.playbook_run import StepStatus
-from flagconsole.domain.rollout import VerdictKind
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.steps.scene import Result, Scene
 
 
