@@ -9,14 +9,12 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from flagconsole.domain.group import Group
-from flagconsole.domain.judge import Baseline, Counts, GroupValue, Latency, MetricValue, Observation
+from flagconsole.domain.judge import Baseline, Counts, GroupValue, JudgeSettings, Latency, MetricValue, Observation
 from flagconsole.domain.metric import TICKET_INCREASE
 from flagconsole.domain.sketch import merged, quantile_of
 from flagconsole.domain.telemetry import CustomKind
 from flagconsole.store.metric_store import GroupBucket, MetricStore, TenantUsage, ValueBucket
 
-HOUR: Final = 3600
-HALF_HOUR: Final = 1800
 #: What feedback calls its tickets; plans limit their increase over the control's.
 _TICKETS: Final = "tickets"
 
@@ -74,13 +72,15 @@ async def observe(
     tenants: Sequence[str],
     *,
     judged: Group,
+    settings: JudgeSettings,
     slow_above: float | None,
     fresh_seconds: float,
     now: datetime,
 ) -> Observation:
-    """One look at the phase so far. ``judged`` is the group under judgement: the canary, or everybody in shadow or on."""
-    last_hour = Span(max(phase.since, phase.until - HOUR), phase.until)
-    last_half_hour = Span(max(phase.since, phase.until - HALF_HOUR), phase.until)
+    """One look at the phase so far. ``judged`` is the group under judgement: the canary, or everybody in shadow or on. The
+    windows "last hour" and "last half hour" are as long as ``settings`` says: shorter in short phases."""
+    last_hour = Span(max(phase.since, phase.until - int(settings.hour_seconds)), phase.until)
+    last_half_hour = Span(max(phase.since, phase.until - int(settings.half_hour_seconds)), phase.until)
     series = await metrics.group_series(flag_name, phase.since, phase.until, _step(phase))
     recent = await metrics.group_series(flag_name, last_hour.since, last_hour.until, _step(last_hour))
     values = await metrics.value_series(flag_name, phase.since, phase.until, _step(phase))

@@ -55,6 +55,7 @@ class StoreJudging:
             Span(since, int(now.timestamp()) + 1),
             question.tenants,
             judged=_JUDGED.get(rollout.current_phase.kind, Group.ON),
+            settings=judge.settings,
             slow_above=question.slow_above,
             fresh_seconds=rollout.fresh_seconds,
             now=now,
