@@ -125,7 +125,7 @@ class Judge:
             worst = max(fired, key=lambda one: (URGENCY_RANK[urgency_of(one.metric)], -one.at))
             return VerdictKind.FAIL, f"{worst.metric}: {worst.why}"
         if self._stale(seen):
-            return VerdictKind.NO_DATA, f"the newest data is {_age(seen.data_age_seconds)} s old"
+            return VerdictKind.NO_DATA, _staleness(seen.data_age_seconds)
         if operations < phase.min_operations:
             return VerdictKind.NO_DATA, f"{operations} of {phase.min_operations} operations"
         if tenants < phase.min_tenants:
@@ -280,5 +280,6 @@ def _difference(now: Counts, before: Counts) -> Counts:
     return Counts(operations, errors, before.slow * 0, before.slow * 0)
 
 
-def _age(seconds: float) -> str:
-    return f"{seconds:.0f}" if math.isfinite(seconds) else "unknown"
+def _staleness(age_seconds: float) -> str:
+    """What to say of data that is too old, or whose age isn't known."""
+    return f"the newest data is {age_seconds:.0f} s old" if math.isfinite(age_seconds) else "nothing was measured yet"
