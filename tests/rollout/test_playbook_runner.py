@@ -348,11 +348,11 @@ def program(folder: Path, code=0, body=None) -> tuple[Path, Path]:
 async def test_a_command_gets_its_arguments_as_they_are_and_no_shell(operations, flag, runner, tmp_path):
     path, log = program(tmp_path)
     await turn(operations, FlagState.ON)
-    restart = step("restart", "command", argv=("restart", "--selector={flag}", "$(touch /tmp/x); true", "{incident}"))
+    restart = step("restart", "command", argv=("restart", "--selector={flag}", "$(touch x); true", "{incident}"))
     await begin(operations, immediate(restart))
     await runner(response=Response(programs={"restart": str(path)})).tick()
     assert (await steps(operations))["restart"].status is StepStatus.DONE
-    assert log.read_text() == "--selector=pos.lite $(touch /tmp/x); true inc-1\n"
+    assert log.read_text() == "--selector=pos.lite $(touch x); true inc-1\n"
 
 
 async def test_a_command_that_fails_stops_the_run_and_pages(operations, flag, runner, tmp_path):
