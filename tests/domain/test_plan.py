@@ -36,7 +36,7 @@ def test_the_default_plan_has_the_figures_and_goes_from_shadow_to_everyone() -> 
         ("full", 100, 168),
         ("cleanup", 100, 0),
     ]
-    assert [phase.monitoring.tick_seconds for phase in DEFAULT_PLAN.phases] == [30, 30, 60, 60, 300]
+    assert [phase.tick_seconds for phase in DEFAULT_PLAN.phases] == [30, 30, 60, 60, 300]
     canary = DEFAULT_PLAN.phase("canary 10")
     assert [criterion.describe() for criterion in canary.success] == [
         "success_rate >= 0.99",
@@ -53,6 +53,13 @@ def test_the_default_plan_has_the_figures_and_goes_from_shadow_to_everyone() -> 
         "ticket_increase > 0.25",
     ]
     assert all(criterion.evidence is Evidence.STATISTICAL for criterion in canary.rollback)
+
+
+def test_a_phase_may_be_looked_at_more_often_than_its_level_says() -> None:
+    phase = Phase(name="all", kind=PhaseKind.FULL, percentage=100, look_seconds=5)
+    assert phase.tick_seconds == 5
+    with pytest.raises(ValidationError, match="look_seconds"):
+        Phase(name="all", kind=PhaseKind.FULL, percentage=100, look_seconds=4)
 
 
 def test_nothing_is_promoted_unless_a_plan_says_so() -> None:

@@ -153,7 +153,8 @@ _STATE_OF = {
 
 class Phase(Frozen):
     """One phase. It can pass once it has had fresh data for ``min_hours``, with at least ``min_operations`` operations
-    of at least ``min_tenants`` active tenants in the group that is judged."""
+    of at least ``min_tenants`` active tenants in the group that is judged. ``look_seconds`` replaces the time between two
+    looks that its monitoring level asks for, as in a demo whose phases last minutes."""
 
     name: Label
     kind: PhaseKind
@@ -164,6 +165,7 @@ class Phase(Frozen):
     success: Criteria = ()
     rollback: Criteria = ()
     monitoring: MonitoringLevel = MonitoringLevel.INTENSIVE
+    look_seconds: Annotated[int, Field(ge=5, le=3600)] | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -187,6 +189,11 @@ class Phase(Frozen):
     def min_seconds(self) -> float:
         """The minimum duration in seconds."""
         return self.min_hours * 3600
+
+    @property
+    def tick_seconds(self) -> int:
+        """Seconds between two looks."""
+        return self.monitoring.tick_seconds if self.look_seconds is None else self.look_seconds
 
     def with_criteria(self, own: PhaseCriteria) -> Phase:
         """This phase with a flag's own criteria in place of its own; a list that ``own`` leaves out stays.

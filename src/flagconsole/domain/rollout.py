@@ -97,10 +97,10 @@ class Rollout(Frozen):
         return self.plan.after(self.phase)
 
     def due(self, now: datetime) -> bool:
-        """Whether the phase's monitoring level asks for a look now."""
+        """Whether it is time for the phase's next look."""
         if self.looked_at is None:
             return True
-        return (now - self.looked_at).total_seconds() >= self.current_phase.monitoring.tick_seconds
+        return (now - self.looked_at).total_seconds() >= self.current_phase.tick_seconds
 
     def looked(self, verdict: StoredVerdict) -> Rollout:
         """The rollout after a look. Time since the look before counts only where the data was fresh, and at most two
@@ -108,7 +108,7 @@ class Rollout(Frozen):
         fresh = self.fresh_seconds
         if verdict.kind is not VerdictKind.NO_DATA and self.looked_at is not None:
             elapsed = (verdict.at - self.looked_at).total_seconds()
-            fresh += min(max(elapsed, 0.0), 2.0 * self.current_phase.monitoring.tick_seconds)
+            fresh += min(max(elapsed, 0.0), 2.0 * self.current_phase.tick_seconds)
         return self.model_copy(update={"verdict": verdict, "looked_at": verdict.at, "fresh_seconds": fresh})
 
     def entered(self, phase: Phase, version: int, now: datetime) -> Rollout:

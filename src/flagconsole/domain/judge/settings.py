@@ -31,10 +31,10 @@ class JudgeSettings(Frozen):
 
     @classmethod
     def for_phase(cls, phase: Phase, tick_seconds: float | None = None) -> JudgeSettings:
-        """The defaults for a phase: its minimum duration (an hour where it has none) and its monitoring level's tick."""
+        """The defaults for a phase: its minimum duration (an hour where it has none) and its tick."""
         return cls(
             horizon_seconds=phase.min_seconds or 3600.0,
-            tick_seconds=phase.monitoring.tick_seconds if tick_seconds is None else tick_seconds,
+            tick_seconds=phase.tick_seconds if tick_seconds is None else tick_seconds,
         )
 
     @property
