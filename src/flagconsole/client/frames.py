@@ -64,6 +64,18 @@ class IncidentFrame(NamedTuple):
     text: str
 
 
+class RolloutFrame(NamedTuple):
+    """A rollout after something was written about it, as JSON text."""
+
+    text: str
+
+
+class VerdictFrame(NamedTuple):
+    """A look of the judge with its number, as JSON text."""
+
+    text: str
+
+
 class Goodbye(NamedTuple):
     """The server ends this stream; ``retry_ms`` is how long it asks to be left alone."""
 
@@ -71,7 +83,7 @@ class Goodbye(NamedTuple):
     retry_ms: int
 
 
-Frame = Snapshot | ChangeFrame | Heartbeat | ReceiptFrame | IncidentFrame | Goodbye
+Frame = Snapshot | ChangeFrame | Heartbeat | ReceiptFrame | IncidentFrame | RolloutFrame | VerdictFrame | Goodbye
 StreamEvent = Connected | Disconnected | Frame
 
 
@@ -93,6 +105,10 @@ def frame_of(event: str, event_id: str, data: str) -> Frame | None:
                 return ReceiptFrame(data)
             case "incident":
                 return IncidentFrame(data)
+            case "rollout":
+                return RolloutFrame(data)
+            case "verdict":
+                return VerdictFrame(data)
             case "goodbye":
                 return _goodbye(_object(data))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:

@@ -28,8 +28,10 @@ from flagconsole.client.frames import (
     Heartbeat,
     IncidentFrame,
     ReceiptFrame,
+    RolloutFrame,
     Snapshot,
     StreamEvent,
+    VerdictFrame,
     frame_of,
 )
 from flagconsole.client.position import HEADER, Position, position_text
@@ -47,9 +49,11 @@ __all__ = [
     "Heartbeat",
     "IncidentFrame",
     "ReceiptFrame",
+    "RolloutFrame",
     "Snapshot",
     "Stream",
     "StreamEvent",
+    "VerdictFrame",
 ]
 
 #: Three heartbeats of the server.

@@ -40,6 +40,7 @@ from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
 from flagconsole.server.responder import Responder
+from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.rollout_tender import RolloutTender
 from flagconsole.server.state import ServerState
 from flagconsole.server.telemetry_intake import TelemetryIntake
@@ -67,7 +68,7 @@ def create_app(
         state = ServerState(operations, hub, book, follower, Meters(), intake)
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
-        teller = IncidentTeller(operations.store, hub)
+        tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
         leadership = Leadership(operations.store)
         known_playbooks = read_playbooks() if playbooks is None else playbooks
         responder = Responder(
@@ -79,7 +80,8 @@ def create_app(
         )
         tender = RolloutTender(operations.store, leadership, known_playbooks)
         follower.start()
-        teller.start()
+        for teller in tellers:
+            teller.start()
         responder.start()
         tender.start()
         keeper.start()
@@ -87,7 +89,8 @@ def create_app(
             yield
         finally:
             hub.close()
-            await teller.stop()
+            for teller in tellers:
+                await teller.stop()
             await tender.stop()
             await responder.stop()
             await keeper.stop()

@@ -47,6 +47,18 @@ class RolloutReader(Protocol):
     ) -> list[tuple[int, StoredVerdict]]:
         """Looks of the judge with their numbers, newest first."""
 
+    async def rollouts_touched(self) -> int:
+        """The number of the newest write of any rollout."""
+
+    async def rollouts_touched_after(self, touched: int, limit: int) -> list[tuple[int, Rollout]]:
+        """Rollouts that were written since, with the number of their newest write, oldest write first."""
+
+    async def newest_verdict(self) -> int:
+        """The number of the judge's newest look at any rollout."""
+
+    async def verdicts_after(self, verdict_id: int, limit: int) -> list[tuple[int, StoredVerdict]]:
+        """Looks of the judge at any rollout with their numbers, oldest first, newer than ``verdict_id``."""
+
     async def judge_state(self, rollout_id: str, phase: str) -> bytes | None:
         """What the judge kept of a phase."""
 

@@ -50,6 +50,24 @@ class SqliteRolloutReader:
         found = self._connection.execute(sql, (*values, limit)).fetchall()
         return [(row["verdict_id"], StoredVerdict.model_validate_json(row["body"])) for row in found]
 
+    async def rollouts_touched(self) -> int:
+        touched: int = self._connection.execute("SELECT coalesce(max(touched), 0) FROM rollouts").fetchone()[0]
+        return touched
+
+    async def rollouts_touched_after(self, touched: int, limit: int) -> list[tuple[int, Rollout]]:
+        sql = "SELECT touched, body FROM rollouts WHERE touched > ? ORDER BY touched LIMIT ?"
+        found = self._connection.execute(sql, (touched, limit)).fetchall()
+        return [(row["touched"], Rollout.model_validate_json(row["body"])) for row in found]
+
+    async def newest_verdict(self) -> int:
+        newest: int = self._connection.execute("SELECT coalesce(max(verdict_id), 0) FROM verdicts").fetchone()[0]
+        return newest
+
+    async def verdicts_after(self, verdict_id: int, limit: int) -> list[tuple[int, StoredVerdict]]:
+        sql = "SELECT verdict_id, body FROM verdicts WHERE verdict_id > ? ORDER BY verdict_id LIMIT ?"
+        found = self._connection.execute(sql, (verdict_id, limit)).fetchall()
+        return [(row["verdict_id"], StoredVerdict.model_validate_json(row["body"])) for row in found]
+
     async def judge_state(self, rollout_id: str, phase: str) -> bytes | None:
         sql = "SELECT body FROM judge_states WHERE rollout_id = ? AND phase = ?"
         row = self._connection.execute(sql, (rollout_id, phase)).fetchone()
@@ -79,18 +97,21 @@ class SqliteRolloutTransaction(SqliteRolloutReader):
         return self._connection.execute(sql, tuple(row.values())).rowcount
 
     async def save_rollout(self, rollout: Rollout) -> None:
-        row = {
-            "rollout_id": rollout.rollout_id,
-            "flag_name": rollout.flag_name,
-            "status": rollout.status.value,
-            "started_at": timestamp(rollout.started_at),
-            "body": rollout.model_dump_json(),
-        }
-        update = "ON CONFLICT (rollout_id) DO UPDATE SET status = excluded.status, body = excluded.body"
-        marks = ", ".join("?" * len(row))
-        sql = f"INSERT INTO rollouts ({', '.join(row)}) VALUES ({marks}) {update}"
+        values = (
+            rollout.rollout_id,
+            rollout.flag_name,
+            rollout.status.value,
+            timestamp(rollout.started_at),
+            rollout.model_dump_json(),
+        )
         try:
-            self._connection.execute(sql, tuple(row.values()))
+            self._connection.execute(
+                "INSERT INTO rollouts (rollout_id, flag_name, status, started_at, touched, body) "
+                "SELECT ?, ?, ?, ?, coalesce(max(touched), 0) + 1, ? FROM rollouts WHERE true "
+                "ON CONFLICT (rollout_id) DO UPDATE SET "
+                "status = excluded.status, touched = excluded.touched, body = excluded.body",
+                values,
+            )
         except sqlite3.IntegrityError:
             raise RolloutUnderWay(flag=rollout.flag_name) from None
 

@@ -11,6 +11,7 @@ from flagconsole.store.sqlite_migrations.m0002_tenant_profiles import m0002_tena
 from flagconsole.store.sqlite_migrations.m0003_metrics import m0003_metrics
 from flagconsole.store.sqlite_migrations.m0004_rollouts import m0004_rollouts
 from flagconsole.store.sqlite_migrations.m0005_incidents import m0005_incidents
+from flagconsole.store.sqlite_migrations.m0006_touched_rollouts import m0006_touched_rollouts
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -21,6 +22,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0003_metrics,
     m0004_rollouts,
     m0005_incidents,
+    m0006_touched_rollouts,
 )
 
 __all__ = ["ALL"]
