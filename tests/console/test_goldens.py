@@ -76,7 +76,7 @@ async def rollback(console: Any) -> None:
 
 
 async def history(console: Any) -> None:
-    await console.press("a")
+    await console.press("l")
     await console.until("7 changes")
 
 

@@ -85,7 +85,7 @@ async def test_hostile_text_everywhere(open_console: Any, server: Any, size: tup
         await look.at("t")
         await look.at("escape", ":")
         await look.at("escape", "?")
-        await look.at("?", "a")
+        await look.at("?", "l")
         for _ in names:
             await look.at("j")
         await look.at("-", "/")

@@ -14,7 +14,8 @@ from textual.filter import LineFilter
 
 from flagconsole.console import actions, view
 from flagconsole.console import state as model
-from flagconsole.console.actions import IN_FLIGHT, Action
+from flagconsole.console.actions import IN_FLIGHT, Action, Kind, Stage
+from flagconsole.console.bell import Bell
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
 from flagconsole.console.impact import KillImpact
@@ -43,6 +44,8 @@ class Options(NamedTuple):
     environment: str = ""
     tenant: str | None = None
     ascii_only: bool = False
+    bell: bool = True
+    notes: bool = False
     log_folder: Path | None = None
     secrets: tuple[str, ...] = ()
 
@@ -80,6 +83,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.state = ConsoleState(connection=connection, tenant=options.tenant)
         self.notice = ""
         self.trouble = ""
+        self.bell_ringer = Bell(self.write_terminal, sound=options.bell, note=options.notes)
         self._filter = HostileFilter()
         self._counter = Counter(self)
         self._navigator = Navigator(self)
@@ -130,13 +134,32 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
         """Take a new state and paint it."""
-        at = self.clock.monotonic()
-        ledger = tuple(actions.observed(action, state.instances, at) for action in state.ledger)
-        self.state = replace(state, ledger=ledger)
+        self.state = replace(state, ledger=self._observed(state))
         if state.connection.phase is Phase.LIVE:
             self.session.contacted()
         self.paint(changed)
         self._counter.changed(changed)
+
+    def write_terminal(self, sequence: str) -> None:
+        """Write a control sequence of our own to the terminal, between two frames."""
+        if self._driver is not None and sequence:
+            self._driver.write(sequence)
+            self._driver.flush()
+
+    def copy(self, text: str) -> None:
+        """Copy text to where the user can paste it, and say in the ledger what became of it."""
+        self.run_worker(self._copy(text), group="copies")
+
+    async def _copy(self, text: str) -> None:
+        from flagconsole.console import clipboard
+
+        copied = await asyncio.to_thread(clipboard.copy, text, self.options.log_folder)
+        self.write_terminal(copied.sequence)
+        self.say(copied.words)
+
+    def ring(self, occasion: str, words: str) -> None:
+        """Ring for something that must not be missed, once for each ``occasion``."""
+        self.bell_ringer.ring(occasion, words)
 
     def report(self, action: Action) -> None:
         """An action has moved on."""
@@ -149,13 +172,21 @@ class ConsoleApp(App[int], inherit_bindings=False):
                 screen.show(changed)
 
     def _tick(self) -> None:
-        at = self.clock.monotonic()
-        ledger = tuple(actions.observed(action, self.state.instances, at) for action in self.state.ledger)
+        ledger = self._observed(self.state)
         if ledger != self.state.ledger:
             self.state = replace(self.state, ledger=ledger)
             self.paint()
         if isinstance(self.screen, ConsoleScreen):
             self.screen.tick()
+
+    def _observed(self, state: ConsoleState) -> tuple[Action, ...]:
+        """The ledger with what the instances have confirmed; rings for a kill that has arrived everywhere."""
+        at = self.clock.monotonic()
+        ledger = tuple(actions.observed(action, state.instances, at) for action in state.ledger)
+        for before, after in zip(state.ledger, ledger, strict=True):
+            if after.kind is Kind.KILL and after.stage is Stage.CONFIRMED is not before.stage:
+                self.ring(f"killed {after.key}", f"{after.flag_name} is killed on all {after.expected} instances")
+        return ledger
 
     def server_now(self) -> float:
         """The server's time of day, in seconds since the epoch."""

@@ -38,6 +38,7 @@ class Navigator:
             "history_all": lambda _: self._open_history(None),
             "tenant": self._open_tenant,
             "reconnect": lambda _: self._app.session.reconnect(),
+            "copy": lambda _: self._copy(),
             "theme": self._choose_theme,
             "palette": lambda _: self._open_palette(),
             "help": lambda _: self._open_help(),
@@ -92,6 +93,13 @@ class Navigator:
             self._app.choose_tenant(argument)
         else:
             self._app.console_screen.open_sheet(TenantSheet())
+
+    def _copy(self) -> None:
+        text = self._app.console_screen.copyable()
+        if text:
+            self._app.copy(text)
+        else:
+            self._app.say("there is nothing here to copy")
 
     def _open_help(self) -> None:
         from flagconsole.console.screens.help import HelpScreen

@@ -87,6 +87,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """The flag that actions on this screen are about."""
         return self.console.state.selected
 
+    def copyable(self) -> str:
+        """What ``y`` copies on this screen; empty where there is nothing."""
+        return self.target() or ""
+
     def compose(self) -> ComposeResult:
         """Bars and body."""
         yield EnvBar()
