@@ -200,10 +200,10 @@ class ConsoleApp(App[int], inherit_bindings=False):
             live and connection.may_operate, live and connection.may_administer, connection.phase is Phase.OFFLINE
         )
 
-    def shown(self) -> tuple[str, ...]:
+    def shown(self) -> Sequence[str]:
         """The names of the flags in the table, in their order."""
         fleet = self.screen_stack[0]
-        return fleet.table.shown if isinstance(fleet, FleetScreen) else ()
+        return fleet.table.keys if isinstance(fleet, FleetScreen) else ()
 
     def in_flight(self) -> list[Action]:
         """The actions of this console that the server hasn't answered for."""

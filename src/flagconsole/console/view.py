@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Order
@@ -22,9 +22,18 @@ _STATE_ORDER: Final = {
 }
 
 
-def matches(row: FlagRow, filter_text: str) -> bool:
+#: What flags are sorted by; the name stands last, so that no two are alike.
+Rank = tuple[Any, ...]
+
+
+def words_of(filter_text: str) -> tuple[str, ...]:
+    """The words of a filter."""
+    return tuple(filter_text.casefold().split())
+
+
+def passes(row: FlagRow, state: ConsoleState, words: Sequence[str]) -> bool:
     """Whether a flag passes a filter: words that all must hold; ``!`` turns a word round, ``field:`` asks one field."""
-    return all(_holds(row, word) for word in filter_text.casefold().split())
+    return all(_holds(row, word) for word in words)
 
 
 def _holds(row: FlagRow, word: str) -> bool:
@@ -50,22 +59,27 @@ def _holds(row: FlagRow, word: str) -> bool:
     return word in row.name.casefold()
 
 
-def visible(state: ConsoleState) -> tuple[str, ...]:
-    """The names of the flags that pass the filter, in the chosen order."""
-    rows = [row for row in state.flags.values() if matches(row, state.filter_text)]
+def rank(state: ConsoleState, row: FlagRow) -> Rank:
+    """What a flag is sorted by in the chosen order."""
     match state.order:
         case Order.CHANGED:
-            rows.sort(key=lambda row: (-(row.last.change_id if row.last else 0), row.name))
+            return (-(row.last.change_id if row.last else 0), row.name)
         case Order.STATE:
-            rows.sort(key=lambda row: (_STATE_ORDER[row.state], row.name))
+            return (_STATE_ORDER[row.state], row.name)
         case Order.NAME:
-            rows.sort(key=lambda row: row.name)
-    return tuple(row.name for row in rows)
+            return (row.name,)
 
 
-def resting(shown: Sequence[str], state: ConsoleState) -> tuple[str, ...]:
+def visible(state: ConsoleState) -> tuple[str, ...]:
+    """The names of the flags that pass the filter, in the chosen order."""
+    words = words_of(state.filter_text)
+    return tuple(
+        item[-1] for item in sorted(rank(state, row) for row in state.flags.values() if passes(row, state, words))
+    )
+
+
+def resting(shown: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:
     """The rows in the order they have on screen, for while the cursor moves: those that left go, new ones come last."""
-    wanted = visible(state)
     still = set(wanted)
     kept = [name for name in shown if name in still]
     known = set(kept)
@@ -75,16 +89,6 @@ def resting(shown: Sequence[str], state: ConsoleState) -> tuple[str, ...]:
 def select(state: ConsoleState, name: str | None) -> ConsoleState:
     """The state with the cursor on a flag."""
     return state if state.selected == name else replace(state, selected=name)
-
-
-def settle(state: ConsoleState, shown: Sequence[str], before: Sequence[str] = ()) -> ConsoleState:
-    """The state with the cursor on a row that is shown: where it was, else its neighbour in the rows ``before``."""
-    if state.selected in shown:
-        return state
-    if not shown:
-        return state if state.flags.get(state.selected or "") else select(state, None)
-    position = before.index(state.selected) if state.selected in before else 0
-    return select(state, shown[min(position, len(shown) - 1)])
 
 
 def moved(state: ConsoleState, shown: Sequence[str], rows: int) -> ConsoleState:

@@ -124,6 +124,10 @@ class Ruleset:
         """The flags of this store that ``flag_name`` depends on, nearest first."""
         return self._closures.get(flag_name, ())
 
+    def same_graph(self, other: Ruleset) -> bool:
+        """Whether this ruleset was made from ``other`` without a change of what depends on what."""
+        return self._closures is other._closures
+
     def _compute(self, flag_name: str, tenant_id: str, now: float) -> Evaluation:
         rule = self.rules.get(flag_name)
         if rule is None:

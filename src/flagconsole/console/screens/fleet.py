@@ -43,12 +43,7 @@ class FleetScreen(ConsoleScreen):
         """What the fleet's own commands do."""
         table = self.table
         return {
-            "fleet.down": lambda _: table.move(1),
-            "fleet.up": lambda _: table.move(-1),
-            "fleet.page_down": lambda _: table.move(table.page),
-            "fleet.page_up": lambda _: table.move(-table.page),
-            "fleet.first": lambda _: table.move(-len(table.shown)),
-            "fleet.last": lambda _: table.move(len(table.shown)),
+            **table.row_handlers("fleet"),
             "filter": self.begin_filter,
             "clear": self.clear,
             "order": self.sort,
@@ -129,6 +124,11 @@ class FleetScreen(ConsoleScreen):
         self.set_class(filtering, "-filtered")
         self.table.refill(changed)
         super().show(changed)
+
+    def on_screen_resume(self) -> None:
+        """While another screen was in front, changes went by unseen."""
+        self.table.forget()
+        super().on_screen_resume()
 
     def tick(self) -> None:
         """Ages and marks."""
