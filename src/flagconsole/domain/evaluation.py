@@ -9,7 +9,7 @@ else the current state, where ``canary`` asks the cohort; at last every dependen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from math import inf
 from typing import Final, NamedTuple
@@ -83,7 +83,7 @@ class OverrideRule(NamedTuple):
 class Ruleset:
     """All rules at one ``(epoch, revision)``: immutable, safe to read from any thread without a lock."""
 
-    __slots__ = ("_closures", "epoch", "memo", "next_expiry", "overrides", "revision", "rules")
+    __slots__ = ("_closures", "_needed_by", "epoch", "memo", "next_expiry", "overrides", "revision", "rules")
 
     def __init__(
         self,
@@ -98,6 +98,7 @@ class Ruleset:
         self.rules = rules
         self.overrides = overrides
         self._closures = _closures(rules) if closures is None else closures
+        self._needed_by: dict[str, list[str]] | None = None
         #: Answers given so far, by flag and tenant. They hold up to ``next_expiry``, the first expiry of an override; where
         #: that is ``inf`` they always hold, and the SDK looks here first.
         self.memo: dict[tuple[str, str], Evaluation] = {}
@@ -118,15 +119,23 @@ class Ruleset:
 
     def dependents(self, flag_name: str) -> list[str]:
         """The flags that depend on this one, directly or through others, in alphabetical order."""
-        return sorted(name for name, closure in self._closures.items() if flag_name in closure and name != flag_name)
+        return list(self.needed_by.get(flag_name, ()))
+
+    @property
+    def needed_by(self) -> Mapping[str, Sequence[str]]:
+        """For each flag that others depend on, directly or through others, those others in alphabetical order."""
+        if self._needed_by is None:
+            found: dict[str, list[str]] = {}
+            for name in sorted(name for name, closure in self._closures.items() if closure):
+                for needed in self._closures[name]:
+                    if needed != name:
+                        found.setdefault(needed, []).append(name)
+            self._needed_by = found
+        return self._needed_by
 
     def closure(self, flag_name: str) -> tuple[str, ...]:
         """The flags of this store that ``flag_name`` depends on, nearest first."""
         return self._closures.get(flag_name, ())
-
-    def same_graph(self, other: Ruleset) -> bool:
-        """Whether this ruleset was made from ``other`` without a change of what depends on what."""
-        return self._closures is other._closures
 
     def _compute(self, flag_name: str, tenant_id: str, now: float) -> Evaluation:
         rule = self.rules.get(flag_name)
@@ -171,7 +180,9 @@ class Ruleset:
         elif flag_name in overrides:
             overrides = {name: tenants for name, tenants in overrides.items() if name != flag_name}
         same_graph = before is not None and rule is not None and before.dependencies == rule.dependencies
-        return Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None)
+        following = Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None)
+        following._needed_by = self._needed_by if same_graph else None
+        return following
 
     def with_override(self, revision: int, flag_name: str, tenant_id: str, override: OverrideRule | None) -> Ruleset:
         """A ruleset at ``revision`` in which one tenant's override is replaced, or gone when ``override`` is None."""
@@ -180,7 +191,9 @@ class Ruleset:
         if override is not None:
             tenants[tenant_id] = override
         overrides = {**self.overrides, flag_name: tenants}
-        return Ruleset(self.epoch, revision, self.rules, overrides, self._closures)
+        following = Ruleset(self.epoch, revision, self.rules, overrides, self._closures)
+        following._needed_by = self._needed_by
+        return following
 
 
 def in_cohort(rule: Rule, tenant_id: str) -> bool:

@@ -5,7 +5,7 @@ While the cursor moves, or a sheet is open, rows keep their places; live sorting
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
@@ -19,7 +19,6 @@ from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState, Order, Phase, Reach
 from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, heading_line, row_line
-from flagconsole.domain.evaluation import Ruleset
 
 #: Seconds for which the rows stay where they are after the cursor moved.
 REST: Final = 3.0
@@ -104,15 +103,6 @@ def _why(row: FlagRow) -> str:
     return row.last.reason if row.last.tenant_id is None else f"{row.last.reason} ({row.last.tenant_id})"
 
 
-def dependent_counts(state: ConsoleState) -> dict[str, int]:
-    """How many flags need each flag, directly or through others: counted once for all rows."""
-    counts: dict[str, int] = {}
-    for name in state.flags:
-        for needed in state.ruleset.closure(name):
-            counts[needed] = counts.get(needed, 0) + 1
-    return counts
-
-
 class FlagTable(VirtualTable[str]):
     """The table with its heading; its keys are the flags' names."""
 
@@ -124,8 +114,6 @@ class FlagTable(VirtualTable[str]):
         self._longest_name = 20
         self._source: tuple[object, ...] = ()
         self._members = 0
-        self._counted_for: Ruleset | None = None
-        self._dependents: Mapping[str, int] = {}
 
     @property
     def selected(self) -> str | None:
@@ -157,8 +145,6 @@ class FlagTable(VirtualTable[str]):
             self._roster.update(state, changed)
             self._longest_name = max(self._longest_name, *map(cell_len, changed & state.flags.keys()), 0)
         self._source = source
-        if self._counted_for is None or not state.ruleset.same_graph(self._counted_for):
-            self._counted_for, self._dependents = state.ruleset, dependent_counts(state)
         self._arrange()
         self.repaint()
 
@@ -210,7 +196,7 @@ class FlagTable(VirtualTable[str]):
         row = state.flags.get(key)
         if row is None:
             return BLANK
-        reach, needed_by = state.reach.get(key), self._dependents.get(key, 0)
+        reach, needed_by = state.reach.get(key), len(state.ruleset.needed_by.get(key, ()))
         return flag_line(row, shape, Look(needed_by, reach, self.console.server_now(), key in self._marked, cursor))
 
     def empty(self) -> Sequence[Line]:
