@@ -248,3 +248,25 @@ def test_a_dumped_ruleset_reads_back_to_the_same_answers(rules, overrides):
     for name in ("a.b", "c.d", "e.f"):
         for tenant in ("t", "u", "\ud800", "v"):
             assert again.evaluate(name, tenant, NOW) == held.evaluate(name, tenant, NOW)
+
+
+def without_cohort(**changes):
+    return {name: value for name, value in flag(**changes).items() if name != "canary_tenant_ids"}
+
+
+def test_an_event_without_a_cohort_keeps_the_one_that_is_known():
+    before = parse_snapshot(snapshot(flag(current_state="canary", canary_tenant_ids=["t1"], canary_holdout_ids=["t2"])))
+    killed = apply_event(before, event(6, without_cohort(current_state="kill")))
+    assert state_of(killed, "t1") is FlagState.KILL
+    revived = apply_event(killed, event(7, without_cohort(current_state="canary", canary_percentage=100)))
+    assert state_of(revived, "t1") is FlagState.CANARY
+    assert state_of(revived, "t2") is FlagState.OFF
+
+
+def test_an_event_without_a_cohort_for_an_unknown_flag_asks_for_a_snapshot():
+    assert apply_event(parse_snapshot(snapshot()), event(6, without_cohort())) is None
+
+
+def test_a_canary_whose_tenants_are_not_told_is_off_in_a_snapshot():
+    told = parse_snapshot(snapshot(without_cohort(current_state="canary", canary_percentage=100)))
+    assert state_of(told) is FlagState.OFF

@@ -116,3 +116,24 @@ async def test_descriptions_are_restored_too(operations, flag):
     result = await roll_back(operations, flag)
     assert result.flag.owner == ""
     assert result.change.action is Action.ROLLED_BACK
+
+
+async def test_a_rollback_brings_back_the_cohort_that_the_changes_between_had_left_alone(operations, flag):
+    chosen = await set_to(operations, flag, FlagState.CANARY, tenants=("t1", "t2"))
+    await set_to(operations, flag, FlagState.ON)
+    everyone = await set_to(operations, flag, FlagState.SHADOW)
+    assert "canary_tenant_ids" not in everyone.change.previous
+    assert everyone.change.previous["canary_tenants"] == 2
+    other = await set_to(operations, flag, FlagState.CANARY, tenants=("t3",))
+    result = await roll_back(operations, flag, actor=ADMIN, target_change_id=chosen.revision, allow_raise=True)
+    assert result.flag.setting.describe() == "canary of 2 tenants"
+    assert result.flag.canary_tenant_ids == ("t1", "t2")
+    again = await roll_back(operations, flag, actor=ADMIN, target_change_id=other.revision, allow_raise=True)
+    assert again.flag.canary_tenant_ids == ("t3",)
+
+
+async def test_undoing_a_change_of_state_keeps_the_cohort(operations, flag):
+    await set_to(operations, flag, FlagState.CANARY, tenants=("t1", "t2"))
+    await set_to(operations, flag, FlagState.ON)
+    result = await roll_back(operations, flag)
+    assert result.flag.setting.describe() == "canary of 2 tenants"

@@ -11,10 +11,12 @@ from flagconsole.domain.audit import GENESIS, verify_chain
 from flagconsole.domain.change import Action, ChangeType, Event
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
-from flagconsole.domain.requests import TenantRecord
+from flagconsole.domain.requests import FlagUpdate, Kill, TenantRecord
 from flagconsole.domain.role import ApiKey, Role
 from flagconsole.domain.states import FlagState, FlagType
 from flagconsole.store import ChangeDraft, Remembered, Store, open_store
+
+from ..conftest import ADMIN
 
 
 def a_flag(clock, name="pos.lite", **fields) -> Flag:
@@ -303,3 +305,16 @@ async def test_everything_is_there_after_reopening(store_url, clock):
         assert await reader.changes() == [change]
         assert (await reader.head()).epoch == change.epoch
     await second.close()
+
+
+async def test_a_kill_does_not_send_a_large_cohort_again(operations, store, flag):
+    chosen = tuple(f"tenant-{number:05d}" for number in range(5_000))
+    request = FlagUpdate(change_reason="x", current_state=FlagState.CANARY, canary_tenant_ids=chosen)
+    await operations.update(ADMIN, flag, request)
+    killed = await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))
+    async with store.read() as reader:
+        events = await reader.events_after(killed.revision - 1, 10)
+        kept = await reader.flag(flag)
+    assert len(events[0].body) < 3_000
+    assert kept.canary_tenant_ids == chosen
+    assert killed.flag.canary_tenant_ids == chosen

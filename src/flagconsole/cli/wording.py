@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flagconsole.cli.output import print_json, say
+from flagconsole.domain.change import COHORT_SIZE, told_setting
 from flagconsole.domain.flag import Setting
 from flagconsole.domain.text import safe_text
 
@@ -23,7 +24,7 @@ def transition(change: Change) -> str:
     if change.action == "archived":
         return f"{_setting(change.previous)} → archived"
     was, is_now = _setting(change.previous), _setting(change.new)
-    fields = ", ".join(sorted(set(change.new or {}) - set(Setting.model_fields)))
+    fields = ", ".join(sorted(set(change.new or {}) - {*Setting.model_fields, COHORT_SIZE}))
     if was == is_now and fields:
         return f"{is_now}; {fields}"
     return f"{was} → {is_now}{f'; {fields}' if fields else ''}"
@@ -35,8 +36,7 @@ def before(change: Change) -> str:
 
 
 def _setting(value: dict[str, Any] | None) -> str:
-    known = {name: item for name, item in (value or {}).items() if name in Setting.model_fields}
-    return Setting.model_validate(known).describe() if "current_state" in known else "none"
+    return told_setting(value) or "none"
 
 
 def _override(value: dict[str, Any] | None) -> str:

@@ -208,15 +208,15 @@ def _short_change(flag_name: str, data: Json) -> ChangeRow:
 
 
 def _setting_of(value: object) -> str:
-    """A change's ``previous`` or ``new`` in words."""
+    """A change's ``previous`` or ``new`` in words. Where it left the cohort alone, it tells only how large that is."""
     if not isinstance(value, Mapping):
         return "–"
     state = value.get("current_state", value.get("override_state"))
     if not isinstance(state, str):
         return "–"
-    return setting_text(
-        state_of(state), _whole(value.get("canary_percentage")), len(value.get("canary_tenant_ids") or ())
-    )
+    named = value.get("canary_tenant_ids")
+    size = len(named) if isinstance(named, list | tuple) else _whole(value.get("canary_tenants"))
+    return setting_text(state_of(state), _whole(value.get("canary_percentage")), size)
 
 
 def _whole(value: object) -> int:

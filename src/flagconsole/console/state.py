@@ -191,7 +191,8 @@ def apply_event(state: ConsoleState, text: str) -> Applied | None:
         if data.get("flag") is None:
             flags.pop(change.flag_name, None)
         else:
-            flags[change.flag_name] = flag_row(data["flag"], change)
+            cohort = len(ruleset.rules[change.flag_name].cohort)
+            flags[change.flag_name] = flag_row(data["flag"], change)._replace(cohort=cohort)
     except (payload.PayloadError, KeyError, TypeError, AttributeError):
         return None
     overrides = dict(state.overrides)

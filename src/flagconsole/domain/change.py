@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Collection, Mapping
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import AwareDatetime, Field
 
-from flagconsole.domain.flag import Flag, Frozen, Override
+from flagconsole.domain.flag import Flag, Frozen, Override, Setting
+from flagconsole.domain.payload import COHORT_FIELDS
 
 
 class ChangeType(StrEnum):
@@ -37,8 +40,9 @@ class Change(Frozen):
     """One entry of the audit log. Its id is the revision it made, so ids are gap-free and in commit order.
 
     ``previous`` and ``new`` hold what the change replaced: for a flag its setting (state, percentage, cohort and, where
-    they changed, other fields), for a tenant its override; null where there was, or is, none. ``reverts`` names the changes
-    that a rollback took back. ``correlation_id`` is shared by the changes of one bulk operation.
+    they changed, other fields), for a tenant its override; null where there was, or is, none. A cohort that the change left
+    alone is told by its size only (``canary_tenants``), since it may be of thousands. ``reverts`` names the changes that a
+    rollback took back. ``correlation_id`` is shared by the changes of one bulk operation.
     """
 
     change_id: Annotated[int, Field(ge=1)]
@@ -74,6 +78,34 @@ class Change(Frozen):
         return _state_of(self.new)
 
 
+#: How many tenants the cohort names, in a change that left it alone.
+COHORT_SIZE: Final = "canary_tenants"
+
+
+def recorded(before: Flag, after: Flag, described: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
+    """``previous`` and ``new`` of a change from ``before`` to ``after``: settings, and the fields named in ``described``."""
+    kept = before.setting.same_cohort(after.setting)
+    return _recorded(before, described, kept), _recorded(after, described, kept)
+
+
+def _recorded(flag: Flag, described: Collection[str], same_cohort: bool) -> dict[str, Any]:
+    told = flag.setting.model_dump(mode="json", exclude=set(COHORT_FIELDS) if same_cohort else None)
+    if same_cohort:
+        told[COHORT_SIZE] = len(flag.canary_tenant_ids)
+    return told | flag.model_dump(mode="json", include=set(described))
+
+
+def told_setting(value: Mapping[str, Any] | None) -> str | None:
+    """The setting that a change's ``previous`` or ``new`` tells of, in a few words; None where it tells of none."""
+    if value is None or not isinstance(value.get("current_state"), str):
+        return None
+    known = {name: item for name, item in value.items() if name in Setting.model_fields}
+    size = value.get(COHORT_SIZE)
+    if COHORT_FIELDS.isdisjoint(known) and isinstance(size, int) and size and known["current_state"] == "canary":
+        return f"canary of {size} tenant{'s' if size != 1 else ''}"
+    return Setting.model_validate(known).describe()
+
+
 def _state_of(value: dict[str, Any] | None) -> str | None:
     if value is None:
         return None
@@ -85,7 +117,8 @@ class Event(Frozen):
     """What a client applies to go from one revision to the next.
 
     ``flag`` is the whole flag after the change, null once it is archived; for a tenant's change ``override`` is the
-    override after it, null once it is gone.
+    override after it, null once it is gone. As it travels, a flag whose cohort the change left alone comes without its
+    cohort: whoever applies the event has it.
     """
 
     epoch: str
@@ -93,3 +126,27 @@ class Event(Frozen):
     change: Change
     flag: Flag | None
     override: Override | None = None
+
+    def to_json(self, *, same_cohort: bool) -> str:
+        """The event as it is kept and sent. ``same_cohort``: the flag names the same tenants as before the change."""
+        return self.model_dump_json(exclude={"flag": set(COHORT_FIELDS)} if same_cohort and self.flag else None)
+
+    @classmethod
+    def from_json(cls, body: str, flags: Mapping[str, Flag]) -> Event:
+        """An event of the store's own, whose cohorts were checked when they were written. ``flags``: as they were before.
+
+        Raises ``KeyError`` where the event leaves out a cohort that ``flags`` doesn't know.
+        """
+        data = json.loads(body)
+        told = data["flag"]
+        if told is None:
+            return cls.model_validate(data)
+        if COHORT_FIELDS.isdisjoint(told):
+            before = flags[told["flag_name"]]
+            cohort: dict[str, Any] = {name: getattr(before, name) for name in COHORT_FIELDS}
+        else:
+            lists = {name: told.pop(name) for name in COHORT_FIELDS}
+            cohort = {name: None if names is None else tuple(names) for name, names in lists.items()}
+        event = cls.model_validate(data)
+        assert event.flag is not None
+        return event.model_copy(update={"flag": event.flag.model_copy(update=cohort)})

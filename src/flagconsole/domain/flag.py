@@ -51,6 +51,10 @@ class Setting(Frozen):
         """Whether the hash decides about tenants that are in neither list: always, but for a cohort chosen by hand."""
         return not self.canary_tenant_ids or self.canary_holdout_ids is not None
 
+    def same_cohort(self, other: Setting) -> bool:
+        """Whether both name the same tenants (by hash they name none)."""
+        return self.canary_tenant_ids == other.canary_tenant_ids and self.canary_holdout_ids == other.canary_holdout_ids
+
     def describe(self) -> str:
         """The setting in a few words: ``on``, ``canary 10 %``, ``canary of 50 tenants``."""
         if self.current_state is not FlagState.CANARY:
@@ -100,8 +104,8 @@ class Flag(FlagDefinition):
 
     @property
     def setting(self) -> Setting:
-        """The part that decides exposure."""
-        return Setting(
+        """The part that decides exposure. What a flag holds was checked before: nothing is checked again."""
+        return Setting.model_construct(
             current_state=self.current_state,
             canary_percentage=self.canary_percentage,
             canary_tenant_ids=self.canary_tenant_ids,

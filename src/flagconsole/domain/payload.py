@@ -30,6 +30,9 @@ FLAG_FIELDS: Final = (
     "version",
 )
 
+#: The fields of a flag that an event leaves out where its change left them alone.
+COHORT_FIELDS: Final = frozenset({"canary_tenant_ids", "canary_holdout_ids"})
+
 _STATES: Final[Mapping[str, FlagState]] = {state.value: state for state in FlagState}
 
 
@@ -118,7 +121,16 @@ def apply_event(ruleset: Ruleset, text: str | bytes) -> Ruleset | None:
     if not isinstance(change, dict) or not isinstance(change.get("flag_name"), str):
         raise PayloadError("an event needs the object change with its flag_name")
     name, tenant = change["flag_name"], change.get("tenant_id")
-    rule = None if data.get("flag") is None else rule_of(data["flag"])
+    flag = data.get("flag")
+    if isinstance(flag, dict) and COHORT_FIELDS.isdisjoint(flag):
+        # The change left the cohort alone, so it isn't sent again.
+        known = ruleset.rules.get(name)
+        if known is None:
+            return None
+        told = rule_of({**flag, "canary_tenant_ids": []})
+        rule: Rule | None = told._replace(cohort=known.cohort, holdout=known.holdout)
+    else:
+        rule = None if flag is None else rule_of(flag)
     if rule is not None and rule.flag_name != name:
         raise PayloadError("an event's flag must be the flag of its change")
     after = ruleset.with_rule(revision, name, rule)
@@ -145,7 +157,7 @@ def rule_of(data: Any) -> Rule:
     if not isinstance(data, dict) or not isinstance(data.get("flag_name"), str):
         raise PayloadError("a flag needs its flag_name")
     state = _STATES.get(data["current_state"], FlagState.OFF) if _is_text(data.get("current_state")) else FlagState.OFF
-    percentage, cohort = data.get("canary_percentage", 0), data.get("canary_tenant_ids", [])
+    percentage, cohort = data.get("canary_percentage", 0), data.get("canary_tenant_ids")
     holdout = data.get("canary_holdout_ids")
     dependencies, version = data.get("dependencies", []), data.get("version", 0)
     known_holdout = holdout is None or _is_text_list(holdout)
@@ -159,7 +171,7 @@ def rule_of(data: Any) -> Rule:
         data["flag_name"],
         state,
         percentage,
-        frozenset(cohort),
+        frozenset(cohort or ()),
         tuple(dependencies),
         version if _is_whole(version) else 0,
         None if holdout is None else frozenset(holdout),

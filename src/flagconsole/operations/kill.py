@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flagconsole.domain.change import Action, Change, ChangeType
+from flagconsole.domain.change import Action, Change, ChangeType, recorded
 from flagconsole.domain.errors import FlagNotKilled, InvalidInput
 from flagconsole.domain.exposure import raises
 from flagconsole.domain.flag import Flag, Setting
@@ -59,8 +59,9 @@ def _revived(flag: Flag, request: Revive) -> Setting:
 async def _setting_when_killed(reader: Reader, flag: Flag) -> Setting:
     change = await killing_change(reader, flag.flag_name)
     previous = {} if change is None else change.previous or {}
+    # Nothing but a revive changes a killed flag, so what the kill left alone is still there.
     fields = {name: previous[name] for name in Setting.model_fields if name in previous}
-    return Setting.model_validate(fields) if "current_state" in fields else flag.setting
+    return Setting.model_validate({**flag.setting.model_dump(), **fields})
 
 
 async def killing_change(reader: Reader, flag_name: str) -> Change | None:
@@ -76,6 +77,7 @@ async def killing_change(reader: Reader, flag_name: str) -> Change | None:
 
 async def _move(tx: Transaction, context: Context, flag: Flag, after: Setting, action: Action, reason: str) -> Outcome:
     moved = flag.model_copy(update=after.model_dump())
+    previous, new = recorded(flag, moved)
     draft = ChangeDraft(
         flag=moved,
         action=action,
@@ -83,8 +85,8 @@ async def _move(tx: Transaction, context: Context, flag: Flag, after: Setting, a
         reason=reason,
         changed_by=context.actor.name,
         changed_at=context.now,
-        previous=flag.setting.model_dump(mode="json"),
-        new=after.model_dump(mode="json"),
+        previous=previous,
+        new=new,
     )
     change = await tx.apply(draft)
     return Outcome(True, stamped(moved, change), change)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from flagconsole.domain.change import Action, Change, ChangeType
+from flagconsole.domain.change import Action, Change, ChangeType, recorded
 from flagconsole.domain.exposure import raises
 from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.halving import halved
@@ -69,15 +69,17 @@ async def apply_effect(
     after = _after(flag, effect)
     if after == flag.setting or raises(flag.setting, after, flag.flag_name):
         return None
+    moved = flag.model_copy(update=after.model_dump())
+    previous, new = recorded(flag, moved)
     draft = ChangeDraft(
-        flag=flag.model_copy(update=after.model_dump()),
+        flag=moved,
         action=Action.ROLLED_BACK,
         change_type=ChangeType.ROLLBACK,
         reason=reason,
         changed_by=context.actor.name,
         changed_at=context.now,
-        previous=flag.setting.model_dump(mode="json"),
-        new=after.model_dump(mode="json"),
+        previous=previous,
+        new=new,
     )
     return await tx.apply(draft)
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flagconsole.domain.change import Action, Change, ChangeType
+from flagconsole.domain.change import Action, Change, ChangeType, recorded
 from flagconsole.domain.dependencies import refuse_cycle
 from flagconsole.domain.errors import ChangeNotFound, FlagKilled, NothingToRollBack, RaiseRefused
 from flagconsole.domain.exposure import raises, raises_state
 from flagconsole.domain.flag import Flag, Override, Setting
+from flagconsole.domain.payload import COHORT_FIELDS
 from flagconsole.domain.requests import Rollback
 from flagconsole.domain.states import ENABLING, FlagState
 from flagconsole.operations.context import Context, Outcome, existing, guard_raise
@@ -37,16 +38,19 @@ async def rollback(tx: Transaction, context: Context, flag_name: str, request: R
     if request.target_change_id is None:
         undone = await _newest_standing(tx, flag_name)
         restored, tenant, reverts = undone.previous, undone.tenant_id, (undone.change_id,)
+        returned_to = undone.change_id - 1
     else:
         target = await tx.change(request.target_change_id)
         if target is None or target.flag_name != flag_name or target.action is Action.ARCHIVED:
             raise ChangeNotFound(flag=flag_name, change_id=request.target_change_id)
         restored, tenant = target.new, target.tenant_id
+        returned_to = target.change_id
         reverts = await _standing_after(tx, target)
         if not reverts:
             raise NothingToRollBack(f"Nothing has changed since change {target.change_id}.", flag=flag_name)
     if tenant is None:
-        return await _restore_flag(tx, context, flag, restored or {}, request, reverts)
+        cohort = await _cohort_right_after(tx, flag, returned_to)
+        return await _restore_flag(tx, context, flag, cohort | (restored or {}), request, reverts)
     return await _restore_override(tx, context, flag, tenant, restored, request, reverts)
 
 
@@ -61,7 +65,7 @@ async def _restore_flag(
     if raises(flag.setting, after, flag.flag_name) or not set(flag.dependencies) <= set(kept):
         await _refuse_raise(tx, context, flag, request, flag.setting.describe(), after.describe())
     moved = Flag.model_validate({**flag.model_dump(), **after.model_dump(), **described})
-    names = set(described)
+    previous, new = recorded(flag, moved, described)
     draft = ChangeDraft(
         flag=moved,
         action=Action.ROLLED_BACK,
@@ -69,8 +73,8 @@ async def _restore_flag(
         reason=request.rollback_reason,
         changed_by=context.actor.name,
         changed_at=context.now,
-        previous=flag.setting.model_dump(mode="json") | flag.model_dump(mode="json", include=names),
-        new=after.model_dump(mode="json") | moved.model_dump(mode="json", include=names),
+        previous=previous,
+        new=new,
         reverts=reverts,
     )
     change = await tx.apply(draft)
@@ -134,6 +138,21 @@ async def _newest_standing(reader: Reader, flag_name: str) -> Change:
                     return change
         before = page[-1].change_id
     raise NothingToRollBack(flag=flag_name)
+
+
+async def _cohort_right_after(reader: Reader, flag: Flag, change_id: int) -> dict[str, Any]:
+    """The cohort that the flag had right after ``change_id``: the one that the next change of the cohort replaced, or the
+    present one where there was none. A change that left the cohort alone doesn't tell it."""
+    cohort: dict[str, Any] = {name: getattr(flag, name) for name in COHORT_FIELDS}
+    before: int | None = None
+    while page := await reader.changes(flag_name=flag.flag_name, before=before, limit=200):
+        for change in page:
+            if change.change_id <= change_id:
+                return cohort
+            told = {name: value for name, value in (change.previous or {}).items() if name in COHORT_FIELDS}
+            cohort |= told
+        before = page[-1].change_id
+    return cohort
 
 
 async def _standing_after(reader: Reader, target: Change) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from uuid import uuid4
 
-from flagconsole.domain.change import Action, ChangeType
+from flagconsole.domain.change import Action, ChangeType, recorded
 from flagconsole.domain.cohort import CohortSelection
 from flagconsole.domain.errors import (
     ChecklistIncomplete,
@@ -244,16 +244,18 @@ async def _set(
     if after == flag.setting:
         return flag.version
     action = Action.ROLLED_BACK if change_type is ChangeType.ROLLBACK else Action.SET
+    moved = flag.model_copy(update=after.model_dump())
+    previous, new = recorded(flag, moved)
     change = await tx.apply(
         ChangeDraft(
-            flag=flag.model_copy(update=after.model_dump()),
+            flag=moved,
             action=action,
             change_type=change_type,
             reason=reason,
             changed_by=context.actor.name,
             changed_at=context.now,
-            previous=flag.setting.model_dump(mode="json"),
-            new=after.model_dump(mode="json"),
+            previous=previous,
+            new=new,
         )
     )
     return change.version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flagconsole.domain.change import Action, ChangeType
+from flagconsole.domain.change import Action, ChangeType, recorded
 from flagconsole.domain.dependencies import refuse_cycle
 from flagconsole.domain.errors import FlagKilled, InvalidInput
 from flagconsole.domain.exposure import raises
@@ -46,7 +46,7 @@ async def _apply(
     tx: Transaction, context: Context, flag: Flag, after: Setting, described: dict[str, Any], reason: str
 ) -> Outcome:
     moved = flag.model_copy(update={**after.model_dump(), **described})
-    names = set(described)
+    previous, new = recorded(flag, moved, described)
     draft = ChangeDraft(
         flag=moved,
         action=Action.SET,
@@ -54,8 +54,8 @@ async def _apply(
         reason=reason,
         changed_by=context.actor.name,
         changed_at=context.now,
-        previous=flag.setting.model_dump(mode="json") | flag.model_dump(mode="json", include=names),
-        new=after.model_dump(mode="json") | moved.model_dump(mode="json", include=names),
+        previous=previous,
+        new=new,
     )
     change = await tx.apply(draft)
     return Outcome(True, stamped(moved, change), change)

@@ -43,7 +43,7 @@ class Projection:
 
     def apply(self, stored: StoredEvent) -> Event:
         """Take the event that follows. Returns it decoded."""
-        event = Event.model_validate_json(stored.body)
+        event = Event.from_json(stored.body, self.flags)
         name, tenant = event.change.flag_name, event.change.tenant_id
         rule = None if event.flag is None else event.flag.rule()
         ruleset = self.ruleset.with_rule(event.revision, name, rule)

@@ -44,6 +44,7 @@ FLAG_COLUMNS = (
     "plan",
 )
 _FLAG_LISTS = ("affects", "dependencies", "canary_tenant_ids", "canary_holdout_ids", "tags")
+_COHORT_LISTS = ("canary_tenant_ids", "canary_holdout_ids")
 CHANGE_COLUMNS = (
     "change_id",
     "epoch",
@@ -131,14 +132,24 @@ def flag_fields(row: Row) -> dict[str, Any]:
 
 
 def flag_of(row: Row) -> Flag:
-    """A flag from its row."""
-    return Flag.model_validate(flag_fields(row))
+    """A flag from its row. Its cohort, which may be large, was checked before and isn't again."""
+    fields = flag_fields(row)
+    cohort = _cohort_of(fields)
+    return Flag.model_validate(fields).model_copy(update=cohort)
+
+
+def _cohort_of(fields: dict[str, Any]) -> dict[str, Any]:
+    """Take the cohort out of a flag's fields, as it is in the model."""
+    lists = {name: fields.pop(name) for name in _COHORT_LISTS}
+    return {name: None if names is None else tuple(names) for name, names in lists.items()}
 
 
 def flag_view_of(row: Row, last_change: Row | None) -> FlagView:
     """A flag with its newest change, from the two rows."""
     last = last_change_of(change_of(last_change)) if last_change is not None else None
-    return FlagView.model_validate({**flag_fields(row), "last_change": last})
+    fields = flag_fields(row)
+    cohort = _cohort_of(fields)
+    return FlagView.model_validate({**fields, "last_change": last}).model_copy(update=cohort)
 
 
 def last_change_of(change: Change) -> LastChange:

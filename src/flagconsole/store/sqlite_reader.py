@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from datetime import datetime
 from typing import Any
@@ -68,7 +69,8 @@ class SqliteReader(SqliteRolloutReader, SqliteIncidentReader, SqliteCohortReader
         )
 
     async def dependency_graph(self) -> dict[str, tuple[str, ...]]:
-        return {row["flag_name"]: rows.flag_of(row).dependencies for row in self._all(_FLAGS)}
+        found = self._all("SELECT flag_name, dependencies FROM feature_flags WHERE archived_at IS NULL")
+        return {row["flag_name"]: tuple(json.loads(row["dependencies"])) for row in found}
 
     async def override(self, flag_name: str, tenant_id: str) -> Override | None:
         row = self._one(f"{_OVERRIDES} WHERE flag_name = ? AND tenant_id = ?", flag_name, tenant_id)

@@ -64,7 +64,8 @@ class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTr
             flag=None if draft.archive else flag,
             override=draft.override,
         )
-        self._insert("flag_events", {"revision": revision, "body": event.model_dump_json()})
+        same_cohort = current is not None and current.setting.same_cohort(flag.setting)
+        self._insert("flag_events", {"revision": revision, "body": event.to_json(same_cohort=same_cohort)})
         if revision % _TIDY_EVERY == 0:
             self._tidy(revision, draft.changed_at)
         return change
