@@ -29,8 +29,8 @@ def test_a_canary_has_two_groups():
     [
         (FlagState.SHADOW, Group.SHADOW),
         (FlagState.ON, Group.ON),
-        (FlagState.OFF, Group.OTHER),
-        (FlagState.KILL, Group.OTHER),
+        (FlagState.OFF, Group.OFF),
+        (FlagState.KILL, Group.OFF),
     ],
 )
 def test_states_that_everybody_has(state, expected):

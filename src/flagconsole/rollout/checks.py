@@ -12,8 +12,10 @@ from flagconsole.domain.instance import EXPECTED
 from flagconsole.domain.metric import CRITICAL_ERRORS, CSAT, ERROR_RATE, P95_REGRESSION
 from flagconsole.domain.playbook import Check
 from flagconsole.domain.playbook_run import CheckResult
+from flagconsole.domain.telemetry import BUCKET_SECONDS
 from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.metrics import LEAST_WINDOW
 from flagconsole.operations.reading import ruleset_of, with_presence
 from flagconsole.rollout.sources import MetricQuery, MetricSource, Reading, Value
 from flagconsole.store.protocol import Store
@@ -24,7 +26,9 @@ WINDOW_SECONDS: Final = 60
 _ERRORS_FACTOR, _ERRORS_MARGIN = 1.2, 0.001
 _CSAT_MARGIN: Final = 0.02
 _LATENCY_CHANGE: Final = 0.05
-#: The groups for which the feature runs, or ran a moment ago; the control group's errors are not the feature's.
+#: An SDK's bucket that began before a change may tell of what was before; it is this wide at most.
+_SETTLING_SECONDS: Final = BUCKET_SECONDS
+#: The groups for which the feature runs, or ran a moment ago; what others meet is not the feature's.
 _EXPOSED: Final = (Group.CANARY, Group.ON, Group.OTHER)
 
 
@@ -45,9 +49,9 @@ async def verify(check: Check, store: Store, metrics: MetricSource | None, flag_
         case Check.DEPENDENTS_OFF:
             return await _dependents_off(store, flag_name, now)
         case Check.ERRORS_ZERO:
-            return await _none(metrics, flag_name, ERROR_RATE, "errors", now)
+            return await _none(store, metrics, flag_name, ERROR_RATE, "errors", now)
         case Check.NO_CRITICALS:
-            return await _none(metrics, flag_name, CRITICAL_ERRORS, "critical errors", now)
+            return await _none(store, metrics, flag_name, CRITICAL_ERRORS, "critical errors", now)
         case Check.ERRORS_BASELINE:
             return await _errors_baseline(metrics, flag_name, now)
         case Check.CSAT:
@@ -123,23 +127,45 @@ async def _dependents_off(store: Store, flag_name: str, now: datetime) -> Findin
 
 
 async def _read(
-    metrics: MetricSource | None, flag_name: str, group: Group, metric: str, now: datetime
+    metrics: MetricSource | None,
+    flag_name: str,
+    group: Group,
+    metric: str,
+    now: datetime,
+    window_seconds: int = WINDOW_SECONDS,
 ) -> Reading | None:
     if metrics is None:
         return None
-    return await metrics.read(MetricQuery(flag_name, group, metric, WINDOW_SECONDS), now)
+    return await metrics.read(MetricQuery(flag_name, group, metric, window_seconds), now)
 
 
-async def _none(metrics: MetricSource | None, flag_name: str, metric: str, what: str, now: datetime) -> Finding:
-    """Nothing of the kind was measured lately where the feature runs, though something was measured."""
-    readings = [await _read(metrics, flag_name, group, metric, now) for group in _EXPOSED]
+async def _none(
+    store: Store, metrics: MetricSource | None, flag_name: str, metric: str, what: str, now: datetime
+) -> Finding:
+    """Nothing of the kind was measured where the feature runs, since the flag's newest change at most, though the flag is
+    measured. Where it is measured and the feature ran for nobody, there was nothing that could fail."""
+    window = await _seconds_since_change(store, flag_name, now)
+    if window < LEAST_WINDOW:
+        return Finding(CheckResult.UNKNOWN, f"too soon after the change to tell of {what}")
+    readings = [await _read(metrics, flag_name, group, metric, now, window) for group in _EXPOSED]
     values = [reading.value for reading in readings if isinstance(reading, Value)]
     if not values:
-        return Finding(CheckResult.UNKNOWN, f"nothing tells of {what} in the last {WINDOW_SECONDS} s")
+        if isinstance(await _read(metrics, flag_name, Group.OFF, metric, now, window), Value):
+            return Finding(CheckResult.OK, f"it ran for nobody in the last {window} s")
+        return Finding(CheckResult.UNKNOWN, f"nothing tells of {what} in the last {window} s")
     if max(values) > 0:
         shown = f"{max(values):.2%}" if metric == ERROR_RATE else f"{max(values):g}"
-        return Finding(CheckResult.NOT_OK, f"{what} in the last {WINDOW_SECONDS} s: {shown}")
-    return Finding(CheckResult.OK, f"no {what} in the last {WINDOW_SECONDS} s")
+        return Finding(CheckResult.NOT_OK, f"{what} in the last {window} s: {shown}")
+    return Finding(CheckResult.OK, f"no {what} in the last {window} s")
+
+
+async def _seconds_since_change(store: Store, flag_name: str, now: datetime) -> int:
+    """The newest seconds that the present state of the flag alone accounts for."""
+    async with store.read() as reader:
+        newest = await reader.changes(flag_name=flag_name, limit=1)
+    if not newest:
+        return WINDOW_SECONDS
+    return min(WINDOW_SECONDS, int((now - newest[0].changed_at).total_seconds()) - _SETTLING_SECONDS)
 
 
 async def _both(metrics: MetricSource | None, flag_name: str, metric: str, now: datetime) -> tuple[float, float] | None:

@@ -17,6 +17,8 @@ from flagconsole.store.metric_store import GroupBucket, MetricStore, TenantUsage
 
 #: What feedback calls its tickets; plans limit their increase over the control's.
 _TICKETS: Final = "tickets"
+#: Groups that belong to neither side of a comparison.
+_NEITHER: Final = frozenset({Group.OFF, Group.OTHER})
 
 
 class Span(NamedTuple):
@@ -35,7 +37,7 @@ class Span(NamedTuple):
 async def counts(
     metrics: MetricStore, flag_name: str, span: Span, tenants: Sequence[str], slow_above: float | None
 ) -> Counts:
-    """Each tenant's counts in the span. Operations that belong to neither group (overrides, capped) are left out."""
+    """Each tenant's counts in the span. Operations that belong to neither side (overrides, capped, off) are left out."""
     usage = await metrics.tenant_usage(flag_name, span.since, span.until, slow_above)
     return _arranged(usage, {name: index for index, name in enumerate(tenants)})
 
@@ -44,7 +46,7 @@ def _arranged(usage: Sequence[TenantUsage], index: Mapping[str, int]) -> Counts:
     columns = np.zeros((4, len(index)))
     for row in usage:
         at = index.get(row.tenant_id)
-        if at is not None and row.group is not Group.OTHER:
+        if at is not None and row.group not in _NEITHER:
             columns[:, at] += (row.tally.operations, row.tally.errors, row.slow, row.tally.critical_errors)
     return Counts(*columns)
 

@@ -25,9 +25,8 @@ class StoreSource:
     async def read(self, query: MetricQuery, now: datetime) -> Reading:
         """The metric over the window, of all that the group's tenants did in it."""
         try:
-            found = await flag_metrics(
-                self._metrics, query.flag_name, now, query.window_seconds, step=query.window_seconds
-            )
+            # In fine steps: one as wide as the window would begin anew at every multiple of it.
+            found = await flag_metrics(self._metrics, query.flag_name, now, query.window_seconds)
         except FlagConsoleError as error:
             return Failed(safe_text(error, 300))
         value = metric_value(found, query.group, query.metric, query.kind)

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH: Final = 80
 _CHART_HEIGHT: Final = 12
-_COLOURS: Final = {"canary": "orange", "control": "blue", "shadow": "cyan", "on": "green", "other": "gray"}
+_COLOURS: Final = {
+    "canary": "orange",
+    "control": "blue",
+    "shadow": "cyan",
+    "on": "green",
+    "off": "gray",
+    "other": "magenta",
+}
 #: What can be drawn: a name, and whether its numbers are shares.
 _CHARTS: Final = {
     "error_rate": True,

@@ -1,0 +1,61 @@
+"""Whether errors have stopped: those of the feature, since the change that should have stopped them."""
+
+from __future__ import annotations
+
+import pytest
+
+from flagconsole.domain.group import Group
+from flagconsole.domain.playbook import Check
+from flagconsole.domain.playbook_run import CheckResult
+from flagconsole.domain.requests import FlagUpdate
+from flagconsole.domain.states import FlagState
+from flagconsole.domain.tally import Tally
+from flagconsole.rollout.checks import verify
+from flagconsole.rollout.store_source import StoreSource
+from flagconsole.store.metric_store import GroupBucket, MetricWrite
+
+from ..conftest import ADMIN
+
+ERRORS, NONE = Tally(100, 80, 20), Tally(100, 100)
+
+
+@pytest.fixture
+async def look(store, operations, clock, flag):
+    """A look, some seconds after the flag was switched off, at buckets of 5 s that began as many seconds after that."""
+    clock.at = clock.at.replace(second=0, microsecond=0)
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", current_state=FlagState.CANARY))
+    clock.forward(seconds=100)
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", current_state=FlagState.OFF))
+    changed = int(clock.at.timestamp())
+
+    async def at(seconds: int, *buckets: tuple[Group, int, Tally]):
+        clock.forward(seconds=seconds)
+        rows = [GroupBucket(flag, group, changed + start, 5, tally) for group, start, tally in buckets]
+        await store.metrics.save([MetricWrite("b", changed + 10**6, rows)])
+        return await verify(Check.ERRORS_ZERO, store, StoreSource(store.metrics), flag, clock())
+
+    return at
+
+
+async def test_errors_from_before_the_change_and_of_the_old_way_are_not_the_features(look):
+    found = await look(55, (Group.CANARY, -5, ERRORS), (Group.OFF, 40, ERRORS), (Group.OFF, 45, ERRORS))
+    assert found.result is CheckResult.OK
+    assert "nobody" in found.found
+
+
+async def test_an_error_where_it_still_runs_is_one(look):
+    found = await look(55, (Group.OTHER, 45, ERRORS), (Group.OFF, 45, NONE))
+    assert found.result is CheckResult.NOT_OK
+    assert "20.00%" in found.found
+
+
+async def test_running_without_errors_is_fine(look):
+    assert (await look(55, (Group.OTHER, 45, NONE))).result is CheckResult.OK
+
+
+async def test_silence_is_unknown(look):
+    assert (await look(55)).result is CheckResult.UNKNOWN
+
+
+async def test_what_can_not_be_told_yet_is_unknown(look):
+    assert (await look(20, (Group.OFF, 10, NONE))).result is CheckResult.UNKNOWN
