@@ -23,7 +23,7 @@ ERRORS, NONE = Tally(100, 80, 20), Tally(100, 100)
 async def look(store, operations, clock, flag):
     """A look, some seconds after the flag was switched off, at buckets of 5 s that began as many seconds after that."""
     clock.at = clock.at.replace(second=0, microsecond=0)
-    await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", current_state=FlagState.CANARY))
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", current_state=FlagState.ON))
     clock.forward(seconds=100)
     await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", current_state=FlagState.OFF))
     changed = int(clock.at.timestamp())
