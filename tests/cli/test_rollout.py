@@ -71,3 +71,13 @@ def test_a_wrong_plan_is_named_by_line(run, tmp_path):
 def test_a_dry_run_starts_nothing(run):
     assert "would be running" in run("start", "pos.lite", "go", "--plan", "demo", "--dry-run")
     assert "no rollout is under way" in run("canary-status")
+
+
+def test_a_flag_is_rolled_back_by_a_playbook(run):
+    run("set", "pos.lite", "canary", "go", "--percentage", "10")
+    assert "would begin" in run("rollback", "pos.lite", "slow", "--playbook", "gradual", "--dry-run")
+    said = run("rollback", "pos.lite", "slow", "--playbook", "gradual")
+    assert "playbook gradual begun, 20 min by estimate" in said
+    assert "flagconsole incidents show inc-1" in said
+    assert json.loads(run("get", "pos.lite", "--json"))["flag"]["canary_percentage"] == 5
+    run("rollback", "pos.lite", "slow", "--playbook", "gradual", "--allow-raise", code=2)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from flagconsole.domain import rollout_requests as ask
+    from flagconsole.domain.incident_views import IncidentDetail
     from flagconsole.domain.role import Actor
-    from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult
+    from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
     from flagconsole.operations.rollout_service import RolloutOperations
     from flagconsole.operations.service import Operations
 
@@ -45,6 +46,10 @@ class RolloutBackend(Protocol):
         self, name: str, body: ask.Abort, *, idempotency_key: str | None = None, dry_run: bool = False
     ) -> RolloutResult: ...
     async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist: ...
+    async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage: ...
+    async def begin_playbook(
+        self, name: str, body: ask.PlaybookBegin, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> IncidentDetail: ...
 
 
 class EmbeddedRollouts:
@@ -151,3 +156,22 @@ class EmbeddedRollouts:
 
     async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist:
         return await self._rollouts().tick(self._actor, name, body.items, body.note)
+
+    async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage:
+        return await self._rollouts().verdicts(self._actor, name, before=before, limit=limit)
+
+    async def begin_playbook(
+        self, name: str, body: ask.PlaybookBegin, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> IncidentDetail:
+        from flagconsole.domain.rollout import asked_playbook
+        from flagconsole.rollout.playbook_file import shipped_playbook
+
+        wanted = body.playbook_name or asked_playbook((await self.rollout(name)).rollout)
+        return await self._operations.begin_playbook(
+            self._actor,
+            name,
+            shipped_playbook(wanted),
+            body.playbook_reason,
+            idempotency_key=idempotency_key,
+            dry_run=dry_run,
+        )

@@ -6,6 +6,8 @@ from urllib.parse import quote
 
 from flagconsole.client.caller import Caller
 from flagconsole.domain import rollout_requests as ask
+from flagconsole.domain.incident_views import IncidentDetail
+from flagconsole.domain.playbook_views import PlaybookList
 from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
 
 
@@ -92,6 +94,19 @@ class RolloutCalls:
         path = _path(name, "/abort")
         return await self._caller.change(
             "POST", path, RolloutResult, body, idempotency_key=idempotency_key, dry_run=dry_run
+        )
+
+    async def playbooks(self) -> PlaybookList:
+        """The playbooks that rollbacks go by there."""
+        return await self._caller.get("/api/playbooks", PlaybookList)
+
+    async def begin_playbook(
+        self, name: str, body: ask.PlaybookBegin, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> IncidentDetail:
+        """Roll a flag back by a playbook."""
+        path = f"/api/flags/{quote(name, safe='')}/playbook"
+        return await self._caller.change(
+            "POST", path, IncidentDetail, body, idempotency_key=idempotency_key, dry_run=dry_run
         )
 
     async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist:

@@ -11,9 +11,10 @@ from pydantic import AwareDatetime, Field
 from flagconsole.domain.cohort import CohortSelection
 from flagconsole.domain.flag import Frozen, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
+from flagconsole.domain.playbook import GRADUAL, IMMEDIATE, KILL_SWITCH
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
-from flagconsole.domain.verdict import VerdictKind
+from flagconsole.domain.verdict import CohortBasis, CriterionResult, VerdictKind
 
 
 class RolloutStatus(StrEnum):
@@ -34,9 +35,9 @@ class RolloutStatus(StrEnum):
 
 #: The playbook that each urgency asks for.
 PLAYBOOK_OF: dict[Urgency, str] = {
-    Urgency.CRITICAL: "kill_switch",
-    Urgency.HIGH: "immediate",
-    Urgency.MEDIUM: "gradual",
+    Urgency.CRITICAL: KILL_SWITCH,
+    Urgency.HIGH: IMMEDIATE,
+    Urgency.MEDIUM: GRADUAL,
 }
 
 
@@ -44,7 +45,10 @@ class StoredVerdict(Frozen):
     """One look of the judge as it is kept: enough to show it, and to see later why something was done.
 
     ``urgency`` is that of the worst violated criterion. ``data_age_seconds`` is how old the newest data was, None without
-    any. ``findings`` holds one object a criterion (value, limit, interval, operations, tenants, verdict).
+    any. ``findings`` holds one object a criterion (a ``CriterionResult``), ``guards`` one a guard (a ``GuardResult``).
+    ``seconds`` is how long the phase had run; ``operations`` and ``tenants`` are those of the group under judgement, and
+    ``budget_spent`` is the part of ``budget``, the chance of rolling a healthy canary back, that is used up (0 to 1); all
+    null where there was no look.
     """
 
     rollout_id: str
@@ -56,6 +60,19 @@ class StoredVerdict(Frozen):
     because: str = ""
     data_age_seconds: float | None = None
     findings: tuple[dict[str, Any], ...] = ()
+    guards: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+    cohort: CohortBasis | None = None
+    seconds: float | None = None
+    operations: int | None = None
+    tenants: int | None = None
+    budget: float | None = None
+    budget_spent: float | None = None
+
+    @property
+    def criteria(self) -> tuple[CriterionResult, ...]:
+        """The findings, typed."""
+        return tuple(CriterionResult.model_validate(finding) for finding in self.findings)
 
 
 class Rollout(Frozen):
@@ -190,6 +207,15 @@ def decide(rollout: Rollout, flag_version: int) -> Decision:
     if not rollout.plan.auto_promote:
         return Decision(Move.WAIT, f"passes: promote it to {following.name}")
     return Decision(Move.PROMOTE, f"{phase.name} passes")
+
+
+def asked_playbook(rollout: Rollout | None) -> str:
+    """The playbook that a rollback should go by now: the one that the failing metric's urgency asks for, else
+    ``immediate``."""
+    verdict = None if rollout is None or not rollout.status.active else rollout.verdict
+    if verdict is None or verdict.kind is not VerdictKind.FAIL:
+        return IMMEDIATE
+    return PLAYBOOK_OF[verdict.urgency or Urgency.HIGH]
 
 
 def setting_for(phase: Phase, present: Setting, drawn: CohortSelection | None) -> Setting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -49,6 +49,14 @@ class Abort(Frozen):
     """``POST /api/flags/{name}/rollout/abort``: ends the rollout and leaves the flag as it is."""
 
     abort_reason: ReasonText
+
+
+class PlaybookBegin(Frozen):
+    """``POST /api/flags/{name}/playbook``. Without a ``playbook_name`` the one that the rollout's failing metric asks for,
+    else ``immediate``."""
+
+    playbook_reason: ReasonText
+    playbook_name: Literal["gradual", "immediate", "kill_switch"] | None = None
 
 
 class ChecklistTick(Frozen):

@@ -15,12 +15,10 @@ from flagconsole.domain.incident_views import (
     IncidentUpdate,
     StepConfirm,
 )
-from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor
-from flagconsole.operations import incidents, playbook_flag
+from flagconsole.operations import incidents
 from flagconsole.operations.affected import assessed
 from flagconsole.operations.context import Context
-from flagconsole.operations.fence import Fence
 from flagconsole.operations.incident_reading import detail_of, existing_incident, view_of
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Store, Transaction
@@ -107,16 +105,3 @@ class IncidentOperations:
                 tx.discard()
                 return await detail_of(tx, incident, actor, context.now)
         return await self.incident(actor, incident_id)
-
-    async def begin_playbook(
-        self, actor: Actor, flag_name: str, playbook: Playbook, reason: str, *, fence: Fence | None = None
-    ) -> IncidentDetail:
-        """Do the first step of a playbook and open its incident, in one transaction. The rest is done by whoever tends
-        runs. Raises ``LeaseLost`` where the fence says so."""
-        authorize(actor, Operation.KILL if playbook.name == "kill_switch" else Operation.ROLLBACK)
-        async with self.store.write(urgent=True) as tx:
-            if fence is not None:
-                await fence.check(tx)
-            context = Context(actor, await tx.now())
-            incident = await playbook_flag.begin(tx, context, flag_name, playbook, reason)
-        return await self.incident(actor, incident.incident_id)

@@ -35,6 +35,7 @@ from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.incident_service import IncidentOperations
 from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.playbook_service import PlaybookOperations
 from flagconsole.store.protocol import Reader, Remembered, Store, Transaction
 
 #: Who the system is in the log when nobody asked.
@@ -46,7 +47,7 @@ Request = TypeVar("Request", bound=BaseModel)
 UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
-class Operations(IncidentOperations, CohortOperations):
+class Operations(IncidentOperations, PlaybookOperations, CohortOperations):
     """All use cases on one store."""
 
     def __init__(self, store: Store, *, environment: str = "local", requires_versions: bool = False) -> None:

@@ -153,4 +153,12 @@ def stored_verdict(rollout: Rollout, verdict: Verdict, now: datetime) -> StoredV
         because=verdict.reason[:1000],
         data_age_seconds=verdict.data_age_seconds if verdict.data_age_seconds != float("inf") else None,
         findings=tuple(criterion.model_dump(mode="json") for criterion in verdict.criteria),
+        guards=tuple(guard.model_dump(mode="json") for guard in verdict.guards),
+        notes=verdict.notes,
+        cohort=verdict.cohort,
+        seconds=verdict.seconds,
+        operations=verdict.operations,
+        tenants=verdict.tenants,
+        budget=verdict.budget,
+        budget_spent=verdict.budget_spent,
     )

@@ -26,6 +26,7 @@ from flagconsole.server import (
     fleet_routes,
     incident_routes,
     metric_routes,
+    playbook_routes,
     problems,
     public_routes,
     rollout_routes,
@@ -65,12 +66,12 @@ def create_app(
         follower = await Follower.load(operations, hub, book)
         intake = TelemetryIntake(operations.store, lambda: follower.projection.ruleset)
         keeper = MetricKeeper(operations.store, retention or Retention())
-        state = ServerState(operations, hub, book, follower, Meters(), intake)
+        known_playbooks = read_playbooks() if playbooks is None else playbooks
+        state = ServerState(operations, hub, book, follower, Meters(), intake, known_playbooks)
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
         leadership = Leadership(operations.store)
-        known_playbooks = read_playbooks() if playbooks is None else playbooks
         responder = Responder(
             operations.store,
             leadership,
@@ -114,6 +115,7 @@ def create_app(
         fleet_routes,
         incident_routes,
         metric_routes,
+        playbook_routes,
         rollout_routes,
         stream,
         public_routes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, cast
@@ -10,6 +11,7 @@ from fastapi import Depends, Header, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from flagconsole.domain.errors import InvalidInput, ReplicaBehind, Unauthenticated
+from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import authenticate
 from flagconsole.operations.permissions import Operation, authorize
@@ -32,6 +34,7 @@ class ServerState:
     follower: Follower
     meters: Meters
     intake: TelemetryIntake
+    playbooks: Mapping[str, Playbook]
 
     @property
     def projection(self) -> Projection:

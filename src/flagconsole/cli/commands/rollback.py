@@ -12,6 +12,7 @@ from flagconsole.cli.reason import with_reason
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
+    from flagconsole.domain.incident_views import IncidentDetail
 
 
 @click.command("rollback")
@@ -22,14 +23,26 @@ if TYPE_CHECKING:
     metavar="ID",
     help="Return to the state right after this change (see: history FLAG).",
 )
+@click.option(
+    "--playbook",
+    type=click.Choice(["gradual", "immediate"]),
+    help="Roll back by this playbook instead (kill runs the third).",
+)
 @click.option("--allow-raise", is_flag=True, help="Also where that gives the feature to more tenants.")
 @with_reason
 @changes
-def rollback(invocation: Invocation, flag: str, to_change_id: int | None, allow_raise: bool, reason: str) -> None:
-    """Undo the newest change of FLAG that still stands.
+def rollback(
+    invocation: Invocation, flag: str, to_change_id: int | None, playbook: str | None, allow_raise: bool, reason: str
+) -> None:
+    """Undo the newest change of FLAG that still stands, or roll it back by a playbook.
 
     One that undoes a revive kills again, and is waited for like a kill.
     """
+    if playbook is not None:
+        if to_change_id is not None or allow_raise:
+            raise click.UsageError("--playbook goes with neither --to-change-id nor --allow-raise")
+        _by_playbook(invocation, flag, playbook, reason)
+        return
     from flagconsole.cli.asking import ask
     from flagconsole.cli.commands.kill import WAIT_SECONDS, prove
     from flagconsole.cli.wording import print_result
@@ -51,3 +64,35 @@ def rollback(invocation: Invocation, flag: str, to_change_id: int | None, allow_
         return await prove(invocation, backend, result, WAIT_SECONDS) if kills else ExitCode.OK
 
     click.get_current_context().exit(invocation.run(work))
+
+
+def _by_playbook(invocation: Invocation, flag: str, playbook: str, reason: str) -> None:
+    from flagconsole.cli.asking import ask
+    from flagconsole.cli.output import print_json, say
+    from flagconsole.domain.rollout_requests import PlaybookBegin
+
+    body = ask(PlaybookBegin, playbook_reason=reason, playbook_name=playbook)
+
+    async def work(backend: Backend, target: Target) -> IncidentDetail:
+        return await backend.begin_playbook(
+            flag, body, idempotency_key=invocation.idempotency_key, dry_run=invocation.dry_run
+        )
+
+    detail = invocation.run(work)
+    if invocation.as_json:
+        print_json(detail)
+        return
+    say(begun(detail, dry_run=invocation.dry_run))
+
+
+def begun(detail: IncidentDetail, *, dry_run: bool = False) -> str:
+    """One line: the playbook, its incident, and what was done at once."""
+    from flagconsole.domain.text import safe_text
+
+    incident = detail.incident
+    done = [step.title for step in incident.run.steps if step.status == "done"] if incident.run is not None else []
+    at_once = f"; done at once: {safe_text(', '.join(done), 500)}" if done else ""
+    would = "would begin" if dry_run else "begun"
+    estimate = "" if incident.estimate_minutes is None else f", {incident.estimate_minutes:g} min by estimate"
+    follow = "" if dry_run else f". Follow it with: flagconsole incidents show {incident.incident_id}"
+    return f"{incident.flag_name}: playbook {incident.playbook} {would}{estimate}{at_once}{follow}"
