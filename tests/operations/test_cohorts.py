@@ -23,7 +23,7 @@ from flagconsole.domain.requests import CohortDraw, FlagUpdate, Kill, Rollback, 
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tenant import Blackout, TenantProfile
-from flagconsole.operations.cohorts import draw_within, usual_hours
+from flagconsole.operations.cohorts import usual_hours
 
 from ..conftest import ADMIN, OPERATOR, VIEWER
 from ..population import population
@@ -209,12 +209,3 @@ async def test_a_blackout_within_the_phase_counts(operations, flag, clock):
     assert (usual.cohort.members, usual.cohort.shortfall) == (1, 1)
     short = await operations.draw_cohort(ADMIN, flag, ask(lasts_hours=1), dry_run=True)
     assert short.cohort.shortfall == 0
-
-
-async def test_a_controller_draws_inside_its_own_transaction(operations, flag, tenants):
-    async with operations.store.write() as tx:
-        found = await tx.flag(flag)
-        assert found is not None
-        selection = await draw_within(tx, found, ask(), "controller")
-    view = await operations.cohort(VIEWER, flag)
-    assert (view.drawn_by, view.members, view.in_force) == ("controller", len(selection.member_ids), False)

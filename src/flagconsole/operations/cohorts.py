@@ -173,16 +173,6 @@ def drawn_for(flag: Flag, tenants: Sequence[TenantProfile], request: CohortDraw,
     return selection
 
 
-async def draw_within(
-    tx: Transaction, flag: Flag, request: CohortDraw, drawn_by: str, *, change_id: int | None = None
-) -> CohortSelection:
-    """Draw and keep a cohort inside a transaction of the caller's, who gives it to the flag; for a phase's controller."""
-    now = await tx.now()
-    selection = drawn_for(flag, await tx.tenants(), request, now)
-    await tx.save_cohort(DrawnCohort(selection=selection, drawn_at=now, drawn_by=drawn_by, change_id=change_id))
-    return selection
-
-
 def usual_hours(percentage: int) -> float:
     """How long the default plan stays at this percentage at least."""
     phases = [phase for phase in DEFAULT_PLAN.phases if phase.percentage]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
 from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput
 from flagconsole.domain.plan import Plan
@@ -19,11 +21,14 @@ from flagconsole.domain.rollout_views import (
 from flagconsole.operations import rollouts
 from flagconsole.operations.context import Context
 from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw, phase_draw
 from flagconsole.store.protocol import Remembered, Store, Transaction
 from flagconsole.store.rollout_protocol import Tick
 
-Work = Callable[[Transaction, Context], Awaitable[Rollout]]
+Work = Callable[[Transaction, Context, PhaseDraw | None], Awaitable[Rollout]]
 LIMIT = 500
+#: How often a cohort is drawn anew because the flag was changed meanwhile.
+_TRIES: Final = 3
 
 
 class RolloutOperations:
@@ -46,11 +51,16 @@ class RolloutOperations:
     ) -> Rollout:
         """Begin a rollout in the plan's first phase."""
 
-        async def work(tx: Transaction, context: Context) -> Rollout:
-            return await rollouts.start(tx, context, flag_name, plan, reason)
+        seed = secrets.randbits(32)
+
+        async def drawn() -> PhaseDraw | None:
+            return await phase_draw(self.store, flag_name, plan.name, plan.phases[0], seed)
+
+        async def work(tx: Transaction, context: Context, draw: PhaseDraw | None) -> Rollout:
+            return await rollouts.start(tx, context, flag_name, plan, reason, seed=seed, draw=draw)
 
         asked = ("start", flag_name, plan.model_dump_json(), reason)
-        return await self._change(Operation.START, work, actor, asked, version, idempotency_key, dry_run)
+        return await self._change(Operation.START, work, actor, asked, version, idempotency_key, dry_run, drawn)
 
     async def promote(
         self,
@@ -65,11 +75,18 @@ class RolloutOperations:
     ) -> Rollout:
         """Go to the next phase; ``past_verdict`` goes past one that isn't ``pass``, and needs an admin."""
 
-        async def work(tx: Transaction, context: Context) -> Rollout:
-            return await rollouts.promote(tx, context, flag_name, reason, past_verdict=past_verdict)
+        async def drawn() -> PhaseDraw | None:
+            async with self.store.read() as reader:
+                rollout = next((item for item in await reader.active_rollouts() if item.flag_name == flag_name), None)
+            if rollout is None:
+                return None
+            return await phase_draw(self.store, flag_name, rollout.plan.name, rollout.next_phase, rollout.seed)
+
+        async def work(tx: Transaction, context: Context, draw: PhaseDraw | None) -> Rollout:
+            return await rollouts.promote(tx, context, flag_name, reason, past_verdict=past_verdict, draw=draw)
 
         asked = ("promote", flag_name, reason, str(past_verdict))
-        return await self._change(Operation.PROMOTE, work, actor, asked, version, idempotency_key, dry_run)
+        return await self._change(Operation.PROMOTE, work, actor, asked, version, idempotency_key, dry_run, drawn)
 
     async def hold(
         self,
@@ -83,7 +100,7 @@ class RolloutOperations:
     ) -> Rollout:
         """Pause the progression, and with ``freeze_exposure`` the exposure too."""
 
-        async def work(tx: Transaction, context: Context) -> Rollout:
+        async def work(tx: Transaction, context: Context, _: PhaseDraw | None) -> Rollout:
             return await rollouts.hold(tx, context, flag_name, reason, freeze_exposure=freeze_exposure)
 
         asked = ("hold", flag_name, reason, str(freeze_exposure))
@@ -100,7 +117,7 @@ class RolloutOperations:
     ) -> Rollout:
         """End both pauses."""
 
-        async def work(tx: Transaction, context: Context) -> Rollout:
+        async def work(tx: Transaction, context: Context, _: PhaseDraw | None) -> Rollout:
             return await rollouts.resume(tx, context, flag_name, reason)
 
         asked = ("resume", flag_name, reason)
@@ -117,7 +134,7 @@ class RolloutOperations:
     ) -> Rollout:
         """End the rollout and leave the flag as it is."""
 
-        async def work(tx: Transaction, context: Context) -> Rollout:
+        async def work(tx: Transaction, context: Context, _: PhaseDraw | None) -> Rollout:
             return await rollouts.abort(tx, context, flag_name, reason)
 
         asked = ("abort", flag_name, reason)
@@ -189,10 +206,30 @@ class RolloutOperations:
         version: int | None,
         idempotency_key: str | None,
         dry_run: bool,
+        drawn: Callable[[], Awaitable[PhaseDraw | None]] | None = None,
     ) -> Rollout:
         authorize(actor, operation)
         said = "\0".join((actor.key_id or actor.name, *asked))
         fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        for last in (*[False] * (_TRIES - 1), True):
+            draw = None if drawn is None else await drawn()
+            try:
+                return await self._try(work, actor, fingerprint, version, idempotency_key, dry_run, draw)
+            except DrawOutdated:
+                if last:
+                    raise
+        raise AssertionError("the last try answers or raises")
+
+    async def _try(
+        self,
+        work: Work,
+        actor: Actor,
+        fingerprint: str,
+        version: int | None,
+        idempotency_key: str | None,
+        dry_run: bool,
+        draw: PhaseDraw | None,
+    ) -> Rollout:
         async with self.store.write() as tx:
             if idempotency_key is not None and not dry_run:
                 known = await tx.remembered(idempotency_key)
@@ -200,7 +237,7 @@ class RolloutOperations:
                     if known.fingerprint != fingerprint:
                         raise IdempotencyKeyReused("Use a new key for a new request.")
                     return Rollout.model_validate_json(known.body)
-            rollout = await work(tx, Context(actor, await tx.now(), version, self.requires_versions))
+            rollout = await work(tx, Context(actor, await tx.now(), version, self.requires_versions), draw)
             if dry_run:
                 tx.discard()
             elif idempotency_key is not None:

@@ -6,17 +6,14 @@ it is recorded already, nothing is done again.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from uuid import uuid4
 
 from flagconsole.domain.change import Action, ChangeType, recorded
-from flagconsole.domain.cohort import CohortSelection
 from flagconsole.domain.errors import (
     ChecklistIncomplete,
     ExposureFrozen,
     FlagKilled,
-    NobodyEligible,
     NotPassing,
     RolloutNotFound,
     RolloutUnderWay,
@@ -24,14 +21,13 @@ from flagconsole.domain.errors import (
 from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.playbook import KILL_SWITCH, Playbook
-from flagconsole.domain.requests import CohortDraw
 from flagconsole.domain.rollout import Rollout, RolloutStatus, setting_for
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import playbook_flag
-from flagconsole.operations.cohorts import draw_within
 from flagconsole.operations.context import Context, existing, guard_raise
 from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw
 from flagconsole.operations.rollout_end import end, step_of
 from flagconsole.store.protocol import ChangeDraft, Transaction
 from flagconsole.store.rollout_protocol import Tick
@@ -48,10 +44,6 @@ CHECKLIST = (
 )
 
 
-#: With more tenants than this a phase's cohort isn't drawn inside the transaction that enters it.
-DRAWN_WITHIN = 5_000
-
-
 async def under_way(tx: Transaction, flag_name: str) -> Rollout:
     """The flag's rollout, or ``RolloutNotFound``."""
     rollout = await tx.active_rollout(flag_name)
@@ -60,7 +52,9 @@ async def under_way(tx: Transaction, flag_name: str) -> Rollout:
     return rollout
 
 
-async def start(tx: Transaction, context: Context, flag_name: str, plan: Plan, reason: str) -> Rollout:
+async def start(
+    tx: Transaction, context: Context, flag_name: str, plan: Plan, reason: str, *, seed: int, draw: PhaseDraw | None
+) -> Rollout:
     """Begin a rollout in the plan's first phase. Raises for a killed flag and while another rollout is under way."""
     flag = await existing(tx, flag_name)
     if flag.current_state is FlagState.KILL:
@@ -73,18 +67,24 @@ async def start(tx: Transaction, context: Context, flag_name: str, plan: Plan, r
         flag_name=flag_name,
         plan=plan,
         phase=plan.phases[0].name,
-        seed=secrets.randbits(32),
+        seed=seed,
         started_at=context.now,
         started_by=context.actor.name,
         phase_started_at=context.now,
         expected_version=flag.version,
     )
     await tx.save_rollout(rollout)
-    return await enter(tx, context, rollout, plan.phases[0], reason, change_type=ChangeType.MANUAL)
+    return await enter(tx, context, rollout, plan.phases[0], reason, change_type=ChangeType.MANUAL, draw=draw)
 
 
 async def promote(
-    tx: Transaction, context: Context, flag_name: str, reason: str, *, past_verdict: bool = False
+    tx: Transaction,
+    context: Context,
+    flag_name: str,
+    reason: str,
+    *,
+    past_verdict: bool = False,
+    draw: PhaseDraw | None,
 ) -> Rollout:
     """Go to the next phase by hand. Without ``past_verdict`` only where the phase passes; with it an admin may go past a
     verdict that isn't ``pass``, and the log says so."""
@@ -108,7 +108,7 @@ async def promote(
             raise NotPassing("An admin can promote past it.", flag=flag_name, phase=rollout.phase, because=because)
         await guard_raise(tx, context, flag)
         reason = f"{reason} (past the verdict: {because})"
-    return await enter(tx, context, rollout, following, reason, change_type=ChangeType.MANUAL)
+    return await enter(tx, context, rollout, following, reason, change_type=ChangeType.MANUAL, draw=draw)
 
 
 async def enter(
@@ -119,40 +119,30 @@ async def enter(
     reason: str,
     *,
     change_type: ChangeType,
+    draw: PhaseDraw | None,
 ) -> Rollout:
-    """Set the flag as the phase wants it and note that the rollout is there. A step that was taken is not taken again."""
+    """Set the flag as the phase wants it and note that the rollout is there. A step that was taken is not taken again.
+
+    A canary needs its ``draw``. Raises ``DrawOutdated`` where that is of another phase, or of the flag as it was before.
+    """
     flag = await existing(tx, rollout.flag_name)
     if phase.kind is PhaseKind.CANARY:
         await _refuse_unchecked(tx, rollout.flag_name)
     first = await tx.take_step(step_of(rollout, f"enter {phase.name}", context, reason))
     if not first:
         return await under_way(tx, rollout.flag_name)
-    drawn = await _drawn(tx, context, rollout, flag, phase) if phase.kind is PhaseKind.CANARY else None
+    drawn = None
+    if phase.kind is PhaseKind.CANARY:
+        if draw is None:
+            raise DrawOutdated.of(flag)
+        drawn = draw.for_phase(phase, flag)
     after = setting_for(phase, flag.setting, drawn)
-    version = await _set(tx, context, flag, after, reason, change_type)
+    version, change_id = await _set(tx, context, flag, after, reason, change_type)
+    if draw is not None:
+        await draw.keep(tx, context.actor.name, change_id)
     entered = rollout.entered(phase, version, context.now)
     await tx.save_rollout(entered)
     return entered
-
-
-async def _drawn(
-    tx: Transaction, context: Context, rollout: Rollout, flag: Flag, phase: Phase
-) -> CohortSelection | None:
-    """The phase's cohort, drawn from the tenants' profiles by the rollout's seed. None where too little is known of them
-    to draw anybody, or where there are too many to draw while other writers wait: then the hash decides."""
-    tenants = await tx.tenants()
-    if not 0 < len(tenants) <= DRAWN_WITHIN:
-        return None
-    request = CohortDraw(
-        change_reason=f"{phase.name} of {rollout.plan.name}",
-        percentage=phase.percentage,
-        seed=rollout.seed,
-        lasts_hours=phase.min_hours,
-    )
-    try:
-        return await draw_within(tx, flag, request, context.actor.name)
-    except NobodyEligible:
-        return None
 
 
 async def hold(
@@ -239,10 +229,10 @@ async def _refuse_unchecked(tx: Transaction, flag_name: str) -> None:
 
 async def _set(
     tx: Transaction, context: Context, flag: Flag, after: Setting, reason: str, change_type: ChangeType
-) -> int:
-    """Carry out the change of the flag, if it is one. Returns the flag's version after it."""
+) -> tuple[int, int | None]:
+    """Carry out the change of the flag, if it is one. Returns the flag's version after it, and the change's id."""
     if after == flag.setting:
-        return flag.version
+        return flag.version, None
     action = Action.ROLLED_BACK if change_type is ChangeType.ROLLBACK else Action.SET
     moved = flag.model_copy(update=after.model_dump())
     previous, new = recorded(flag, moved)
@@ -258,4 +248,4 @@ async def _set(
             new=new,
         )
     )
-    return change.version
+    return change.version, change.change_id

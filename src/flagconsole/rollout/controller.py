@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from flagconsole.domain.change import ChangeType
@@ -24,6 +25,7 @@ from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import rollouts
 from flagconsole.operations.context import Context
+from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw, phase_draw
 from flagconsole.operations.rollout_end import end
 from flagconsole.rollout.judging import Judgement, Judging
 from flagconsole.rollout.lease import Leadership
@@ -95,7 +97,13 @@ class Controller:
             await self._write(rollout, None, self._flag_gone)
             return
         judgement = await self._look(rollout, flag, state, now)
-        await self._write(rollout, judgement, self._act)
+        decision = decide(rollout.looked(judgement.verdict), flag.version)
+        following = rollout.next_phase if decision.move is Move.PROMOTE else None
+        draw = await phase_draw(self._store, rollout.flag_name, rollout.plan.name, following, rollout.seed)
+        try:
+            await self._write(rollout, judgement, partial(self._act, draw=draw))
+        except DrawOutdated:
+            log.info("%s was changed while its cohort was drawn: the next tick looks again", rollout.flag_name)
 
     async def _look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
         """The judge's answer; whatever keeps it from answering is ``no_data`` with the reason."""
@@ -142,7 +150,7 @@ class Controller:
     async def _flag_gone(self, tx: Transaction, context: Context, rollout: Rollout) -> None:
         await end(tx, context, rollout, RolloutStatus.ABORTED, "the flag was archived")
 
-    async def _act(self, tx: Transaction, context: Context, rollout: Rollout) -> None:
+    async def _act(self, tx: Transaction, context: Context, rollout: Rollout, *, draw: PhaseDraw | None) -> None:
         flag = await tx.flag(rollout.flag_name)
         if flag is None:
             await self._flag_gone(tx, context, rollout)
@@ -156,13 +164,15 @@ class Controller:
             case Move.COMPLETE:
                 await end(tx, context, rollout, RolloutStatus.COMPLETED, decision.because)
             case Move.PROMOTE:
-                await self._promote(tx, context, rollout, decision)
+                await self._promote(tx, context, rollout, decision, draw)
             case Move.ROLL_BACK:
                 assert decision.playbook is not None
                 playbook = self._playbooks[decision.playbook]
                 await rollouts.begin_rollback(tx, context, rollout, playbook, decision.because)
 
-    async def _promote(self, tx: Transaction, context: Context, rollout: Rollout, decision: Decision) -> None:
+    async def _promote(
+        self, tx: Transaction, context: Context, rollout: Rollout, decision: Decision, draw: PhaseDraw | None
+    ) -> None:
         following = rollout.next_phase
         assert following is not None
         try:
@@ -173,6 +183,7 @@ class Controller:
                 following,
                 decision.because,
                 change_type=ChangeType.AUTOMATED,
+                draw=draw,
             )
         except (ChecklistIncomplete, FlagKilled) as error:
             await rollouts.hold(tx, context, rollout.flag_name, safe_text(error, 500))
