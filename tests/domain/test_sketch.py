@@ -20,7 +20,6 @@ from flagconsole.domain.sketch import (
     bin_of,
     packed,
     quantile_of,
-    slower_than,
     unpacked,
 )
 
@@ -97,11 +96,3 @@ def test_cut_bytes_are_refused():
 
 def test_counts_that_are_too_large_to_keep_are_capped():
     assert list(unpacked(packed([(3, 2**40)]))) == [(3, 2**32 - 1)]
-
-
-def test_slower_than_counts_what_lies_above():
-    data = LatencySketch([(bin_of(0.1), 5), (bin_of(0.5), 3), (bin_of(2.0), 2)]).to_bytes()
-    assert slower_than(data, 0.2) == 5
-    assert slower_than(data, 0.5) == 2
-    assert slower_than(data, 0.05) == 10
-    assert slower_than(data, 3.0) == 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import random
 
 import pytest
 
 from flagconsole.domain.group import Group
+from flagconsole.domain.judge import MetricValue
 from flagconsole.domain.plan import Comparison, Criterion, Phase, PhaseKind, Plan
 from flagconsole.domain.requests import TenantRecord, TenantsPut
 from flagconsole.domain.rollout import RolloutStatus
@@ -156,3 +158,56 @@ async def test_a_restart_in_the_middle_changes_no_verdict(store, operations, rol
     assert after.phase == before.phase == "canary 50"
     assert "can't be read" not in after.verdict.because
     assert after.verdict.kind is not VerdictKind.NO_DATA
+
+
+async def test_the_baseline_is_read_once_and_small_shifts_of_latency_are_counted(
+    store, operations, rollouts, clock, flag
+):
+    traffic = Traffic(store, clock)
+    await run(store, operations, clock, flag, traffic, 16)
+    rollout = await newest(rollouts, flag)
+    state = await judge_state(store, rollout)
+    question = state["fixed"]["question"]
+    slow, slower = question["references"]
+    assert 0.4 < slow < 0.8
+    assert 0.2 < slower < 0.3
+    assert state["fixed"]["baseline"]["columns"] == 5
+    assert 20 < len(question["cohort"]) < 40
+    await run(store, operations, clock, flag, traffic, 2, StoreJudging(store))
+    assert (await judge_state(store, rollout))["fixed"] == state["fixed"]
+
+
+async def judge_state(store, rollout):
+    async with store.read() as reader:
+        return json.loads(await reader.judge_state(rollout.rollout_id, rollout.phase))
+
+
+async def test_where_another_server_went_on_its_state_counts(store, operations, rollouts, clock, flag):
+    traffic = Traffic(store, clock)
+    first, second = StoreJudging(store), StoreJudging(store)
+    await run(store, operations, clock, flag, traffic, 14, first)
+    await run(store, operations, clock, flag, traffic, 1, second)
+    await run(store, operations, clock, flag, traffic, 1, first)
+    rollout = await newest(rollouts, flag)
+    kept = await judge_state(store, rollout)
+    alone = await reference(store, rollout, flag, clock)
+    assert kept["changing"]["judge"]["totals"] == alone["changing"]["judge"]["totals"]
+    assert kept["changing"]["judge"]["last_seconds"] == alone["changing"]["judge"]["last_seconds"]
+
+
+async def reference(store, rollout, flag, clock):
+    async with store.read() as reader:
+        found = await reader.flag(flag)
+    return json.loads((await StoreJudging(store).look(rollout, found, None, clock())).state)
+
+
+async def test_metrics_of_others_take_the_place_of_the_stores_own(store, operations, rollouts, clock, flag):
+    class Others:
+        async def values(self, rollout, now):
+            return {"error_rate": MetricValue(None)}
+
+    traffic = Traffic(store, clock)
+    await run(store, operations, clock, flag, traffic, 16, StoreJudging(store, Others()))
+    rollout = await newest(rollouts, flag)
+    assert rollout.phase == "shadow"
+    assert "no data for error_rate" in rollout.verdict.because

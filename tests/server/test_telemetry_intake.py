@@ -84,8 +84,8 @@ async def test_tenants_are_bounded_for_each_bucket(store, start, monkeypatch):
     intake = TelemetryIntake(store, lambda: RULES)
     await intake.telemetry(SDK, a_batch(start, 1, "t1", "t2", "t3", "t4"))
     await intake.telemetry(SDK, a_batch(start - 30, 2, "t5"))
-    found = await store.metrics.tenant_usage(FLAG, start - 30, start + 30)
-    assert {usage.tenant_id: usage.tally.operations for usage in found} == {"": 2, "t1": 1, "t2": 1, "t5": 1}
+    found = await store.metrics.tenant_rows(FLAG, start - 30, start + 30)
+    assert {row.tenant_id: row.operations for row in found} == {"": 2, "t1": 1, "t2": 1, "t5": 1}
 
 
 async def test_what_waits_is_written_before_the_end(store, start):

@@ -23,6 +23,7 @@ from flagconsole.store.metric_store import (
     GroupBucket,
     MetricWrite,
     TenantBucket,
+    TenantRow,
     ValueBucket,
 )
 
@@ -45,6 +46,10 @@ def tenant(tenant_id, start=T, name=CANARY, seconds=30, tally=ONE, latency=LATEN
     return TenantBucket(flag, tenant_id, name, start, seconds, tally, latency)
 
 
+def a_row(tenant_id, name=CANARY, tally=ONE, latency=LATENCY) -> TenantRow:
+    return TenantRow(tenant_id, name, tally.operations, tally.errors, tally.critical_errors, latency)
+
+
 def write(batch_id="b-1", expires_at=T + DAY, **rows) -> MetricWrite:
     return MetricWrite(batch_id, expires_at, **rows)
 
@@ -63,7 +68,16 @@ async def test_a_batch_counts_once_whoever_repeats_it(store):
     assert await store.metrics.group_series(FLAG, T, T + 30, 30) == [
         group(tally=ONE.plus(ONE), latency=_twice(LATENCY))
     ]
-    assert [usage.tally for usage in await store.metrics.tenant_usage(FLAG, T, T + 30)] == [ONE]
+    assert await store.metrics.tenant_rows(FLAG, T, T + 30) == [a_row("t1")]
+
+
+def _by_tenant(rows):
+    found = {}
+    for row in rows:
+        sums = found.setdefault((row.tenant_id, row.group), [0, 0, 0, LatencySketch()])
+        sums[:3] = [sums[0] + row.operations, sums[1] + row.errors, sums[2] + row.critical_errors]
+        sums[3].merge(LatencySketch.from_bytes(row.latency))
+    return {key: (*counts, latency.to_bytes()) for key, (*counts, latency) in found.items()}
 
 
 def _twice(latency: bytes) -> bytes:
@@ -87,18 +101,17 @@ async def test_groups_are_apart(store):
     assert {row.group: row.tally.operations for row in found} == {CANARY: 10, CONTROL: 7}
 
 
-async def test_slow_operations_of_tenants_are_counted_above_any_limit(store):
-    latency = packed([(bin_of(0.1), 5), (bin_of(1.0), 3)])
-    rows = [
-        tenant("t1", latency=latency),
-        tenant("t1", T + 30, latency=latency),
-        tenant("t2", name=CONTROL, latency=b""),
+async def test_rows_of_tenants_come_as_they_were_reported_by_start_and_tenant(store):
+    rows = [tenant("t2", T + 30), tenant("t2", name=CONTROL, latency=b""), tenant("t1"), tenant("", T)]
+    await store.metrics.save(
+        [write(tenants=[*rows, tenant("t1", T + 60), tenant("t1", T - 30), tenant("t3", flag="a.b")])]
+    )
+    assert await store.metrics.tenant_rows(FLAG, T, T + 60) == [
+        a_row(""),
+        a_row("t1"),
+        a_row("t2", CONTROL, latency=b""),
+        a_row("t2"),
     ]
-    await store.metrics.save([write(tenants=rows)])
-    found = await store.metrics.tenant_usage(FLAG, T, T + 60, slow_above=0.5)
-    assert [(usage.tenant_id, usage.group, usage.slow) for usage in found] == [("t1", CANARY, 6), ("t2", CONTROL, 0)]
-    assert found[0].tally == ONE.plus(ONE)
-    assert {usage.slow for usage in await store.metrics.tenant_usage(FLAG, T, T + 60)} == {0}
 
 
 async def test_custom_metrics_and_feedback_are_one_series(store):
@@ -195,7 +208,7 @@ async def test_rolling_up_loses_no_count_and_no_quantile(store):
         )
     await store.metrics.save(writes)
     [before] = await store.metrics.group_series(FLAG, T, T + 12_000, 14_400 * 6)
-    usage = await store.metrics.tenant_usage(FLAG, T, T + 12_000, slow_above=0.3)
+    usage = _by_tenant(await store.metrics.tenant_rows(FLAG, T, T + 12_000))
     for days, width in ((2, 300), (8, 3600)):
         await roll_up(store, T + days * DAY)
         assert await store.metrics.widest(FLAG, T, T + 14_400) == width
@@ -204,10 +217,7 @@ async def test_rolling_up_loses_no_count_and_no_quantile(store):
         [after] = await store.metrics.group_series(FLAG, T, T + 14_400, 14_400 * 6)
         assert after.tally == pytest.approx(before.tally)
         assert after.latency == before.latency
-        rolled = await store.metrics.tenant_usage(FLAG, T, T + 14_400, slow_above=0.3)
-        assert [(row.tenant_id, row.slow, row.tally.operations) for row in rolled] == [
-            (row.tenant_id, row.slow, row.tally.operations) for row in usage
-        ]
+        assert _by_tenant(await store.metrics.tenant_rows(FLAG, T, T + 14_400)) == usage
         [gap] = await store.metrics.value_series(FLAG, T, T + 14_400, 14_400 * 6)
         assert (gap.total, gap.samples) == (1000, 400)
     p95 = LatencySketch.from_bytes(after.latency).quantile(0.95)
@@ -227,7 +237,7 @@ async def test_what_is_young_is_not_rolled_up_and_what_is_old_goes(store):
     assert await store.metrics.widest(FLAG, T, T + 30) == 30
     await roll_up(store, T + 91 * DAY)
     assert await store.metrics.newest(FLAG) is None
-    assert await store.metrics.tenant_usage(FLAG, T, T + DAY) == []
+    assert await store.metrics.tenant_rows(FLAG, T, T + DAY) == []
     assert await store.metrics.value_series(FLAG, T, T + DAY, 30) == []
     assert await store.metrics.criticals(FLAG, T, T + DAY) == []
 
@@ -250,9 +260,9 @@ async def test_rolling_up_much_is_done_in_small_pieces(store):
     rows = [tenant(f"t{number}", T + 30 * (number % 10)) for number in range(5000)]
     await store.metrics.save([write(expires_at=T + 9 * DAY, tenants=rows)])
     assert await roll_up(store, T + 2 * DAY) == 3
-    found = await store.metrics.tenant_usage(FLAG, T, T + 300)
-    assert len(found) == 5000
-    assert {usage.tally for usage in found} == {ONE}
+    found = await store.metrics.tenant_rows(FLAG, T, T + 300)
+    assert len({row.tenant_id for row in found}) == len(found) == 5000
+    assert {row._replace(tenant_id="") for row in found} == {a_row("")}
 
 
 async def test_a_batch_that_fails_leaves_nothing_behind(store):
@@ -280,7 +290,7 @@ async def test_a_kill_goes_before_the_measurements_that_wait(store):
     assert (await operations.kill(ADMIN, FLAG, Kill(kill_reason="errors"))).changed
     assert len(done) < 6
     await asyncio.gather(*waiting)
-    assert len(await store.metrics.tenant_usage(FLAG, T, T + DAY)) == 200
+    assert len(await store.metrics.tenant_rows(FLAG, T, T + DAY)) == 6 * 200
 
 
 async def test_a_reader_that_gives_up_disturbs_nobody(store):

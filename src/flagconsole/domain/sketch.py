@@ -116,9 +116,3 @@ def quantile_of(data: bytes, share: float) -> float | None:
         if below > rank:
             return _MAPPING.value(key)
     return None
-
-
-def slower_than(data: bytes, seconds: float) -> int:
-    """How many latencies of a kept sketch are slower than ``seconds``, up to the sketch's relative error."""
-    limit = bin_of(seconds)
-    return sum(times for key, times in unpacked(data) if key > limit)

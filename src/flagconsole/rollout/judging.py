@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.rollout import Rollout, StoredVerdict
+
+if TYPE_CHECKING:
+    # The judge needs numpy, which must not delay a server's start.
+    from flagconsole.domain.judge import MetricValue
 
 
 class Judgement(NamedTuple):
@@ -21,3 +26,11 @@ class Judging(Protocol):
 
     async def look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
         """The verdict now. May raise anything: then there was no look, and nothing is promoted."""
+
+
+class GroupValues(Protocol):
+    """Brings metrics that somebody else measured: one number for each group, not tenant by tenant."""
+
+    async def values(self, rollout: Rollout, now: datetime) -> Mapping[str, MetricValue]:
+        """The metrics of the rollout's phase as of ``now``, by name; one that isn't known now is ``MetricValue(None)``,
+        so that no older or other number takes its place. May raise anything: then there is no look."""

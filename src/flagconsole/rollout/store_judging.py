@@ -1,7 +1,7 @@
 """``Judging`` on what the store measured: who was drawn, what they were like before, and how they do now.
 
-The tenants, the cohort and the latency that counts as slow are fixed at a phase's first look and kept with the judge's
-state, so that a restart, or a tenant who joins meanwhile, changes nothing about the question that is asked.
+The tenants, the cohort, the baseline and the latencies that count as slow are fixed at a phase's first look and kept with the
+judge's state, so that a restart, or a tenant who joins meanwhile, changes nothing about the question that is asked.
 """
 
 from __future__ import annotations
@@ -9,113 +9,175 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from flagconsole.domain.bucketing import in_percentage
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.group import Group
-from flagconsole.domain.judge import Assignment, Judge
+from flagconsole.domain.judge import Assignment, Baseline, Judge, JudgeSettings, MetricValue
 from flagconsole.domain.plan import PhaseKind
 from flagconsole.domain.rollout import Rollout, StoredVerdict
 from flagconsole.domain.verdict import Verdict
-from flagconsole.rollout.judging import Judgement
-from flagconsole.rollout.measured import Span, baseline, observe, reference_latency
+from flagconsole.rollout.judging import GroupValues, Judgement
+from flagconsole.rollout.phase_measurements import PhaseMeasurements, Subject
+from flagconsole.rollout.phase_values import phase_values
+from flagconsole.rollout.shadow_baseline import ShadowBaseline, Span, kept_baseline, references_of, restored_baseline
+from flagconsole.rollout.slot import References
 from flagconsole.store.cohort_protocol import DrawnCohort
 from flagconsole.store.protocol import Store
 
-#: Judges of rollouts under way that are kept between two looks; building one draws its alternative cohorts anew.
-_JUDGES_KEPT: Final = 16
+#: Phases under way that are kept between two looks; beginning with one draws its alternative cohorts anew.
+_WATCHED: Final = 16
 _JUDGED: Final = {PhaseKind.SHADOW: Group.SHADOW, PhaseKind.CANARY: Group.CANARY, PhaseKind.FULL: Group.ON}
 
 
 class Question(NamedTuple):
-    """What is fixed for a phase: the tenants, who of them is in, how that came about, and what is slow (seconds)."""
+    """What is fixed for a phase: the tenants, who of them is in, how that came about, and which latencies are slow."""
 
     basis: str
     tenants: tuple[str, ...]
     cohort: tuple[str, ...]
-    slow_above: float | None
+    references: References
+
+
+@dataclass
+class _Watched:
+    """A phase under way. ``kept`` is the state that the last look gave; ``fixed`` the part of it that never changes."""
+
+    question: Question
+    assignment: Assignment
+    settings: JudgeSettings
+    measured: PhaseMeasurements
+    shadow: ShadowBaseline | None
+    judge: Judge | None = None
+    fixed: str = ""
+    kept: bytes | None = None
 
 
 class StoreJudging:
-    """Judges phases by the store's own measurements."""
+    """Judges phases by the store's own measurements. ``values`` brings metrics that others measured, group by group; where it
+    has one that the store has too, its own is the one that counts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, values: GroupValues | None = None) -> None:
         self._store = store
-        self._judges: OrderedDict[tuple[str, str], tuple[Judge, Question]] = OrderedDict()
+        self._values = values
+        self._watched: OrderedDict[tuple[str, str], _Watched] = OrderedDict()
 
     async def look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
-        """The verdict now. Raises what the store or the judge raises; the controller takes that for no look."""
-        judge, question = await self._judge(rollout, flag, state)
-        since = int(rollout.phase_started_at.timestamp())
-        seen = await observe(
-            self._store.metrics,
-            flag.flag_name,
-            Span(since, int(now.timestamp()) + 1),
-            question.tenants,
-            judged=_JUDGED.get(rollout.current_phase.kind, Group.ON),
-            settings=judge.settings,
-            slow_above=question.slow_above,
-            fresh_seconds=rollout.fresh_seconds,
-            now=now,
-        )
+        """The verdict now. Raises what the store or the judge raises; the controller takes that for no look. A look that
+        is cut short leaves what it has read to the next one."""
+        watched = await self._watch(rollout, flag, state)
+        judge = watched.judge
+        if judge is None:
+            judge = await self._begin(rollout, watched)
+        moment = now.timestamp()
+        await watched.measured.catch_up(moment)
+        values = await self._of_groups(rollout, watched, now)
+        newest = await self._store.metrics.newest(rollout.flag_name)
+        age = float("inf") if newest is None else max(0.0, moment - newest)
+
+        def judged() -> tuple[Verdict, bytes]:
+            seen = watched.measured.observation(moment, rollout.fresh_seconds, age)
+            verdict = judge.look(replace(seen, metrics=values))
+            changing = json.dumps({"judge": judge.state(), "measured": watched.measured.state()})
+            return verdict, f'{{"fixed": {watched.fixed}, "changing": {changing}}}'.encode()
+
         # Thousands of cohorts are compared: not on the loop that kills are served from.
-        verdict = await asyncio.to_thread(judge.look, seen)
-        kept = json.dumps({"question": question._asdict(), "judge": judge.state()}).encode()
-        return Judgement(stored_verdict(rollout, verdict, now), kept)
+        verdict, watched.kept = await asyncio.to_thread(judged)
+        return Judgement(stored_verdict(rollout, verdict, now), watched.kept)
 
-    async def _judge(self, rollout: Rollout, flag: Flag, state: bytes | None) -> tuple[Judge, Question]:
+    async def _of_groups(self, rollout: Rollout, watched: _Watched, now: datetime) -> Mapping[str, MetricValue]:
+        busy = watched.measured.busy
+        canary = watched.assignment.canary
+        active = {watched.measured.subject.judged: int(busy[canary].sum()), Group.CONTROL: int(busy[~canary].sum())}
+        found = await phase_values(self._store.metrics, watched.measured.subject, int(now.timestamp()) + 1, active)
+        if self._values is None:
+            return found
+        return {**found, **await self._values.values(rollout, now)}
+
+    async def _watch(self, rollout: Rollout, flag: Flag, state: bytes | None) -> _Watched:
+        """The phase as the last look left it. Where the store holds another state than that look gave (another server went
+        on meanwhile, or this look was thrown away) the store is right."""
         key = (rollout.rollout_id, rollout.phase)
-        known = self._judges.get(key)
-        if known is None:
-            known = await self._rebuilt(rollout, flag, None if state is None else json.loads(state))
-            self._judges[key] = known
-            while len(self._judges) > _JUDGES_KEPT:
-                self._judges.popitem(last=False)
-        self._judges.move_to_end(key)
-        return known
+        watched = self._watched.get(key)
+        if watched is None or watched.kept != state:
+            kept = None if state is None else json.loads(state)
+            watched = self._watched[key] = await self._rebuilt(rollout, flag, kept)
+            watched.kept = state
+            while len(self._watched) > _WATCHED:
+                self._watched.popitem(last=False)
+        self._watched.move_to_end(key)
+        return watched
 
-    async def _rebuilt(self, rollout: Rollout, flag: Flag, state: dict[str, Any] | None) -> tuple[Judge, Question]:
+    async def _rebuilt(self, rollout: Rollout, flag: Flag, state: dict[str, Any] | None) -> _Watched:
         async with self._store.read() as reader:
             drawn = await reader.cohort_in_force(flag)
             active = tuple(tenant.tenant_id for tenant in await reader.tenants() if tenant.active)
             steps = await reader.rollout_steps(rollout.rollout_id)
-        shadow = _shadow_span(rollout, [(step.step, step.at) for step in steps])
-        metrics = self._store.metrics
+        metrics, phase = self._store.metrics, rollout.current_phase
+        settings = JudgeSettings.for_phase(phase)
+        span = _shadow_span(rollout, [(step.step, step.at) for step in steps]) if state is None else None
         if state is None:
-            slow_above = None if shadow is None else await reference_latency(metrics, flag.flag_name, shadow)
-            question = _question(rollout, flag, drawn, active, slow_above)
+            references = References() if span is None else await references_of(metrics, flag.flag_name, span)
+            question = _question(rollout, flag, drawn, active, references)
         else:
-            asked = state["question"]
-            question = Question(asked["basis"], tuple(asked["tenants"]), tuple(asked["cohort"]), asked["slow_above"])
-        before = None
-        if shadow is not None:
-            before = await baseline(metrics, flag.flag_name, shadow, question.tenants, question.slow_above)
-        assignment = _assignment(rollout, question, drawn)
-        phase = rollout.current_phase
+            question = _kept_question(state["fixed"]["question"])
+        shadow = None
+        if span is not None:
+            window = settings.half_hour_seconds
+            shadow = ShadowBaseline(metrics, flag.flag_name, span, question.tenants, question.references, window)
+        since = int(rollout.phase_started_at.timestamp())
+        judged = _JUDGED.get(phase.kind, Group.ON)
+        subject = Subject(flag.flag_name, since, question.tenants, judged, question.references)
+        measured = PhaseMeasurements(metrics, subject, settings)
+        watched = _Watched(question, _assignment(rollout, question, drawn), settings, measured, shadow)
+        if state is not None:
+            measured.restore(state["changing"]["measured"])
+            before = restored_baseline(state["fixed"]["baseline"], len(question.tenants))
+            await self._build(rollout, watched, before, state["changing"]["judge"])
+        return watched
+
+    async def _begin(self, rollout: Rollout, watched: _Watched) -> Judge:
+        """Read what was before, and build the judge."""
+        before = None if watched.shadow is None else await watched.shadow.read()
+        return await self._build(rollout, watched, before, None)
+
+    async def _build(
+        self, rollout: Rollout, watched: _Watched, before: Baseline | None, state: dict[str, Any] | None
+    ) -> Judge:
+        phase, question = rollout.current_phase, watched.question
+        fixed = {"question": question._asdict(), "baseline": kept_baseline(before)}
 
         def build() -> Judge:
             if state is None:
-                return Judge(assignment, phase, baseline=before)
-            return Judge.restore(state["judge"], assignment, phase, baseline=before)
+                return Judge(watched.assignment, phase, watched.settings, before)
+            return Judge.restore(state, watched.assignment, phase, watched.settings, before)
 
-        return await asyncio.to_thread(build), question
+        watched.judge = await asyncio.to_thread(build)
+        watched.fixed, watched.shadow = json.dumps(fixed), None
+        return watched.judge
+
+
+def _kept_question(kept: dict[str, Any]) -> Question:
+    return Question(kept["basis"], tuple(kept["tenants"]), tuple(kept["cohort"]), References(*kept["references"]))
 
 
 def _question(
-    rollout: Rollout, flag: Flag, drawn: DrawnCohort | None, active: tuple[str, ...], slow_above: float | None
+    rollout: Rollout, flag: Flag, drawn: DrawnCohort | None, active: tuple[str, ...], references: References
 ) -> Question:
     if rollout.current_phase.kind is not PhaseKind.CANARY:
-        return Question("everyone", active, active, slow_above)
+        return Question("everyone", active, active, references)
     chosen = flag.canary_tenant_ids
     if not chosen:
         # The hash knows nothing of tenants, so among those there are it draws like chance.
         inside = tuple(name for name in active if in_percentage(flag.flag_name, name, flag.canary_percentage))
-        return Question("hash", active, inside, slow_above)
+        return Question("hash", active, inside, references)
     if drawn is not None and set(drawn.selection.design.members) == set(chosen):
-        return Question("drawn", drawn.selection.design.tenants, drawn.selection.design.members, slow_above)
-    return Question("hand_picked", tuple(sorted({*active, *chosen})), chosen, slow_above)
+        return Question("drawn", drawn.selection.design.tenants, drawn.selection.design.members, references)
+    return Question("hand_picked", tuple(sorted({*active, *chosen})), chosen, references)
 
 
 def _assignment(rollout: Rollout, question: Question, drawn: DrawnCohort | None) -> Assignment:

@@ -87,13 +87,15 @@ class MetricWrite(NamedTuple):
     feedback: Sequence[FeedbackRow] = ()
 
 
-class TenantUsage(NamedTuple):
-    """One tenant's operations of one group over a span. ``slow`` are those above the latency that was asked for."""
+class TenantRow(NamedTuple):
+    """What the judge needs of a ``TenantBucket``, read by the ten thousand. ``latency`` is a kept sketch."""
 
     tenant_id: str
     group: Group
-    tally: Tally
-    slow: int
+    operations: int
+    errors: int
+    critical_errors: int
+    latency: bytes
 
 
 class MetricStore(Protocol):
@@ -108,10 +110,9 @@ class MetricStore(Protocol):
     async def value_series(self, flag_name: str, since: int, until: int, step: int) -> list[ValueBucket]:
         """Custom metrics and feedback in steps, by start."""
 
-    async def tenant_usage(
-        self, flag_name: str, since: int, until: int, slow_above: float | None = None
-    ) -> list[TenantUsage]:
-        """Each tenant's operations, by tenant and group. Without ``slow_above`` (seconds) ``slow`` is 0."""
+    async def tenant_rows(self, flag_name: str, since: int, until: int) -> list[TenantRow]:
+        """Each tenant's buckets, one row each, by start and tenant. A span holds as many rows as tenants times buckets: ask for a
+        short one."""
 
     async def active_tenants(self, flag_name: str, since: int, until: int) -> dict[Group | None, int]:
         """How many tenants had operations, by group; None for all groups together. A bucket that began before ``since`` and

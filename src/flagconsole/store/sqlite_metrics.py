@@ -12,15 +12,16 @@ from typing import Any, Final, TypeVar
 
 from flagconsole.domain.group import Group
 from flagconsole.domain.retention import Retention
-from flagconsole.domain.sketch import merged, slower_than
+from flagconsole.domain.sketch import merged
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import INCIDENT_SECONDS, CustomKind
-from flagconsole.store.metric_store import Critical, GroupBucket, MetricWrite, TenantUsage, ValueBucket
+from flagconsole.store.metric_store import Critical, GroupBucket, MetricWrite, TenantRow, ValueBucket
 from flagconsole.store.sqlite_metric_writing import add_batch, roll_up_once
 from flagconsole.store.write_gate import WriteGate
 
 #: Batches in one transaction. A kill waits for one such transaction at most.
 BATCHES_AT_ONCE: Final = 2
+_GROUPS: Final = {group.value: group for group in Group}
 _SUMS: Final = ", ".join(f"SUM({name})" for name in Tally._fields)
 
 T = TypeVar("T")
@@ -79,20 +80,21 @@ class SqliteMetrics:
             for row in await self._read(sql, step, flag_name, since, until)
         ]
 
-    async def tenant_usage(
-        self, flag_name: str, since: int, until: int, slow_above: float | None = None
-    ) -> list[TenantUsage]:
-        slow = "0" if slow_above is None else "SUM(slower_than(latency, ?4))"
+    async def tenant_rows(self, flag_name: str, since: int, until: int) -> list[TenantRow]:
         sql = (
-            f"SELECT tenant_id, group_name, {_SUMS}, {slow} FROM feature_usage_log "
-            "WHERE flag_name = ?1 AND bucket_start >= ?2 AND bucket_start < ?3 "
-            "GROUP BY tenant_id, group_name ORDER BY tenant_id, group_name"
+            "SELECT tenant_id, group_name, operations, errors, critical_errors, latency FROM feature_usage_log "
+            "WHERE flag_name = ? AND bucket_start >= ? AND bucket_start < ? ORDER BY bucket_start, tenant_id, group_name"
         )
-        limit = () if slow_above is None else (slow_above,)
-        return [
-            TenantUsage(row[0], Group(row[1]), Tally(*row[2:9]), row[9])
-            for row in await self._read(sql, flag_name, since, until, *limit)
-        ]
+
+        def read() -> list[TenantRow]:
+            # Made in the reading thread: a look may read tens of thousands.
+            found = self._reader.cursor()
+            found.row_factory = None
+            rows = found.execute(sql, (flag_name, since, until))
+            return [TenantRow(row[0], _GROUPS[row[1]], row[2], row[3], row[4], row[5]) for row in rows]
+
+        with self._translated():
+            return await _in(self._reading, read)
 
     async def active_tenants(self, flag_name: str, since: int, until: int) -> dict[Group | None, int]:
         active = (
@@ -184,4 +186,3 @@ def _teach(connection: sqlite3.Connection) -> None:
     """Give a connection the functions on sketches that the statements use."""
     connection.create_aggregate("merge_latencies", 1, _MergeLatencies)  # type: ignore[arg-type]
     connection.create_function("merge_latency", 2, lambda one, other: merged((one, other)), deterministic=True)
-    connection.create_function("slower_than", 2, slower_than, deterministic=True)

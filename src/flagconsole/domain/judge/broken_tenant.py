@@ -36,15 +36,15 @@ class BrokenTenantGuard:
 
     def advance(self, seconds: float, operations: Floats, errors: Floats) -> None:
         """Take in each tenant's last half hour."""
-        suspects = np.flatnonzero(errors >= SUSPECT_ERRORS)
-        if suspects.size:
-            tried, failed = operations[suspects], errors[suspects]
-            others = ~self._canary[suspects] & (lower_bound(failed, tried, 2.0) >= SUSPECT_SHARE)
-            self._others = max(self._others, int(others.sum()))
-            broken = self._canary[suspects] & (failed >= FEWEST_ERRORS)
-            own = suspects[broken & (lower_bound(failed, tried, 3.0) >= BROKEN_SHARE)].tolist()
-        else:
-            own = []
+        suspected = suspects(operations, errors)
+        own: list[int] = []
+        if suspected.size:
+            inside = self._canary[suspected]
+            self._others = max(self._others, int((~inside).sum()))
+            candidates = suspected[inside]
+            tried, failed = operations[candidates], errors[candidates]
+            broken = (failed >= FEWEST_ERRORS) & (lower_bound(failed, tried, 3.0) >= BROKEN_SHARE)
+            own = candidates[broken].tolist()
         self._since = {place: self._since.get(place, seconds) for place in own}
         lasting = [place for place, since in self._since.items() if seconds - since >= self._confirm_seconds]
         if self.fired_at is None and lasting and self._others == 0:
@@ -62,6 +62,12 @@ class BrokenTenantGuard:
         self._since = {int(place): float(at) for place, at in state["since"].items()}
         self.fired_at = state["fired_at"]
         self.tenant = state["tenant"]
+
+
+def suspects(operations: Floats, errors: Floats) -> NDArray[np.intp]:
+    """The places of tenants that may be broken, given what they did in half an hour."""
+    places = np.flatnonzero(errors >= SUSPECT_ERRORS)
+    return places[lower_bound(errors[places], operations[places], 2.0) >= SUSPECT_SHARE]
 
 
 def lower_bound(events: Floats, trials: Floats, deviations: float) -> Floats:

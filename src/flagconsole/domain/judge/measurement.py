@@ -70,6 +70,9 @@ class Measures:
     ) -> Measurement | None:
         """The criterion's metric over the phase, or over the last half hour (``recent``; latencies: the last hour).
         None where there is no data, or only NaN. ``rough`` leaves the error of latencies out, which costs most."""
+        if criterion.metric in seen.metrics:
+            # Also a standard metric, where a plan has it measured elsewhere.
+            return given(criterion, seen.metrics[criterion.metric])
         counts = seen.last_half_hour if recent else seen.whole_phase
         own, other = seen.canary_latency, seen.control_latency
         if recent and seen.recent_canary_latency is not None:
@@ -88,7 +91,7 @@ class Measures:
             case names.P95_REGRESSION:
                 return self._regression(counts, own, other, rough)
             case _:
-                return given(criterion, seen.metrics.get(criterion.metric))
+                return None
 
     def _regression(self, counts: Counts, own: Latency, other: Latency, rough: bool) -> Measurement | None:
         """The canary's p95 by the control's, minus 1. What the two groups differed by in the baseline already is taken

@@ -77,7 +77,8 @@ class GroupValue:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """A metric that isn't counted per tenant: CSAT, tickets, conversions and everything a service names itself.
+    """A metric that isn't counted per tenant: CSAT, tickets, conversions, everything a service names itself, and standard
+    metrics that a plan has measured elsewhere, which then take the place of the counts.
 
     ``change`` metrics compare ``canary`` with ``control``; for the others the control is only shown.
     """
