@@ -26,6 +26,7 @@ COMMANDS: dict[str, Entry] = {
     "metrics": Entry(_LOOK, "metrics:metrics", "Show what was measured of a flag, canary against control."),
     "incidents": Entry(_LOOK, "incidents:incidents", "Follow, write up, close and export incidents."),
     "canary-status": Entry(_LOOK, "rollout:canary_status", "Show the rollouts that are under way."),
+    "monitor": Entry(_LOOK, "monitor:monitor", "Follow a rollout live, and roll it back if it fails."),
     "kill": Entry(_ACT, "kill:kill", "Turn a flag off for everyone, at once, and wait for the proof."),
     "revive": Entry(_ACT, "revive:revive", "Clear a kill."),
     "rollback": Entry(_ACT, "rollback:rollback", "Undo a flag's newest change, or return to an earlier one."),
@@ -58,7 +59,7 @@ _INTERRUPTED, _BROKEN_PIPE = 130, 1
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 usage, 3 not found, 4 refused, 5 conflict, 6 unreachable, 7 not allowed, "
-    "8 kill not confirmed everywhere, 1 internal error.",
+    "8 kill not confirmed everywhere, 1 internal error; monitor: 9 failed, 10 inconclusive, 11 no data.",
 )
 @click.version_option(package_name="flagconsole")
 @connection_options

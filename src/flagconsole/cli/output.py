@@ -34,6 +34,11 @@ def print_json(value: BaseModel | dict[str, Any], **more: Any) -> None:
     click.echo(json.dumps({**data, **more}, indent=2, default=_json_of).replace("\x7f", "\\u007f"))
 
 
+def json_line(value: dict[str, Any]) -> str:
+    """One JSON object on one line, in printable ASCII."""
+    return json.dumps(value, separators=(",", ":"), default=_json_of).replace("\x7f", "\\u007f")
+
+
 def _json_of(value: BaseModel) -> Any:
     return value.model_dump(mode="json")
 

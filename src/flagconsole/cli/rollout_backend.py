@@ -172,6 +172,7 @@ class EmbeddedRollouts:
             name,
             shipped_playbook(wanted),
             body.playbook_reason,
+            rollout_id=body.rollout_id,
             idempotency_key=idempotency_key,
             dry_run=dry_run,
         )

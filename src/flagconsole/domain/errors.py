@@ -21,6 +21,9 @@ class ExitCode:
     UNREACHABLE: ClassVar[int] = 6
     NOT_ALLOWED: ClassVar[int] = 7
     UNCONFIRMED: ClassVar[int] = 8
+    FAILED: ClassVar[int] = 9
+    INCONCLUSIVE: ClassVar[int] = 10
+    NO_DATA: ClassVar[int] = 11
 
 
 class FlagConsoleError(Exception):

@@ -53,10 +53,11 @@ class Abort(Frozen):
 
 class PlaybookBegin(Frozen):
     """``POST /api/flags/{name}/playbook``. Without a ``playbook_name`` the one that the rollout's failing metric asks for,
-    else ``immediate``."""
+    else ``immediate``. With a ``rollout_id`` only where that very rollout is still running."""
 
     playbook_reason: ReasonText
     playbook_name: Literal["gradual", "immediate", "kill_switch"] | None = None
+    rollout_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
 
 
 class ChecklistTick(Frozen):

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import hashlib
 
-from flagconsole.domain.errors import FlagKilled, IdempotencyKeyReused, NothingToRollBack
+from flagconsole.domain.errors import (
+    FlagKilled,
+    IdempotencyKeyReused,
+    NothingToRollBack,
+    PlaybookUnderWay,
+    RolloutNotFound,
+)
 from flagconsole.domain.incident import Incident
 from flagconsole.domain.incident_views import IncidentDetail
 from flagconsole.domain.playbook import KILL_SWITCH, Playbook
@@ -31,18 +37,20 @@ class PlaybookOperations:
         playbook: Playbook,
         reason: str,
         *,
+        rollout_id: str | None = None,
         idempotency_key: str | None = None,
         dry_run: bool = False,
         fence: Fence | None = None,
     ) -> IncidentDetail:
         """Do the flag steps that the playbook begins with and open its incident, in one transaction; a rollout that is
-        under way is being rolled back from then on.
+        under way is being rolled back from then on. With a ``rollout_id`` only that one, while it is running: else
+        ``RolloutNotFound``, or ``PlaybookUnderWay`` where it is being rolled back already.
 
         Raises ``FlagKilled`` and ``NothingToRollBack`` where the flag is off already, and ``LeaseLost`` where the fence
         says so.
         """
         authorize(actor, Operation.KILL if playbook.name == KILL_SWITCH else Operation.ROLLBACK)
-        said = "\0".join((actor.key_id or actor.name, "playbook", flag_name, playbook.name, reason))
+        said = "\0".join((actor.key_id or actor.name, "playbook", flag_name, playbook.name, reason, rollout_id or ""))
         fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
         async with self.store.write(urgent=True) as tx:
             if fence is not None:
@@ -54,7 +62,7 @@ class PlaybookOperations:
                     raise IdempotencyKeyReused("Use a new key for a new request.")
                 incident_id = known.body
             else:
-                incident = await _begun(tx, context, flag_name, playbook, reason)
+                incident = await _begun(tx, context, flag_name, playbook, reason, rollout_id)
                 incident_id = incident.incident_id
                 if dry_run:
                     tx.discard()
@@ -66,14 +74,21 @@ class PlaybookOperations:
             return await detail_of(reader, await existing_incident(reader, incident_id), actor, await reader.now())
 
 
-async def _begun(tx: Transaction, context: Context, flag_name: str, playbook: Playbook, reason: str) -> Incident:
+async def _begun(
+    tx: Transaction, context: Context, flag_name: str, playbook: Playbook, reason: str, rollout_id: str | None
+) -> Incident:
     flag = await existing(tx, flag_name)
+    rollout = await tx.active_rollout(flag_name)
+    if rollout_id is not None:
+        if rollout is None or rollout.rollout_id != rollout_id:
+            raise RolloutNotFound(flag=flag_name)
+        if rollout.status is not RolloutStatus.RUNNING:
+            raise PlaybookUnderWay(flag=flag_name)
     if playbook.name != KILL_SWITCH:
         if flag.current_state is FlagState.KILL:
             raise FlagKilled("No playbook does more than that.", flag=flag_name)
         if flag.current_state is FlagState.OFF:
             raise NothingToRollBack("It is off.", flag=flag_name)
-    rollout = await tx.active_rollout(flag_name)
     running = rollout is not None and rollout.status is RolloutStatus.RUNNING
     if rollout is None or not running or not await rollouts.begin_rollback(tx, context, rollout, playbook, reason):
         return await playbook_flag.begin(tx, context, flag_name, playbook, reason)

@@ -32,7 +32,13 @@ async def begin(
         async with state.operations.store.read() as reader:
             wanted = asked_playbook(await reader.active_rollout(name))
     detail = await state.operations.begin_playbook(
-        actor, name, state.playbooks[wanted], body.playbook_reason, idempotency_key=key, dry_run=dry_run
+        actor,
+        name,
+        state.playbooks[wanted],
+        body.playbook_reason,
+        rollout_id=body.rollout_id,
+        idempotency_key=key,
+        dry_run=dry_run,
     )
     if not dry_run:
         await state.follower.catch_up()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from flagconsole.cli.invocation import Invocation, changes, prints
-from flagconsole.cli.output import print_json, print_table, say
+from flagconsole.cli.output import age, moment, print_json, print_table, say
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.text import safe_text
 
@@ -20,7 +23,8 @@ if TYPE_CHECKING:
     from flagconsole.domain.rollout_requests import RolloutStart
     from flagconsole.domain.rollout_views import RolloutResult
 
-_GLYPHS = {"pass": "✓ pass", "fail": "✗ fail", "inconclusive": "○ inconclusive", "no_data": "╌ no data"}
+#: Seconds between two prints of ``canary-status --watch``.
+_WATCH_SECONDS: Final = 5.0
 
 
 @click.command("start")
@@ -148,31 +152,51 @@ def abort(invocation: Invocation, flag: str, reason: str) -> None:
 
 
 @click.command("canary-status")
+@click.option("--watch", is_flag=True, help="Print it again every few seconds, until interrupted.")
 @prints
-def canary_status(invocation: Invocation) -> None:
-    """Show the rollouts that are under way: phase, time left, verdict, and why."""
+def canary_status(invocation: Invocation, watch: bool) -> None:
+    """Show the rollouts that are under way: phase, time left, verdict, the criterion nearest to failing, and why."""
 
-    async def work(backend: Backend, target: Target) -> tuple[Rollout, ...]:
-        return (await backend.rollouts(active=True)).rollouts
+    async def work(backend: Backend, target: Target) -> None:
+        while True:
+            rollouts = (await backend.rollouts(active=True)).rollouts
+            if watch and not invocation.as_json:
+                if sys.stdout.isatty():
+                    click.clear()
+                say(moment(datetime.now(UTC)))
+            _print_rollouts(invocation, rollouts)
+            if not watch:
+                return
+            await asyncio.sleep(_WATCH_SECONDS)
 
-    rollouts = invocation.run(work)
+    invocation.run(work)
+
+
+def _print_rollouts(invocation: Invocation, rollouts: tuple[Rollout, ...]) -> None:
     if invocation.as_json:
         print_json({"rollouts": [rollout.model_dump(mode="json") for rollout in rollouts]})
-        return
-    if not rollouts:
+    elif not rollouts:
         say('no rollout is under way; start one with: flagconsole start FLAG "reason"')
-        return
-    print_table(("FLAG", "PHASE", "%", "LEFT", "VERDICT", "WHY"), [_row(rollout) for rollout in rollouts])
+    else:
+        header = ("FLAG", "PHASE", "%", "LEFT", "VERDICT", "LOOKED AT", "NEAREST TO FAILING", "WHY")
+        print_table(header, [_row(rollout) for rollout in rollouts])
 
 
 def _row(rollout: Rollout) -> list[Cell | str]:
+    from flagconsole.cli.monitor_report import GLYPHS, criterion_line
+    from flagconsole.domain.nearness import nearest_to_failing
+
     verdict, phase = rollout.verdict, rollout.current_phase
-    said = "╌ not judged yet" if verdict is None else _GLYPHS[verdict.kind.value]
+    said = "╌ not judged yet" if verdict is None else GLYPHS[verdict.kind]
+    nearest = None if verdict is None else nearest_to_failing(verdict.criteria)
+    near = "–" if nearest is None else criterion_line(nearest)
+    # A verdict without its time could be of an hour ago.
+    looked = "–" if rollout.looked_at is None else f"{age(rollout.looked_at, datetime.now(UTC))} ago"
     why = rollout.pause_reason or ("" if verdict is None else verdict.because)
     if rollout.progression_paused:
         said += ", held"
     left = max(0.0, phase.min_seconds - rollout.fresh_seconds)
-    return [rollout.flag_name, rollout.phase, f"{phase.percentage} %", _duration(left), said, why]
+    return [rollout.flag_name, rollout.phase, f"{phase.percentage} %", _duration(left), said, looked, near, why]
 
 
 def _duration(seconds: float) -> str:

@@ -1,0 +1,150 @@
+"""What ``monitor`` prints: one line, or one JSON object, for each thing that happens."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flagconsole.cli.output import json_line, moment, say
+from flagconsole.domain.duration import duration_text
+from flagconsole.domain.nearness import nearest_to_failing
+from flagconsole.domain.quantity import quantity
+from flagconsole.domain.rollout import RolloutStatus
+from flagconsole.domain.text import safe_text
+from flagconsole.domain.verdict import VerdictKind
+
+if TYPE_CHECKING:
+    from flagconsole.domain.rollout import Rollout, StoredVerdict
+    from flagconsole.domain.rollout_views import NumberedVerdict, RolloutDetail
+    from flagconsole.domain.verdict import CriterionResult
+
+GLYPHS = {
+    VerdictKind.PASS: "✓ pass",
+    VerdictKind.FAIL: "✗ fail",
+    VerdictKind.INCONCLUSIVE: "○ inconclusive",
+    VerdictKind.NO_DATA: "╌ no data",
+}
+
+
+class Report:
+    """Prints to standard output as it goes, flushed line by line so that it can be piped."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+
+    def began(self, rollout: Rollout, seconds: int) -> None:
+        """What is followed, and for how long."""
+        line = f"{rollout.flag_name}: {describe(rollout)}; monitored for {duration_text(seconds)}"
+        self._tell(line, "rollout", rollout=rollout.model_dump(mode="json"))
+
+    def looked(self, look: NumberedVerdict) -> None:
+        """One look of the judge."""
+        verdict = look.verdict
+        nearest = nearest_to_failing(verdict.criteria)
+        self._tell(
+            f"{moment(verdict.at)}  {safe_text(verdict.phase)}  {verdict_line(verdict, nearest)}",
+            "verdict",
+            **look.model_dump(mode="json"),
+            nearest=None if nearest is None else nearest.model_dump(mode="json"),
+        )
+
+    def moved(self, before: Rollout, detail: RolloutDetail) -> None:
+        """What somebody, or the controller, did to the rollout."""
+        rollout = detail.rollout
+        assert rollout is not None
+        if _shown(before) == _shown(rollout):
+            return
+        step = detail.steps[-1] if detail.steps else None
+        by = "" if step is None else f" by {safe_text(step.by, 200)} ({safe_text(step.step)}: {safe_text(step.note)})"
+        step_json = None if step is None else step.model_dump(mode="json")
+        self._tell(
+            f"{_now()}  {describe(rollout)}{by}", "rollout", rollout=rollout.model_dump(mode="json"), step=step_json
+        )
+
+    def rolled_back(self, line: str, incident_id: str | None, *, dry_run: bool) -> None:
+        """The rollback that this command began, or would begin."""
+        self._tell(
+            f"{_now()}  {line}",
+            "rollback",
+            line=line,
+            incident_id=incident_id,
+            dry_run=dry_run,
+            by="flagconsole monitor",
+        )
+
+    def trouble(self, problem: str) -> None:
+        """Something keeps the screen from being true."""
+        self._tell(f"{_now()}  ! {safe_text(problem, 500)}", "trouble", problem=problem)
+
+    def ended(self, because: str, outcome: VerdictKind, exit_code: int) -> None:
+        """The last line."""
+        self._tell(
+            f"{_now()}  end: {GLYPHS[outcome]}; {because}",
+            "end",
+            because=because,
+            outcome=outcome.value,
+            exit_code=exit_code,
+        )
+
+    def _tell(self, line: str, event: str, /, **data: Any) -> None:
+        if self._as_json:
+            say(json_line({"event": event, "printed_at": datetime.now(UTC).isoformat(), **data}))
+        else:
+            say(line)
+
+
+def describe(rollout: Rollout) -> str:
+    """Phase, status, what is held, and how much fresh data the phase has of its minimum."""
+    phase = rollout.current_phase
+    parts = [f"{safe_text(rollout.phase)} of {safe_text(rollout.plan.name)}, {rollout.status.value.replace('_', ' ')}"]
+    if rollout.status is RolloutStatus.RUNNING:
+        parts.append(f"{_long(rollout.fresh_seconds)} of {_long(phase.min_seconds)} with fresh data")
+    if rollout.progression_paused:
+        parts.append(f"progression paused: {safe_text(rollout.pause_reason)}")
+    if rollout.exposure_frozen:
+        parts.append("exposure frozen")
+    if rollout.end_reason:
+        parts.append(safe_text(rollout.end_reason))
+    return "; ".join(parts)
+
+
+def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None) -> str:
+    """The verdict, what is nearest to failing, from how much, how old, and what it has cost of the error budget."""
+    parts = [GLYPHS[verdict.kind]]
+    if nearest is not None:
+        parts.append(criterion_line(nearest))
+    if verdict.because and verdict.kind is not VerdictKind.PASS:
+        parts.append(safe_text(verdict.because))
+    if verdict.operations is not None:
+        tenants = f"{verdict.tenants} tenant{'s' * (verdict.tenants != 1)}"
+        parts.append(f"{verdict.operations} operations of {tenants}")
+    if verdict.data_age_seconds is not None:
+        parts.append(f"data {verdict.data_age_seconds:.0f} s old")
+    if verdict.budget_spent is not None:
+        parts.append(f"error budget {verdict.budget_spent:.0%} spent")
+    return "  ".join(parts)
+
+
+def criterion_line(result: CriterionResult) -> str:
+    """``error_rate 0.31 % (limit > 2.00 %)``."""
+    limit = f"limit {result.comparison.value} {quantity(result.kind, result.limit)}"
+    return f"{safe_text(result.metric, 64)} {quantity(result.kind, result.value)} ({limit})"
+
+
+def _shown(rollout: Rollout) -> tuple[object, ...]:
+    return (
+        rollout.phase,
+        rollout.status,
+        rollout.progression_paused,
+        rollout.exposure_frozen,
+        rollout.pause_reason,
+        rollout.end_reason,
+    )
+
+
+def _long(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
+
+
+def _now() -> str:
+    return moment(datetime.now(UTC))

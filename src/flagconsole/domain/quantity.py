@@ -1,0 +1,20 @@
+"""Values of metrics in words, with the unit of their kind."""
+
+from __future__ import annotations
+
+from flagconsole.domain.metric import MetricKind
+
+
+def quantity(kind: MetricKind, value: float | None) -> str:
+    """``0.31 %``, ``+12.0 %``, ``812 ms``, ``2``; ``–`` where nothing was measured."""
+    if value is None:
+        return "–"
+    match kind:
+        case MetricKind.RATIO:
+            return f"{value * 100:.2f} %"
+        case MetricKind.CHANGE:
+            return f"{value * 100:+.1f} %"
+        case MetricKind.LATENCY:
+            return f"{value:.0f} ms"
+        case MetricKind.COUNT | MetricKind.GAUGE:
+            return f"{value:.4g}"
