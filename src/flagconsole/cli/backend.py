@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from flagconsole.cli.bulk_backend import BulkBackend
 from flagconsole.cli.cohort_backend import CohortBackend
 from flagconsole.cli.incident_backend import IncidentBackend
 from flagconsole.cli.metric_backend import MetricBackend
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, Protocol):
+class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, BulkBackend, Protocol):
     """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""
 
     async def status(self) -> views.Status: ...

@@ -8,6 +8,7 @@ import platform
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from flagconsole.cli.bulk_backend import EmbeddedBulk
 from flagconsole.cli.cohort_backend import EmbeddedCohorts
 from flagconsole.cli.incident_backend import EmbeddedIncidents
 from flagconsole.cli.metric_backend import EmbeddedMetrics
@@ -41,7 +42,7 @@ async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
         await store.close()
 
 
-class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMetrics):
+class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMetrics, EmbeddedBulk):
     """``Backend`` on ``Operations``, for one actor."""
 
     def __init__(self, operations: Operations, actor: Actor) -> None:

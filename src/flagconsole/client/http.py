@@ -8,6 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from flagconsole.client.attempts import KILL
+from flagconsole.client.bulk import BulkCalls
 from flagconsole.client.caller import Caller
 from flagconsole.client.cohorts import CohortCalls
 from flagconsole.client.connection import USER_AGENT, open_connection
@@ -32,7 +33,7 @@ from flagconsole.domain.views import (
 )
 
 
-class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls):
+class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, BulkCalls):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
     ``timeout`` is in seconds, for each step of one try. All methods raise the server's error as the class of

@@ -227,6 +227,14 @@ class NothingToRollBack(FlagConsoleError):
     exit_code = ExitCode.REFUSED
 
 
+class ChangedAgain(FlagConsoleError):
+    """{flag!r} was changed again by change {change_id} ({changed_by}): undo that as well, or leave both."""
+
+    code = "changed_again"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
 class HasDependents(FlagConsoleError):
     """{flag!r} can't be archived while other flags depend on it: {dependents}."""
 

@@ -45,3 +45,4 @@ ReasonText = Annotated[
 ]
 Label = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(single_line)]
 ActorName = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(single_line)]
+ChangeId = Annotated[int, Field(ge=1, le=2**63 - 1)]

@@ -9,7 +9,7 @@ from pydantic import AwareDatetime, Field, field_validator
 
 from flagconsole.domain.cohort import Seed
 from flagconsole.domain.flag import FlagDefinition, Frozen, Percentage
-from flagconsole.domain.names import FlagName, Label, ReasonText, TenantId
+from flagconsole.domain.names import ChangeId, FlagName, Label, ReasonText, TenantId
 from flagconsole.domain.role import Role
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
 from flagconsole.domain.tenant import TenantProfile
@@ -56,7 +56,7 @@ class Rollback(Frozen):
     """``POST /api/flags/{name}/rollback``. ``allow_raise`` asks explicitly for a rollback that raises exposure."""
 
     rollback_reason: ReasonText
-    target_change_id: Annotated[int, Field(ge=1)] | None = None
+    target_change_id: ChangeId | None = None
     allow_raise: bool = False
 
 

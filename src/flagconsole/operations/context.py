@@ -17,13 +17,15 @@ from flagconsole.store.protocol import Transaction
 class Context:
     """Who asks, when, and for which version of the flag they decided.
 
-    ``requires_versions`` is the environment's demand that whatever raises exposure names the version.
+    ``requires_versions`` is the environment's demand that whatever raises exposure names the version. ``correlation_id`` is
+    shared by the changes of one set.
     """
 
     actor: Actor
     now: datetime
     version: int | None = None
     requires_versions: bool = False
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

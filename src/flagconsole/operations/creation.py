@@ -12,9 +12,7 @@ from flagconsole.operations.context import Context, Outcome, existing
 from flagconsole.store.protocol import ChangeDraft, Transaction
 
 
-async def create(
-    tx: Transaction, context: Context, request: FlagCreate, *, correlation_id: str | None = None
-) -> Outcome:
+async def create(tx: Transaction, context: Context, request: FlagCreate) -> Outcome:
     """Add a flag in its default state. A name is never used twice, not even after archiving."""
     name = request.flag_name
     if await tx.flag(name) is not None:
@@ -39,7 +37,7 @@ async def create(
         changed_by=context.actor.name,
         changed_at=context.now,
         new=request.model_dump(mode="json", exclude={"change_reason"}) | flag.setting.model_dump(mode="json"),
-        correlation_id=correlation_id,
+        correlation_id=context.correlation_id,
     )
     change = await tx.apply(draft)
     return Outcome(True, flag.model_copy(update={"version": change.version}), change)

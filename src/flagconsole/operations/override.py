@@ -90,6 +90,7 @@ async def apply_override(
         reason=reason,
         changed_by=context.actor.name,
         changed_at=context.now,
+        correlation_id=context.correlation_id,
         tenant_id=tenant,
         override=after,
         previous=None if before is None else before.model_dump(mode="json"),

@@ -7,11 +7,12 @@ change to return to, and the changes it had reverted stand again.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from flagconsole.domain.change import Action, Change, ChangeType, recorded
 from flagconsole.domain.dependencies import refuse_cycle
-from flagconsole.domain.errors import ChangeNotFound, FlagKilled, NothingToRollBack, RaiseRefused
+from flagconsole.domain.errors import ChangedAgain, ChangeNotFound, FlagKilled, NothingToRollBack, RaiseRefused
 from flagconsole.domain.exposure import raises, raises_state
 from flagconsole.domain.flag import Flag, Override, Setting
 from flagconsole.domain.payload import COHORT_FIELDS
@@ -26,7 +27,8 @@ from flagconsole.operations.setting import DESCRIPTIVE
 from flagconsole.store.protocol import ChangeDraft, Reader, Transaction
 
 #: What time does to overrides is no decision, and creation and archiving have nothing before and after them.
-_NO_DECISION = frozenset({Action.CREATED, Action.ARCHIVED, Action.ROLLED_BACK, Action.OVERRIDE_EXPIRED})
+_NEVER_UNDONE = frozenset({Action.CREATED, Action.ARCHIVED, Action.OVERRIDE_EXPIRED})
+_NO_DECISION = _NEVER_UNDONE | {Action.ROLLED_BACK}
 
 
 async def rollback(tx: Transaction, context: Context, flag_name: str, request: Rollback) -> Outcome:
@@ -45,13 +47,45 @@ async def rollback(tx: Transaction, context: Context, flag_name: str, request: R
             raise ChangeNotFound(flag=flag_name, change_id=request.target_change_id)
         restored, tenant = target.new, target.tenant_id
         returned_to = target.change_id
-        reverts = await _standing_after(tx, target)
+        standing = await _standing(tx, flag_name, target.tenant_id, target.change_id)
+        reverts = tuple(sorted(change.change_id for change in standing))
         if not reverts:
             raise NothingToRollBack(f"Nothing has changed since change {target.change_id}.", flag=flag_name)
     if tenant is None:
         cohort = await _cohort_right_after(tx, flag, returned_to)
         return await _restore_flag(tx, context, flag, cohort | (restored or {}), request, reverts)
     return await _restore_override(tx, context, flag, tenant, restored, request, reverts)
+
+
+async def revert(
+    tx: Transaction,
+    context: Context,
+    flag_name: str,
+    tenant_id: str | None,
+    change_ids: Collection[int],
+    request: Rollback,
+) -> Outcome:
+    """Undo exactly these changes of the flag, or of one tenant's override of it, as one change.
+
+    Raises ``NothingToRollBack`` where one of them doesn't stand any more or is no decision, and ``ChangedAgain`` where a
+    later one stands that isn't named.
+    """
+    flag = await existing(tx, flag_name)
+    if flag.current_state is FlagState.KILL:
+        raise FlagKilled("A rollback never lifts a kill.", flag=flag_name)
+    standing = await _standing(tx, flag_name, tenant_id, min(change_ids) - 1)
+    undone = [change for change in standing if change.change_id in change_ids and change.action not in _NEVER_UNDONE]
+    gone = sorted(set(change_ids) - {change.change_id for change in undone})
+    if gone:
+        raise NothingToRollBack(f"Change {gone[0]} doesn't stand, or is none that can be undone.", flag=flag_name)
+    later = [change for change in standing if change.change_id not in change_ids]
+    if later:
+        raise ChangedAgain(flag=flag_name, change_id=later[-1].change_id, changed_by=later[-1].changed_by)
+    oldest, reverts = undone[-1], tuple(sorted(change_ids))
+    if tenant_id is None:
+        cohort = await _cohort_right_after(tx, flag, oldest.change_id - 1)
+        return await _restore_flag(tx, context, flag, cohort | (oldest.previous or {}), request, reverts)
+    return await _restore_override(tx, context, flag, tenant_id, oldest.previous, request, reverts)
 
 
 async def _restore_flag(
@@ -73,6 +107,7 @@ async def _restore_flag(
         reason=request.rollback_reason,
         changed_by=context.actor.name,
         changed_at=context.now,
+        correlation_id=context.correlation_id,
         previous=previous,
         new=new,
         reverts=reverts,
@@ -155,19 +190,20 @@ async def _cohort_right_after(reader: Reader, flag: Flag, change_id: int) -> dic
     return cohort
 
 
-async def _standing_after(reader: Reader, target: Change) -> tuple[int, ...]:
-    """The changes of the target's scope (the flag, or the one tenant) that came after it and stand, rollbacks included."""
+async def _standing(reader: Reader, flag_name: str, tenant_id: str | None, after: int) -> list[Change]:
+    """The changes of the flag, or of one tenant's override, that came after ``after`` and stand, newest first; rollbacks
+    included."""
     dead: set[int] = set()
-    standing: list[int] = []
+    found: list[Change] = []
     before: int | None = None
-    while page := await reader.changes(flag_name=target.flag_name, before=before, limit=200):
+    while page := await reader.changes(flag_name=flag_name, before=before, limit=200):
         for change in page:
-            if change.change_id <= target.change_id:
-                return tuple(sorted(standing))
+            if change.change_id <= after:
+                return found
             if change.change_id in dead:
                 continue
             dead.update(change.reverts)
-            if change.tenant_id == target.tenant_id:
-                standing.append(change.change_id)
+            if change.tenant_id == tenant_id:
+                found.append(change)
         before = page[-1].change_id
-    return tuple(sorted(standing))
+    return found

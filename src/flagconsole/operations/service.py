@@ -31,6 +31,7 @@ from flagconsole.domain.views import (
     TenantList,
 )
 from flagconsole.operations import creation, keys, kill, override, reading, rollback, setting
+from flagconsole.operations.bulk import BulkOperations
 from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.incident_service import IncidentOperations
@@ -47,7 +48,7 @@ Request = TypeVar("Request", bound=BaseModel)
 UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
-class Operations(IncidentOperations, PlaybookOperations, CohortOperations):
+class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkOperations):
     """All use cases on one store."""
 
     def __init__(self, store: Store, *, environment: str = "local", requires_versions: bool = False) -> None:
@@ -181,10 +182,9 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations):
             present = await tx.flag_views()
             if present:
                 raise StoreNotEmpty(count=len(present))
-            context = Context(actor, await tx.now())
-            correlation_id = uuid4().hex
+            context = Context(actor, await tx.now(), correlation_id=uuid4().hex)
             for flag in flags:
-                await creation.create(tx, context, flag, correlation_id=correlation_id)
+                await creation.create(tx, context, flag)
             if dry_run:
                 tx.discard()
         return len(flags)

@@ -22,6 +22,7 @@ DESCRIPTIVE = ("description", "owner", "tags", "expires_on", "dependencies")
 async def update(tx: Transaction, context: Context, flag_name: str, request: FlagUpdate) -> Outcome:
     """Change what the request names. Setting ``kill`` is a kill, with all that it means."""
     if request.current_state is FlagState.KILL:
+        _refuse_besides_kill(request)
         return await kill(tx, context, flag_name, Kill(kill_reason=request.change_reason))
     flag = await existing(tx, flag_name)
     after, given = _requested(flag, request), request.model_fields_set
@@ -54,6 +55,7 @@ async def _apply(
         reason=reason,
         changed_by=context.actor.name,
         changed_at=context.now,
+        correlation_id=context.correlation_id,
         previous=previous,
         new=new,
     )
@@ -90,6 +92,15 @@ def _requested(flag: Flag, request: FlagUpdate) -> Setting:
             value=None,
         )
     return after
+
+
+def _refuse_besides_kill(request: FlagUpdate) -> None:
+    """A kill changes the state alone. Saying something besides would be lost without a word."""
+    besides = sorted(request.model_fields_set - {"change_reason", "current_state"})
+    if besides:
+        raise InvalidInput(
+            "Kill it with change_reason alone.", field=besides[0], problem="can't be set by a kill", value=None
+        )
 
 
 def _refuse_nulls(described: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from flagconsole.rollout.playbook_file import read_playbooks
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.store_source import StoreSource
 from flagconsole.server import (
+    bulk_routes,
     change_routes,
     cohort_routes,
     flag_routes,
@@ -109,6 +110,7 @@ def create_app(
     app.state.hub = hub
     problems.install(app)
     modules = (
+        bulk_routes,
         change_routes,
         cohort_routes,
         flag_routes,

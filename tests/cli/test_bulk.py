@@ -1,0 +1,103 @@
+"""``bulk-set``, ``bulk-rollback`` and ``bulk-verify``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FILE = """\
+reason: winter freeze
+flags:
+  - name: pos.lite
+    state: canary
+    percentage: 10
+  - name: invoices.auto_send
+    state: on
+    reason: it is ready
+"""
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    path = tmp_path / "freeze.yaml"
+    path.write_text(FILE)
+    return path
+
+
+def state(flags: Any, name: str) -> str:
+    found: str = flags("get", name, "--json").json["flag"]["current_state"]
+    return found
+
+
+def test_the_differences_are_shown_and_then_done(flags: Any, plan: Path):
+    shown = flags("bulk-set", "--file", str(plan))
+    assert shown.code == 0
+    assert "pos.lite            off → canary 10 %" in shown.out
+    assert "2 changed as one set, revisions 28 to 29" in shown.out
+    assert "it is ready" in flags("history", "invoices.auto_send").out
+
+
+def test_a_dry_run_changes_nothing(flags: Any, plan: Path):
+    shown = flags("bulk-set", "--file", str(plan), "--dry-run")
+    assert "nothing was changed" in shown.out
+    assert state(flags, "pos.lite") == "off"
+
+
+def test_json_is_a_file_too_and_the_answer(flags: Any, tmp_path: Path):
+    data = {"reason": "x", "flags": [{"name": "pos.lite", "state": "shadow"}]}
+    shown = flags("bulk-set", "--file", "-", "--json", stdin=json.dumps(data))
+    assert shown.json["changed"] == 1
+    assert shown.json["outcomes"][0]["change"]["new"]["current_state"] == "shadow"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "said"),
+    [
+        ("percentage: 10", "percentage: 101", "line 5, flags[0].percentage"),
+        ("percentage", "precentage", "did you mean percentage?"),
+        ("name: pos.lite", "name: pos", "line 3, flags[0].name"),
+        ("state: on", "state: yes", "line 7, flags[1].state"),
+        ("reason: winter freeze", "reason: ''", "line 1, reason"),
+        ("reason: winter freeze\n", "", "reason: is missing"),
+        ("invoices.auto_send", "pos.lite", "is there twice"),
+    ],
+)
+def test_a_mistake_is_named_by_line_and_field_and_nothing_is_done(
+    flags: Any, plan: Path, wrong: str, right: str, said: str
+):
+    plan.write_text(FILE.replace(wrong, right))
+    shown = flags("bulk-set", "--file", str(plan))
+    assert shown.code == 2
+    assert said in shown.err
+    assert state(flags, "pos.lite") == "off"
+
+
+def test_an_unknown_flag_names_the_one_that_was_meant(flags: Any, plan: Path):
+    plan.write_text(FILE.replace("pos.lite", "pos.light"))
+    shown = flags("bulk-set", "--file", str(plan))
+    assert (shown.code, "pos.lite" in shown.err) == (3, True)
+
+
+def test_a_domain_is_rolled_back_and_what_was_left_out_is_named(flags: Any):
+    flags("set", "pos.lite", "on", "go")
+    shown = flags("bulk-rollback", "--domain", "pos", "storm")
+    assert "pos.lite                on → off" in shown.out
+    assert "pos.loyalty_points      stays off: 'pos.loyalty_points' has no change" in shown.out
+    assert state(flags, "pos.lite") == "off"
+
+
+def test_named_changes_are_rolled_back(flags: Any):
+    flags("set", "pos.lite", "on", "go")
+    flags("set", "invoices.auto_send", "on", "go")
+    assert flags("bulk-rollback", "--changes", "28,29", "both").code == 0
+    assert (state(flags, "pos.lite"), state(flags, "invoices.auto_send")) == ("off", "off")
+    assert "numbers like 12,15" in flags("bulk-rollback", "--changes", "x", "both").err
+
+
+def test_a_domain_without_instances_is_said_to_be_unproven(flags: Any):
+    shown = flags("bulk-verify", "--domain", "pos")
+    assert "No instances are connected" in shown.out
+    assert flags("bulk-verify", "--domain", "nope").code == 2
