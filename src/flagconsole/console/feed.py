@@ -19,6 +19,7 @@ from flagconsole.console.state import ConsoleState
 from flagconsole.domain.errors import FlagConsoleError, Unreachable
 
 if TYPE_CHECKING:
+    from flagconsole.console.keeper import Keeper
     from flagconsole.domain.views import FlagListing, HistoryPage, InstanceList, Status, TenantList
 
 #: Seconds between two publications of what the stream brought.

@@ -55,7 +55,8 @@ class Order(StrEnum):
 
 
 class Connection(NamedTuple):
-    """The way to the server. ``fresh_at`` and ``retry_at`` are monotonic seconds; ``skew`` is server time minus ours."""
+    """The way to the server. ``fresh_at``, ``retry_at`` and ``lost_at`` are monotonic seconds; ``skew`` is server time minus
+    ours. ``recalled`` says that what is shown is the cache's: the server hasn't been heard yet."""
 
     phase: Phase = Phase.CONNECTING
     server: str = ""
@@ -69,6 +70,8 @@ class Connection(NamedTuple):
     fresh_at: float | None = None
     problem: str = ""
     retry_at: float | None = None
+    lost_at: float | None = None
+    recalled: bool = False
     skew: float = 0.0
 
     @property
@@ -142,10 +145,11 @@ class ConsoleState:
 
 
 class Applied(NamedTuple):
-    """A new state and the names of the flags that look different in it."""
+    """A new state and the names of the flags that look different in it; of an event also what it said."""
 
     state: ConsoleState
     changed: frozenset[str]
+    event: Json | None = None
 
 
 def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
@@ -212,7 +216,7 @@ def apply_event(state: ConsoleState, text: str) -> Applied | None:
         overrides=overrides,
         history=(change, *state.history)[:HISTORY_LIMIT],
     )
-    return Applied(result, frozenset(changed))
+    return Applied(result, frozenset(changed), data)
 
 
 def apply_receipt(state: ConsoleState, text: str) -> ConsoleState:
@@ -269,10 +273,14 @@ def heard(state: ConsoleState, at: float, head: int | None = None) -> ConsoleSta
     """The state after a sign of life at ``at`` (monotonic). ``head`` is the server's revision: data behind it isn't fresh."""
     connection = state.connection
     fresh = connection.fresh_at if head is not None and head > state.revision else at
-    return replace(state, connection=connection._replace(phase=Phase.LIVE, fresh_at=fresh, problem="", retry_at=None))
+    live = connection._replace(
+        phase=Phase.LIVE, fresh_at=fresh, problem="", retry_at=None, lost_at=None, recalled=False
+    )
+    return replace(state, connection=live)
 
 
-def offline(state: ConsoleState, problem: str, retry_at: float | None) -> ConsoleState:
-    """The state after the connection was lost; what is known stays, with its age."""
-    connection = state.connection._replace(phase=Phase.OFFLINE, problem=problem, retry_at=retry_at)
+def offline(state: ConsoleState, problem: str, retry_at: float | None, at: float | None = None) -> ConsoleState:
+    """The state after the connection was lost at ``at``; what is known stays, with its age."""
+    lost_at = state.connection.lost_at if state.connection.lost_at is not None else at
+    connection = state.connection._replace(phase=Phase.OFFLINE, problem=problem, retry_at=retry_at, lost_at=lost_at)
     return replace(state, connection=connection)
