@@ -17,6 +17,7 @@ from flagconsole.client.stream import ChangeFrame, Connected, Disconnected, Hear
 from flagconsole.console.app import ConsoleApp, Options
 from flagconsole.console.clock import Clock, Timed
 from flagconsole.console.journal import Journal
+from flagconsole.console.manners import Manners
 from flagconsole.console.session import Link
 from flagconsole.console.theme import load_theme
 from flagconsole.domain.change import Action, Change, ChangeType
@@ -476,14 +477,27 @@ def open_console(server: FakeServer, tmp_path: Any) -> Console:
         size: tuple[int, int] = (80, 24), *, theme: str = "night", live: bool = True, **options: Any
     ) -> AsyncIterator[Driver]:
         clock = FakeClock()
+        clock.now += options.pop("later", 0)
+        if "unreachable" in options:
+            server.fetch_failures = [options.pop("unreachable")]
+        del server.changes[len(server.changes) - options.pop("behind", 0) :]
+        wait_for = options.pop("wait_for", None)
 
         async def connect() -> Link:
+            if wait_for is not None:
+                await wait_for()
             return Link(server, server.stream)  # type: ignore[arg-type]
 
+        manners = {name: options.pop(name) for name in ("ascii_only", "slow_link", "bell") if name in options}
+        keeper, contexts, keymap = (options.pop(name, None) for name in ("keeper", "contexts", "keymap"))
         app = ConsoleApp(
             connect,
             Options(server="http://flags-eu1:8765", log_folder=tmp_path, **options),
             load_theme(theme),
+            manners=Manners(notes=False, **manners),
+            contexts=contexts,
+            keymap=keymap,
+            keeper=keeper,
             clock=clock,
             journal=Journal(tmp_path / "journal.db"),
         )

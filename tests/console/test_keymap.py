@@ -9,7 +9,7 @@ import pytest
 from flagconsole.console.keymap import COMMANDS, CONTEXTS, Command, KeyMap, Needs, Powers
 from flagconsole.domain.errors import InvalidInput
 
-ALL = Powers(operate=True, administer=True, offline=True)
+ALL = Powers(*(True for _ in Powers._fields))
 FORBIDDEN = {"ctrl+k", "ctrl+d", "space", *(f"f{number}" for number in range(1, 25))}
 
 

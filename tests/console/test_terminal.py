@@ -23,7 +23,8 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from flagconsole.console.entry import run_console
-sys.exit(run_console("http://127.0.0.1:9", "fc_secret", state_folder=Path(sys.argv[1])))
+from flagconsole.console.place import Place
+sys.exit(run_console(Place("http://127.0.0.1:9", "fc_secret"), state_folder=Path(sys.argv[1])))
 """
 
 

@@ -51,10 +51,12 @@ class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, BulkCalls):
         timeout: float = 10.0,
         user_agent: str = USER_AGENT,
         transport: httpx.AsyncBaseTransport | None = None,
+        position: Position | None = None,
     ) -> None:
         self.url = url
         connection = open_connection(url, api_key, timeout=timeout, user_agent=user_agent, transport=transport)
         self._caller = Caller(url, connection)
+        self._caller.position = position
 
     @property
     def position(self) -> Position | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -15,12 +16,14 @@ from textual.filter import LineFilter
 from flagconsole.console import actions, view
 from flagconsole.console import state as model
 from flagconsole.console.actions import IN_FLIGHT, Action, Kind, Stage
-from flagconsole.console.bell import Bell
+from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
+from flagconsole.console.manners import Manners
 from flagconsole.console.navigation import Navigator
+from flagconsole.console.place import Contexts, Place, Switch
 from flagconsole.console.safe import HostileFilter, rich_text
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
 from flagconsole.console.screens.fleet import FleetScreen
@@ -34,23 +37,31 @@ from flagconsole.console.widgets.painted import Painted
 
 if TYPE_CHECKING:
     from flagconsole.console.journal import Journal
+    from flagconsole.console.keeper import Keeper
 
 
 class Options(NamedTuple):
-    """How the console was started. ``secrets`` are never written into a crash log."""
+    """Where the console is. ``secrets`` are never written into a crash log."""
 
     server: str
     readonly: bool = False
     environment: str = ""
     tenant: str | None = None
-    ascii_only: bool = False
-    bell: bool = True
-    notes: bool = False
     log_folder: Path | None = None
     secrets: tuple[str, ...] = ()
+    place: Place | None = None
 
 
-class ConsoleApp(App[int], inherit_bindings=False):
+_PLAIN = Manners()
+
+
+def call_soon(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    """Call something in the app's loop from another thread; nothing where the app has ended."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
+
+
+class ConsoleApp(App[int | Switch], inherit_bindings=False):
     """The console. ``connect`` gives the way to the server; it is awaited after the first paint."""
 
     CSS_PATH = "console.tcss"
@@ -64,30 +75,52 @@ class ConsoleApp(App[int], inherit_bindings=False):
         options: Options,
         palette: Palette,
         *,
+        manners: Manners = _PLAIN,
+        contexts: Contexts | None = None,
         keymap: KeyMap | None = None,
         clock: Clock | None = None,
         journal: Journal | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
         self.palette = palette
         # Said before Textual looks at NO_COLOR: with native colours it strips them all instead of making greys.
         super().__init__(driver_class=TolerantDriver, ansi_color=None if palette.colour else True)
         self.options = options
+        self.manners = manners
+        self.contexts = contexts
+        place = options.place or Place(options.server, "")
+        self.place = place._replace(
+            environment=place.environment or options.environment,
+            readonly=place.readonly or options.readonly,
+            tenant=place.tenant or options.tenant,
+        )
         self.keymap = keymap or KeyMap()
         self.clock = clock or Clock()
-        self.ascii_only = options.ascii_only
+        self.ascii_only = manners.ascii_only
         connection = Connection(
             server=options.server.partition("://")[2] or options.server,
-            environment=options.environment,
-            readonly=options.readonly,
+            environment=self.place.environment,
+            readonly=self.place.readonly,
         )
-        self.state = ConsoleState(connection=connection, tenant=options.tenant)
+        self.state = ConsoleState(connection=connection, tenant=self.place.tenant)
         self.notice = ""
         self.trouble = ""
-        self.bell_ringer = Bell(self.write_terminal, sound=options.bell, note=options.notes)
+        #: What the user has to know, by topic, until it is no longer so or they have put it away.
+        self.warnings: dict[str, str] = {}
+        self.began_at = self.clock.monotonic()
+        self.keeper = keeper
+        if keeper is not None and keeper.at_once:
+            self.state = keeper.recalled(self.state, self.clock)
+            self.warn("cache", keeper.problem)
+        self.bell_ringer = Bell(
+            self.write_terminal,
+            sound=manners.bell,
+            note=notes_allowed() if manners.notes is None else manners.notes,
+        )
         self._filter = HostileFilter()
         self._counter = Counter(self)
         self._navigator = Navigator(self)
-        self.session = Session(self, connect, options.server, journal)
+        self.session = Session(self, connect, self.place.name, journal)
         self.register_theme(palette.textual_theme())
         self.theme = textual_name(palette.name)
 
@@ -128,9 +161,44 @@ class ConsoleApp(App[int], inherit_bindings=False):
                 loop.add_signal_handler(name, self.exit, None, 128 + name)
             except (RuntimeError, ValueError):
                 break  # not in the main thread: whoever runs us there handles signals
-        self.call_after_refresh(lambda: self.run_worker(self.session.run()))
+        self.call_after_refresh(lambda: self.run_worker(self._begin()))
 
     # state
+
+    async def _recall(self, keeper: Keeper) -> None:
+        """Read a large cache, after the first paint and before the server is asked."""
+        state = await asyncio.to_thread(keeper.recalled, self.state, self.clock)
+        self.publish(state, frozenset(state.flags))
+
+    async def _begin(self) -> None:
+        keeper = self.keeper
+        if keeper is not None:
+            loop = asyncio.get_running_loop()
+            keeper.said = lambda words: call_soon(loop, lambda: self.warn("cache", words))
+            if not self.state.loaded and not keeper.at_once:
+                await self._recall(keeper)
+            self.warn("cache", keeper.problem)
+        self._counter.changed(frozenset(self.state.flags))
+        await self.session.run()
+
+    def on_unmount(self) -> None:
+        """Write what the cache hasn't got yet."""
+        if self.keeper is not None:
+            self.keeper.close()
+
+    def warn(self, topic: str, words: str) -> None:
+        """Tell the user something in the banner; empty ``words`` say that it is no longer so."""
+        if self.warnings.get(topic, "") != words:
+            self.warnings.pop(topic, None)
+            if words:
+                self.warnings[topic] = words
+            if self.is_running:
+                self.paint()
+
+    def dismiss_warnings(self) -> None:
+        """The user has read them."""
+        self.warnings.clear()
+        self.paint()
 
     def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
         """Take a new state and paint it."""
@@ -197,7 +265,10 @@ class ConsoleApp(App[int], inherit_bindings=False):
         connection = self.state.connection
         live = connection.phase is Phase.LIVE and not connection.readonly
         return Powers(
-            live and connection.may_operate, live and connection.may_administer, connection.phase is Phase.OFFLINE
+            live and connection.may_operate,
+            live and connection.may_administer,
+            connection.phase is Phase.OFFLINE,
+            bool(self.warnings),
         )
 
     def shown(self) -> Sequence[str]:

@@ -19,19 +19,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from flagconsole.console.cache_parts import COHORTS, FLAGS
+
 #: Marks a file as ours (``PRAGMA application_id``: "fcco") and of this layout (``PRAGMA user_version``).
 APPLICATION_ID: Final = 0x6663636F
 SCHEMA: Final = 1
-
-#: The parts that are fetched by themselves, and so have an age of their own. ``flags`` stands for overrides as well.
-FLAGS: Final = "flags"
-OVERRIDES: Final = "overrides"
-INSTANCES: Final = "instances"
-TENANTS: Final = "tenants"
-HISTORY: Final = "history"
-ROLLOUTS: Final = "rollouts"
-METRICS: Final = "metrics"
-INCIDENTS: Final = "incidents"
 
 #: Seconds to wait for another console that is writing. The first paint waits for this, so it is short.
 LOCK_SECONDS: Final = 0.25
@@ -105,12 +97,19 @@ def read(path: Path) -> Cached | None:
         return None
     try:
         with contextlib.closing(_open(path)) as db:
+            if is_new(db):
+                return None
             check_version(db)
             return _read(db)
     except sqlite3.Error as error:
         raise unusable(error) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise Unusable("holds what can't be understood", damaged=True) from None
+
+
+def is_new(db: sqlite3.Connection) -> bool:
+    """Whether nothing is in the file yet: a console that was killed while it made it may leave such a one."""
+    return bool(db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,))
 
 
 def check_version(db: sqlite3.Connection) -> None:
@@ -181,8 +180,13 @@ def _read(db: sqlite3.Connection) -> Cached | None:
     if "epoch" not in meta:
         return None
     items: dict[str, list[Json]] = {}
-    for part, body in db.execute("SELECT part, body FROM items ORDER BY part, key"):
-        items.setdefault(part, []).append(_object(body))
+    cohorts = {key: _object(body) for key, body in db.execute("SELECT key, body FROM items WHERE part = ?", (COHORTS,))}
+    for part, key, body in db.execute(
+        "SELECT part, key, body FROM items WHERE part != ? ORDER BY part, key", (COHORTS,)
+    ):
+        item = _object(body)
+        # A flag whose cohort is missing must not be taken for one without a cohort: KeyError, the file is damaged.
+        items.setdefault(part, []).append({**item, **cohorts[key]} if part == FLAGS else item)
     seen = json.loads(meta["seen"]) if "seen" in meta else None
     return Cached(
         str(meta["epoch"]),
@@ -203,6 +207,8 @@ def read_changes(path: Path) -> list[Json]:
         return []
     try:
         with contextlib.closing(_open(path)) as db:
+            if is_new(db):
+                return []
             check_version(db)
             row = db.execute("SELECT value FROM meta WHERE name = 'epoch'").fetchone()
             return [] if row is None else list(_changes(db, row[0], ""))

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flagconsole.console import cache
-from flagconsole.console.cache import FLAGS, HISTORY, OVERRIDES, Json, Unusable
+from flagconsole.console.cache import Json, Unusable
+from flagconsole.console.cache_parts import COHORTS, FLAGS, HISTORY, OVERRIDES
+from flagconsole.domain.payload import COHORT_FIELDS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -30,6 +32,9 @@ RETRY: Final = 5.0
 LAST_WRITE: Final = 1.0
 #: Changes that are kept.
 MOST_CHANGES: Final = 20_000
+
+#: The parts that belong to one position and are written together or not at all.
+_OF_FLAGS: Final = frozenset({FLAGS, COHORTS, OVERRIDES})
 
 #: Between the two parts of an override's key; neither a flag nor a tenant can hold it.
 _BETWEEN: Final = "\0"
@@ -72,8 +77,8 @@ class Pending:
     def followed_by(self, other: Pending) -> Pending:
         """This one and then the other, but for flags that are older than those of this one."""
         parts = dict(self.parts)
-        if 0 <= other.revision and (other.epoch, other.revision) < (self.epoch, self.revision):
-            newer = {name: part for name, part in other.parts.items() if name not in {FLAGS, OVERRIDES}}
+        if other.revision >= 0 and (other.epoch, other.revision) < (self.epoch, self.revision):
+            newer = {name: part for name, part in other.parts.items() if name not in _OF_FLAGS}
             other = Pending(parts=newer, changes=other.changes, meta=other.meta)
         whole_flags = FLAGS in other.parts and other.parts[FLAGS].whole
         for name, part in other.parts.items():
@@ -113,7 +118,8 @@ class CacheWriter:
         """All flags and overrides, as of the listing's position."""
         with self._wake:
             new = Pending(str(listing["epoch"]), int(listing["revision"]), int(listing["revision"]))
-            new.parts[FLAGS] = Part(True, fetched_at, {item["flag_name"]: item for item in listing["flags"]})
+            new.parts[FLAGS] = Part(True, fetched_at, {item["flag_name"]: _bare(item) for item in listing["flags"]})
+            new.parts[COHORTS] = Part(True, fetched_at, {item["flag_name"]: _cohort(item) for item in listing["flags"]})
             new.parts[OVERRIDES] = Part(True, fetched_at, {_key(item): item for item in listing["overrides"]})
             self._take(new)
 
@@ -124,8 +130,10 @@ class CacheWriter:
         with self._wake:
             new = Pending(str(event["epoch"]), revision - 1, revision)
             # The flag of an event comes without its newest change, which is the event's own.
-            body = None if flag is None else {**flag, "last_change": _short(change)}
+            body = None if flag is None else {**_bare(flag), "last_change": _short(change)}
             new.parts[FLAGS] = Part(False, fetched_at, {name: body})
+            if flag is None or not COHORT_FIELDS.isdisjoint(flag):
+                new.parts[COHORTS] = Part(False, fetched_at, {name: None if flag is None else _cohort(flag)})
             if tenant is not None:
                 new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}{tenant}": override})
             elif flag is None:
@@ -233,7 +241,7 @@ class CacheWriter:
 
 def _prepare(db: sqlite3.Connection) -> None:
     """Make the tables in a new file; refuse another program's."""
-    if db.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+    if not cache.is_new(db):
         cache.check_version(db)
         return
     import sqlite_utils
@@ -250,7 +258,7 @@ def _prepare(db: sqlite3.Connection) -> None:
 def _store(db: sqlite3.Connection, taken: Pending) -> None:
     known = dict(db.execute("SELECT name, value FROM meta WHERE name IN ('epoch', 'revision')"))
     stored = (str(known.get("epoch", "")), int(known.get("revision", -1)))
-    skipped = set[str]()
+    skipped = frozenset[str]()
     if taken.revision >= 0:
         new = (taken.epoch, taken.revision)
         follows = taken.parts[FLAGS].whole or (stored[0] == taken.epoch and taken.base <= stored[1])
@@ -261,7 +269,7 @@ def _store(db: sqlite3.Connection, taken: Pending) -> None:
                 # Another lineage: what was kept of the old one must not be mixed in.
                 db.execute("DELETE FROM changes WHERE epoch != ?", (taken.epoch,))
         else:
-            skipped = {FLAGS, OVERRIDES}
+            skipped = _OF_FLAGS
     for name, part in taken.parts.items():
         if name not in skipped:
             _store_part(db, name, part)
@@ -296,6 +304,14 @@ def _store_part(db: sqlite3.Connection, name: str, part: Part) -> None:
 
 def _dump(body: Json) -> str:
     return json.dumps(body, separators=(",", ":"))
+
+
+def _bare(flag: Json) -> Json:
+    return {name: value for name, value in flag.items() if name not in COHORT_FIELDS}
+
+
+def _cohort(flag: Json) -> Json:
+    return {name: value for name, value in flag.items() if name in COHORT_FIELDS and value}
 
 
 def _key(override: Json) -> str:

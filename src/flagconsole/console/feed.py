@@ -14,9 +14,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flagconsole.console import state as model
+from flagconsole.console.cache_parts import INSTANCES, TENANTS
 from flagconsole.console.clock import Clock
 from flagconsole.console.state import ConsoleState
-from flagconsole.domain.errors import FlagConsoleError, Unreachable
+from flagconsole.domain.errors import FlagConsoleError, ReplicaBehind, Unreachable
 
 if TYPE_CHECKING:
     from flagconsole.console.keeper import Keeper
@@ -77,8 +78,11 @@ StreamFactory = Callable[[Callable[[], tuple[str, int] | None]], AsyncIterator[A
 class Feed:
     """One connection's worth of keeping up. ``run`` never returns by itself; cancel it."""
 
-    def __init__(self, client: Reader, streams: StreamFactory, host: Host, clock: Clock) -> None:
+    def __init__(
+        self, client: Reader, streams: StreamFactory, host: Host, clock: Clock, keeper: Keeper | None = None
+    ) -> None:
         self._client = client
+        self._keeper = keeper
         self._streams = streams
         self._host = host
         self._clock = clock
@@ -122,12 +126,18 @@ class Feed:
             self._client.tenants(),
             self._client.history(limit=HISTORY_PAGE),
         )
-        now = self._clock.time()
-        state, changed = model.with_listing(self._host.state, listing.model_dump(mode="json"), now)
-        state = model.with_instances(state, (item.model_dump(mode="json") for item in instances.instances))
-        state = model.with_tenants(state, (item.model_dump(mode="json") for item in tenants.tenants))
-        state = model.with_history(state, [item.model_dump(mode="json") for item in history.changes])
+        state, changed = self._with_listing(listing)
+        rows = [item.model_dump(mode="json") for item in instances.instances]
+        known_tenants = [item.model_dump(mode="json") for item in tenants.tenants]
+        changes = [item.model_dump(mode="json") for item in history.changes]
+        state = model.with_history(model.with_tenants(model.with_instances(state, rows), known_tenants), changes)
         state = _with_status(state, status)
+        if self._keeper is not None:
+            at = self._server_time(state)
+            self._keeper.part(INSTANCES, {item["instance_id"]: item for item in rows}, at)
+            self._keeper.part(TENANTS, {item["tenant_id"]: item for item in known_tenants}, at)
+            self._keeper.changes(changes, at)
+            self._keeper.status(status.model_dump(mode="json"), state.connection.skew)
         self._publish(model.heard(state, self._clock.monotonic()), changed | self._dirty)
 
     async def catch_up(self, epoch: str, revision: int) -> None:
@@ -138,11 +148,23 @@ class Feed:
                 await self._refetch_listing()
 
     async def _refetch_listing(self) -> None:
-        listing = await self._client.flags()
-        if (listing.epoch, listing.revision) < (self._host.state.epoch, self._host.state.revision):
-            return  # never back in time
-        state, changed = model.with_listing(self._host.state, listing.model_dump(mode="json"), self._clock.time())
+        state, changed = self._with_listing(await self._client.flags())
         self._publish(model.heard(state, self._clock.monotonic()), changed | self._dirty)
+
+    def _with_listing(self, listing: FlagListing) -> tuple[ConsoleState, frozenset[str]]:
+        """The state with a listing, which is kept. Raises ``ReplicaBehind`` for an older one: never back in time."""
+        state = self._host.state
+        if (listing.epoch, listing.revision) < (state.epoch, state.revision):
+            have, want = f"{listing.epoch}:{listing.revision}", f"{state.epoch}:{state.revision}"
+            raise ReplicaBehind("What is shown is newer.", have=have, want=want)
+        told = listing.model_dump(mode="json")
+        state, changed = model.with_listing(state, told, self._clock.time())
+        if self._keeper is not None:
+            self._keeper.listing(told, self._server_time(state))
+        return state, changed
+
+    def _server_time(self, state: ConsoleState) -> float:
+        return self._clock.time() + state.connection.skew
 
     async def _follow(self) -> None:
         """Follow one stream until it breaks in a way that only a fetch can mend."""
@@ -162,6 +184,7 @@ class Feed:
                         # What came before the last heartbeat should be here by now; if not, it was lost on the way.
                         missed, self._head = self._host.state.revision < self._head, revision
                         self._fold(model.heard(self._host.state, self._clock.monotonic(), revision))
+                        self._still_true(revision)
                         if missed:
                             await self._refetch_listing()
                     case frames.Snapshot():
@@ -184,7 +207,14 @@ class Feed:
         if applied is None:
             return False
         self._fold(model.heard(applied.state, self._clock.monotonic()), applied.changed)
+        if self._keeper is not None and applied.event is not None:
+            self._keeper.event(applied.event, self._server_time(applied.state))
         return True
+
+    def _still_true(self, head: int) -> None:
+        """Note in the cache that what is kept was true just now, where nothing newer is known of."""
+        if self._keeper is not None and head == self._host.state.revision:
+            self._keeper.fresh(self._server_time(self._host.state))
 
     def _fold(self, state: ConsoleState, changed: frozenset[str] = frozenset()) -> None:
         """Take a new state at once, and show it within ``FLUSH``: at once after a quiet while, else with what follows."""
@@ -212,7 +242,8 @@ class Feed:
 
     def _lost(self, problem: str, retry_in: float | None) -> None:
         retry_at = None if retry_in is None else self._clock.monotonic() + retry_in
-        self._publish(model.offline(self._host.state, problem, retry_at), frozenset(self._dirty))
+        state = model.offline(self._host.state, problem, retry_at, self._clock.monotonic())
+        self._publish(state, frozenset(self._dirty))
 
     async def _until_it_works(self, attempt: Callable[[], Awaitable[None]]) -> None:
         delay = FIRST_RETRY
@@ -243,10 +274,17 @@ class Feed:
                 continue
             rows = [item.model_dump(mode="json") for item in instances.instances]
             self._fold(_with_status(model.with_instances(self._host.state, rows), status))
+            if self._keeper is not None:
+                at = self._server_time(self._host.state)
+                self._keeper.part(INSTANCES, {item["instance_id"]: item for item in rows}, at)
+                self._still_true(status.revision)
 
 
 def problem_text(error: Exception) -> str:
     """What went wrong, short: which server it is about is on screen already."""
+    if isinstance(error, ReplicaBehind):
+        have, want = (str(error.details.get(name, "")).rpartition(":") for name in ("have", "want"))
+        return f"server at rev {have[2]}, behind {want[2]}" if have[0] == want[0] else "server of an older lineage"
     if isinstance(error, Unreachable) and "problem" in error.details:
         return f"can't be reached: {error.details['problem']}"
     return str(error) or type(error).__name__

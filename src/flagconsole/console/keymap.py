@@ -20,6 +20,7 @@ class Needs(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"
     OFFLINE = "offline"
+    WARNED = "warned"
 
 
 class Powers(NamedTuple):
@@ -28,6 +29,7 @@ class Powers(NamedTuple):
     operate: bool = False
     administer: bool = False
     offline: bool = False
+    warned: bool = False
 
     def allow(self, needs: Needs) -> bool:
         """Whether a command with these needs exists."""
@@ -38,6 +40,8 @@ class Powers(NamedTuple):
                 return self.administer
             case Needs.OFFLINE:
                 return self.offline
+            case Needs.WARNED:
+                return self.warned
             case Needs.NOTHING:
                 return True
 
@@ -123,6 +127,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("detail_back", ("-", "escape"), "detail", "back", "previous screen", "move"),
     Command("reconnect", ("r",), "everywhere", "reconnect", "try the connection now", needs=Needs.OFFLINE,
             words=("reconnect",)),
+    Command("dismiss", ("x",), "everywhere", "", "put the warning in the banner away", needs=Needs.WARNED),
     Command("copy", ("y",), "everywhere", "", "copy the flag's name, or what is shown", words=("copy",)),
     Command("theme", (), "everywhere", "", "another theme", words=("theme",)),
     Command("palette", (":",), "everywhere", "go", "command palette", words=()),

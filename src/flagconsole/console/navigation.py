@@ -38,6 +38,7 @@ class Navigator:
             "history_all": lambda _: self._open_history(None),
             "tenant": self._open_tenant,
             "reconnect": lambda _: self._app.session.reconnect(),
+            "dismiss": lambda _: self._app.dismiss_warnings(),
             "copy": lambda _: self._copy(),
             "theme": self._choose_theme,
             "palette": lambda _: self._open_palette(),

@@ -62,7 +62,7 @@ class Session:
         try:
             link = self._link = await self._connect()
         except FlagConsoleError as error:
-            app.publish(model.offline(app.state, str(error), None), frozenset())
+            app.publish(model.offline(app.state, str(error), None, app.clock.monotonic()), frozenset())
             return
         self._performer = Performer(
             link.client,
@@ -72,7 +72,7 @@ class Session:
             lambda: (app.state.epoch, app.state.revision),
             app.report,
         )
-        self._feed = Feed(link.client, link.streams, app, app.clock)
+        self._feed = Feed(link.client, link.streams, app, app.clock, app.keeper)
         app.run_worker(self._read_back(self._performer))
         try:
             await self._feed.run()
@@ -137,7 +137,10 @@ class Session:
         except (FlagConsoleError, OSError) as error:
             self._app.say(f"older changes can't be had: {problem_text(error)}")
             return None
-        return [change_row(item.model_dump(mode="json")) for item in page.changes]
+        changes = [item.model_dump(mode="json") for item in page.changes]
+        if self._app.keeper is not None:
+            self._app.keeper.changes(changes)
+        return [change_row(item) for item in changes]
 
 
 def as_server(client: object) -> Server:

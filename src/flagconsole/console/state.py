@@ -122,6 +122,8 @@ class ConsoleState:
     filter_text: str = ""
     order: Order = Order.CHANGED
     loaded: bool = False
+    #: Of a cache: the server's time (seconds since the epoch) at which each part was known to be true.
+    fetched_at: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def epoch(self) -> str:
@@ -145,11 +147,18 @@ class ConsoleState:
 
 
 class Applied(NamedTuple):
-    """A new state and the names of the flags that look different in it; of an event also what it said."""
+    """A new state and the names of the flags that look different in it."""
 
     state: ConsoleState
     changed: frozenset[str]
-    event: Json | None = None
+
+
+class AppliedEvent(NamedTuple):
+    """The same after an event, with what the event said; None where it was of the past."""
+
+    state: ConsoleState
+    changed: frozenset[str]
+    event: Json | None
 
 
 def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
@@ -180,7 +189,7 @@ def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
     return Applied(result, frozenset(changed))
 
 
-def apply_event(state: ConsoleState, text: str) -> Applied | None:
+def apply_event(state: ConsoleState, text: str) -> AppliedEvent | None:
     """The state after a ``change`` event; None when it doesn't follow directly and the listing must be fetched again.
 
     An event of the past changes nothing.
@@ -189,7 +198,7 @@ def apply_event(state: ConsoleState, text: str) -> Applied | None:
         ruleset = payload.apply_event(state.ruleset, text)
         data: dict[str, Any] = json.loads(text)
         if ruleset is None or ruleset is state.ruleset:
-            return None if ruleset is None else Applied(state, frozenset())
+            return None if ruleset is None else AppliedEvent(state, frozenset(), None)
         change = change_row(data["change"])
         flags = dict(state.flags)
         if data.get("flag") is None:
@@ -216,7 +225,7 @@ def apply_event(state: ConsoleState, text: str) -> Applied | None:
         overrides=overrides,
         history=(change, *state.history)[:HISTORY_LIMIT],
     )
-    return Applied(result, frozenset(changed), data)
+    return AppliedEvent(result, frozenset(changed), data)
 
 
 def apply_receipt(state: ConsoleState, text: str) -> ConsoleState:

@@ -108,6 +108,8 @@ async def _settled(fleet: Fleet) -> None:
 def in_terminal(seed: int, **options: Any) -> int:
     """Run the fleet and open the console on it. ``options`` go to the console. Returns its exit code."""
     from flagconsole.console.entry import run_console
+    from flagconsole.console.manners import Manners
+    from flagconsole.console.place import Place
 
     # The fleet's pipes are served by a loop of their own; the console has the main thread.
     loop = asyncio.new_event_loop()
@@ -118,7 +120,7 @@ def in_terminal(seed: int, **options: Any) -> int:
         fleet = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
         try:
             asyncio.run_coroutine_threadsafe(_settled(fleet), loop).result()
-            return run_console(fleet.url, fleet.api_key, state_folder=Path(fleet.folder), **options)
+            return run_console(Place(fleet.url, fleet.api_key), Manners(**options), state_folder=Path(fleet.folder))
         finally:
             asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result()
     finally:

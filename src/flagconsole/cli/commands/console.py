@@ -34,25 +34,20 @@ def console(
         click.get_current_context().invoke(status)
         return
     from flagconsole.console.entry import run_console
+    from flagconsole.console.manners import Manners
+    from flagconsole.console.place import Place
 
     target = invocation.target()
-
-    def run(url: str, api_key: str) -> int:
-        return run_console(
-            url,
-            api_key,
-            readonly=readonly,
-            mouse=mouse,
-            ascii_only=ascii_only,
-            theme=theme,
-            tenant=target.tenant,
-        )
-
+    manners = Manners(mouse=mouse, ascii_only=ascii_only, theme=theme)
     if target.url is not None:
-        code = run(target.url, target.api_key())
+        place = Place(target.url, target.api_key(), readonly=readonly, tenant=target.tenant)
+        code = run_console(place, manners)
     else:
         from flagconsole.cli.own_server import own_server
 
         with own_server(str(target.store)) as server:
-            code = run(server.url, server.api_key)
+            place = Place(
+                server.url, server.api_key, known_as=str(target.store), readonly=readonly, tenant=target.tenant
+            )
+            code = run_console(place, manners)
     click.get_current_context().exit(code)

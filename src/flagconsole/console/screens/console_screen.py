@@ -18,8 +18,8 @@ from flagconsole.console.keymap import TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.sheet import Sheet
-from flagconsole.console.state import Phase
-from flagconsole.console.widgets.env_bar import Banner, EnvBar
+from flagconsole.console.widgets.banner import Banner
+from flagconsole.console.widgets.env_bar import EnvBar
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.ledger import Ledger
 from flagconsole.console.widgets.painted import Painted
@@ -193,8 +193,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def show(self, changed: frozenset[str]) -> None:
         """Paint the app's state; ``changed`` flags look different from before."""
-        offline = self.console.state.connection.phase is Phase.OFFLINE
-        self.set_class(offline, "-offline")
+        for banner in self.query(Banner):
+            banner.fit()
         for widget in self.query(Painted):
             if not isinstance(widget, Sheet):
                 widget.repaint()
@@ -209,6 +209,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def tick(self) -> None:
         """A second has passed: let ages grow."""
+        for banner in self.query(Banner):
+            banner.fit()
         self.repaint(EnvBar, Banner)
         if self.sheet is not None and self.sheet.is_mounted:
             self.sheet.repaint()

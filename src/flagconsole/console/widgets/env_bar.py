@@ -61,15 +61,15 @@ def _link(state: ConsoleState, monotonic: float) -> Line:
         case Phase.LIVE:
             return line(span("● LIVE "), _age(age))
         case Phase.OFFLINE:
-            return line(span("○ OFFLINE "), _age(age))
+            return line(span("○ OFFLINE "), _age(age, "age unknown" if state.loaded else "no data"))
         case Phase.CONNECTING:
-            return line(span("○ connecting"))
+            return line(span("○ CACHE "), _age(age, "age unknown")) if state.loaded else line(span("○ connecting"))
 
 
-def _age(age: float | None) -> Span:
+def _age(age: float | None, unknown: str = "no data") -> Span:
     """An age on the bar. The bar has a ground of its own, so what is worrying brings its own along."""
     if age is None:
-        return span("no data")
+        return span(unknown, "alarm")
     role = {"good": "plain", "warning": "banner", "danger": "alarm"}[age_role(age)]
     return span(age_text(age), role)
 
@@ -79,8 +79,8 @@ def _rights(state: ConsoleState, wide: bool) -> Line:
     if not connection.role:
         return ()
     who = f" {connection.you}" if wide else ""
-    if connection.phase is Phase.OFFLINE:
-        return line(span("RO offline"))
+    if connection.phase is not Phase.LIVE:
+        return line(span(f"RO{who}"))
     if connection.readonly_reason:
         return line(span(f"RO {connection.readonly_reason}{who}", limit=40))
     return line(span(f"RW {connection.role}{who}", limit=40))
@@ -91,6 +91,9 @@ def _instances(state: ConsoleState, wide: bool) -> Line:
         return ()
     expected = state.expected
     live = sum(1 for instance in expected if instance.presence == "live" and instance.status != "error")
+    if state.connection.phase is not Phase.LIVE:
+        # Who runs by now isn't known: the last count is told as such.
+        return line(span(f"SDK was {live}/{len(expected)}", "muted"))
     text = f"SDK {live}/{len(expected)}"
     if live < len(expected):
         text += f" ! {len(expected) - live} silent" if wide else " !"
@@ -113,32 +116,3 @@ class EnvBar(Painted):
     def ground_of(self, row: int) -> str:
         """The environment's colour over the full width."""
         return environment_ground(self.console.state.connection.environment)
-
-
-class Banner(Painted):
-    """What is wrong with the connection; takes no room while nothing is."""
-
-    ground = "banner"
-
-    def draw(self, width: int, height: int) -> list[Line]:
-        """Two rows."""
-        state, clock = self.console.state, self.console.clock
-        return banner(state, width, clock.time(), clock.monotonic())
-
-
-def banner(state: ConsoleState, width: int, now: float, monotonic: float) -> list[Line]:
-    """The offline banner: how old the data is, that nothing is queued, what went wrong, when it is tried again."""
-    connection = state.connection
-    if connection.fresh_at is None:
-        data = "there is no data yet"
-    else:
-        age = monotonic - connection.fresh_at
-        data = f"data of {clock_text(now - age + connection.skew)}Z, {age_text(age)} old"
-    retry = ""
-    if connection.retry_at is not None:
-        wait = connection.retry_at - monotonic
-        retry = f"next try in {wait:.0f}s · " if wait >= 0.5 else "trying now · "
-    return [
-        line(span(f" OFFLINE · READ-ONLY · nothing is queued · {data}")),
-        spread(line(" ", span(connection.problem)), line(span(f"  {retry}r reconnect ")), width),
-    ]

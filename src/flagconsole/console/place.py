@@ -1,0 +1,57 @@
+"""Where a console is: a server, as whom, and how that is called. A context of the configuration, or the command's options."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+
+class Place(NamedTuple):
+    """A server and the key for it.
+
+    ``known_as`` names the server where its address doesn't last (an embedded store is served on another port each time);
+    cache and journal go by it. ``environment`` and ``colour`` are what the user calls it, until the server says more.
+    ``key_reference`` is a shell word that gives the key without being it, for the break-glass command.
+    """
+
+    url: str
+    api_key: str
+    known_as: str = ""
+    context: str = ""
+    environment: str = ""
+    colour: str = ""
+    readonly: bool = False
+    tenant: str | None = None
+    key_reference: str = ""
+
+    @property
+    def name(self) -> str:
+        """What cache and journal know the server by."""
+        return self.known_as or self.url
+
+
+class Sketch(NamedTuple):
+    """A context as it is listed: its name, where it leads, and how it looks."""
+
+    name: str
+    server: str
+    environment: str
+    colour: str
+    readonly: bool
+
+
+class Contexts(Protocol):
+    """The contexts that can be switched to."""
+
+    def sketches(self) -> list[Sketch]:
+        """All of them, in alphabetical order."""
+        ...
+
+    def enter(self, name: str) -> Place:
+        """The place of one, its key fetched; may take seconds. Raises ``FlagConsoleError`` where that can't be done."""
+        ...
+
+
+class Switch(NamedTuple):
+    """What the app returns when it ends only to begin again somewhere else."""
+
+    place: Place
