@@ -267,7 +267,7 @@ def test_what_cannot_be_used_is_moved_aside_and_said(path: Path, break_it: Any) 
     keeper = Keeper(path, said.append)
     assert keeper.recalled(BEGUN, Stopped()) == BEGUN
     assert keeper.problem == said[0]
-    assert "was moved to console-x.db.broken" in said[0]
+    assert "and was moved aside: it begins anew" in said[0]
     assert path.with_name("console-x.db.broken").exists()
     keeper.listing(listing(8, flag("a")), 1.0)
     keeper.close()
@@ -281,7 +281,7 @@ def test_a_locked_one_is_passed_over_and_left_where_it_is(path: Path) -> None:
         db.execute("BEGIN EXCLUSIVE")
         keeper = Keeper(path)
         assert keeper.recalled(BEGUN, Stopped()) == BEGUN
-        assert keeper.problem == "the cache is locked by another program: nothing is shown from before"
+        assert keeper.problem == "the cache is locked by another program: nothing from before"
     assert kept(path).revision == 7
 
 

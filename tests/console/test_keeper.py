@@ -75,7 +75,8 @@ async def test_a_broken_cache_is_said_once_and_can_be_put_away(open_console: Con
     path.write_bytes(b"nonsense" * 1000)
     async with open_console(keeper=Keeper(path)) as console:
         await console.until("! the cache is damaged")
-        assert "was moved to cache.db.broken" in console.screen()
+        assert "and was moved aside: it begins anew" in console.screen()
+        assert cache.aside_of(path).exists()
         await console.press("x")
         await console.until(lambda: "damaged" not in console.screen())
         assert "▶ pos.loyalty_points" in console.screen()

@@ -99,7 +99,7 @@ def test_listing_names_only_flags_that_look_different(loaded: ConsoleState) -> N
 def test_event_changes_flag_history_and_marks_dependents(loaded: ConsoleState) -> None:
     applied = model.apply_event(loaded, event(2, flag("a.one", "on", version=2)))
     assert applied is not None
-    state, changed = applied
+    state, changed, _ = applied
     assert state.revision == 2
     assert state.flags["a.one"].state is FlagState.ON
     last = state.flags["a.one"].last

@@ -119,7 +119,7 @@ def check_version(db: sqlite3.Connection) -> None:
     if application != APPLICATION_ID:
         raise Unusable("is a file of another program", damaged=True)
     if version != SCHEMA:
-        raise Unusable(f"is of version {version}, this console writes version {SCHEMA}", damaged=True)
+        raise Unusable(f"is of version {version}, not {SCHEMA}", damaged=True)
 
 
 def unusable(error: sqlite3.Error) -> Unusable:
@@ -138,16 +138,20 @@ def unusable(error: sqlite3.Error) -> Unusable:
     )
 
 
+def aside_of(path: Path) -> Path:
+    """Where a file is put that can't be used."""
+    return path.with_name(f"{path.name}.broken")
+
+
 def move_aside(path: Path) -> str:
     """Put a file that can't be used out of the way, with its companions. Returns what became of it, in words."""
-    aside = path.with_name(f"{path.name}.broken")
     try:
         for companion in ("-wal", "-shm", "-journal"):
             path.with_name(path.name + companion).unlink(missing_ok=True)
-        path.replace(aside)
+        path.replace(aside_of(path))
     except OSError as error:
         return f"and can't be moved aside ({error.strerror})"
-    return f"and was moved to {aside.name}"
+    return "and was moved aside"
 
 
 def _open(path: Path) -> sqlite3.Connection:

@@ -59,7 +59,9 @@ class Keeper:
         except Unusable as error:
             self.cached = None
             aside = f" {cache.move_aside(self.path)}" if error.damaged else ""
-            self._say(f"the cache {error}{aside}: nothing is shown from before")
+            self._say(
+                f"the cache {error}{aside}: it begins anew" if aside else f"the cache {error}: nothing from before"
+            )
             return state
 
     # while it runs

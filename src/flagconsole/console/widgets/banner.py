@@ -60,7 +60,8 @@ class Banner(Painted):
         waiting = connection.phase is Phase.CONNECTING and console.state.loaded
         if connection.phase is Phase.OFFLINE or (waiting and clock.monotonic() - console.began_at >= PATIENCE):
             rows += offline_lines(console.state, width, clock.time(), clock.monotonic())
-        rows += [line(span(f" ! {words}")) for words in list(console.warnings.values())[:MOST_WARNINGS]]
+        for words in list(console.warnings.values())[:MOST_WARNINGS]:
+            rows.append(spread(line(span(f" ! {words}")), line("  x hides this "), width))
         return rows
 
     def fit(self) -> None:
