@@ -49,7 +49,10 @@ class LiveServer:
         self.stop()
 
     def stop(self) -> None:
+        """Stop; once is enough."""
         assert self._server is not None
+        if not self._thread.is_alive():
+            return
         self._server.handle_exit(15, None)
         self._thread.join(10)
         assert not self._thread.is_alive(), "the server did not stop"

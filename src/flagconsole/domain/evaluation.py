@@ -117,6 +117,26 @@ class Ruleset:
             self.memo[key] = known
         return known
 
+    def evaluate_for_all(self, flag_name: str, now: float) -> Evaluation | None:
+        """The effective state that every tenant gets at ``now``; None where it depends on the tenant."""
+        rule = self.rules.get(flag_name)
+        if rule is not None and rule.state is not FlagState.KILL:
+            if not self._same_for_all(flag_name, now):
+                return None
+            needed = () if rule.state is FlagState.OFF else self._closures.get(flag_name, ())
+            if not all(self._same_for_all(name, now) for name in needed):
+                return None
+        # No tenant has an empty id, so no override and no cohort can be meant.
+        return self._compute(flag_name, "", now)
+
+    def _same_for_all(self, flag_name: str, now: float) -> bool:
+        """Whether the flag's own state is that of every tenant."""
+        state = self.rules[flag_name].state
+        if state is FlagState.KILL:
+            return True
+        overridden = any(now < override.expires_at for override in self.overrides.get(flag_name, {}).values())
+        return state is not FlagState.CANARY and not overridden
+
     def dependents(self, flag_name: str) -> list[str]:
         """The flags that depend on this one, directly or through others, in alphabetical order."""
         return list(self.needed_by.get(flag_name, ()))

@@ -27,6 +27,7 @@ from flagconsole.server import (
     fleet_routes,
     incident_routes,
     metric_routes,
+    ofrep_routes,
     playbook_routes,
     problems,
     public_routes,
@@ -35,12 +36,13 @@ from flagconsole.server import (
 )
 from flagconsole.server.counting import Counting
 from flagconsole.server.follower import Follower
-from flagconsole.server.hub import Hub
+from flagconsole.server.hub import Channel, Hub
 from flagconsole.server.incident_teller import IncidentTeller
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
+from flagconsole.server.ofrep_answer import refetch_frame
 from flagconsole.server.responder import Responder
 from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.rollout_tender import RolloutTender
@@ -81,6 +83,7 @@ def create_app(
             metrics=StoreSource(operations.store.metrics),
         )
         tender = RolloutTender(operations.store, leadership, known_playbooks)
+        follower.on_change(lambda ruleset: hub.publish(refetch_frame(ruleset), channel=Channel.OFREP))
         follower.start()
         for teller in tellers:
             teller.start()
@@ -117,6 +120,7 @@ def create_app(
         fleet_routes,
         incident_routes,
         metric_routes,
+        ofrep_routes,
         playbook_routes,
         rollout_routes,
         stream,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections.abc import Callable
 from typing import Final
 
 from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.domain.evaluation import Ruleset
 from flagconsole.operations.service import Operations
-from flagconsole.server.hub import Hub
+from flagconsole.server.hub import COMMENT, Channel, Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.projection import Projection, frame
 from flagconsole.store.protocol import Reader, Store
@@ -33,6 +35,7 @@ class Follower:
         self._book = book
         self._turn = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
+        self._listeners: list[Callable[[Ruleset], object]] = []
         self.projection = projection
         #: Whether the store could be read the last time; readiness goes by it.
         self.healthy = True
@@ -43,6 +46,11 @@ class Follower:
         async with operations.store.read() as reader:
             projection = await _project(reader)
         return cls(operations, projection, hub, book)
+
+    def on_change(self, listener: Callable[[Ruleset], object]) -> None:
+        """Call ``listener`` with the new rules, once for several changes that are read together. Our own streams have been
+        told by then, and what it raises goes no further."""
+        self._listeners.append(listener)
 
     def start(self) -> None:
         """Begin to follow in the background."""
@@ -60,6 +68,7 @@ class Follower:
     async def catch_up(self) -> None:
         """Read up to the head. Whoever changed something calls this before answering, so that they read their write."""
         async with self._turn, self._store.read() as reader:
+            before = self.projection.ruleset
             while events := await reader.events_after(self.projection.ruleset.revision, _BATCH):
                 for stored in events:
                     self.projection.apply(stored)
@@ -69,6 +78,15 @@ class Follower:
                 self.projection = await _project(reader)
                 self.projection.keys, self.projection.tenants = keys, tenants
                 self._hub.publish(self.projection.snapshot_frame())
+            if self.projection.ruleset is not before:
+                self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            try:
+                listener(self.projection.ruleset)
+            except Exception:  # a kill is answered, whatever becomes of other protocols' streams
+                log.exception("a change could not be passed on")
 
     async def reload_people(self) -> None:
         """Read keys and tenants anew; the streams of keys that were revoked end."""
@@ -99,6 +117,8 @@ class Follower:
     async def _heartbeat(self) -> None:
         while True:
             self._hub.publish(await self.heartbeat_frame())
+            for channel in (Channel.OFREP, Channel.UNLEASH):
+                self._hub.publish(COMMENT, channel=channel)
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def heartbeat_frame(self) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
 from typing import Final
 
@@ -13,6 +14,8 @@ from flagconsole.server.projection import frame
 QUEUE_LIMIT: Final = 1_000
 #: What a client that was closed should wait before it comes back, milliseconds.
 RETRY_MS: Final = 500
+#: A line that keeps a connection open and that every client passes over.
+COMMENT: Final = b":\n\n"
 
 
 class Topic(StrEnum):
@@ -23,17 +26,38 @@ class Topic(StrEnum):
     ROLLOUTS = "rollouts"
 
 
+class Channel(StrEnum):
+    """Whose frames a stream carries: our own, or those of a protocol that others' clients speak."""
+
+    OWN = "own"
+    OFREP = "ofrep"
+    UNLEASH = "unleash"
+
+
 class Subscription:
     """One client's place in the hub."""
 
-    __slots__ = ("_task", "instance_id", "key_id", "queue", "too_slow", "topics")
+    __slots__ = ("_task", "channel", "instance_id", "key_id", "queue", "too_slow", "topics")
 
-    def __init__(self, *, topics: frozenset[Topic], key_id: str | None, instance_id: str | None) -> None:
+    def __init__(
+        self,
+        *,
+        topics: frozenset[Topic] = frozenset(),
+        key_id: str | None,
+        instance_id: str | None,
+        channel: Channel = Channel.OWN,
+    ) -> None:
+        self.channel = channel
         self.topics = topics
         self.key_id = key_id
         self.instance_id = instance_id
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
         self.too_slow = False
+        self._task: asyncio.Task[object] | None = None
+        self.runs_in_this_task()
+
+    def runs_in_this_task(self) -> None:
+        """Whom to cancel where the client is too slow."""
         self._task = asyncio.current_task()
 
     def offer(self, data: bytes | None) -> None:
@@ -72,27 +96,61 @@ class Hub:
         """Forget a client."""
         self._subscriptions.discard(subscription)
 
-    def publish(self, data: bytes, *, topic: Topic | None = None) -> None:
-        """Queue a frame for every client, or for those that asked for the topic."""
+    def publish(self, data: bytes, *, topic: Topic | None = None, channel: Channel = Channel.OWN) -> None:
+        """Queue a frame for every client of the channel, or for those of them that asked for the topic."""
         for subscription in tuple(self._subscriptions):
-            if topic is None or topic in subscription.topics:
+            if subscription.channel is channel and (topic is None or topic in subscription.topics):
                 subscription.offer(data)
+
+    def listens(self, channel: Channel) -> bool:
+        """Whether the channel has any client, so that frames for it are worth making."""
+        return any(subscription.channel is channel for subscription in self._subscriptions)
 
     def close_key(self, key_id: str) -> None:
         """End the streams of one key."""
         for subscription in tuple(self._subscriptions):
             if subscription.key_id == key_id:
-                subscription.offer(goodbye("key revoked"))
-                subscription.offer(None)
+                _end(subscription, "key revoked")
 
     def close(self) -> None:
         """Say goodbye to everyone and end all streams."""
         self.closing = True
         for subscription in tuple(self._subscriptions):
-            subscription.offer(goodbye("shutdown"))
-            subscription.offer(None)
+            _end(subscription, "shutdown")
+
+    async def follow(self, subscription: Subscription, first: Callable[[], bytes]) -> AsyncIterator[bytes]:
+        """The stream of one client: ``first()``, and from then on everything that is published, until it is ended.
+
+        It runs in the task that sends it, which is cancelled where the client is too slow.
+        """
+        subscription.runs_in_this_task()
+        # No await between this and joining: what is published next is what follows it.
+        begin = first()
+        self.join(subscription)
+        try:
+            yield begin
+            alive = not self.closing
+            while alive:
+                batch, alive = await subscription.next_batch()
+                yield batch
+        except asyncio.CancelledError:
+            if not subscription.too_slow:
+                raise
+            yield _farewell(subscription, "too slow")
+        finally:
+            self.leave(subscription)
+
+
+def _end(subscription: Subscription, reason: str) -> None:
+    subscription.offer(_farewell(subscription, reason))
+    subscription.offer(None)
+
+
+def _farewell(subscription: Subscription, reason: str) -> bytes:
+    """The last frame. Other protocols have none: their clients see the stream end, and come back."""
+    return goodbye(reason) if subscription.channel is Channel.OWN else COMMENT
 
 
 def goodbye(reason: str) -> bytes:
-    """The last frame of a stream."""
+    """The last frame of our own streams."""
     return frame("goodbye", json.dumps({"reason": reason, "retry_ms": RETRY_MS}))

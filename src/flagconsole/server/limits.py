@@ -8,7 +8,7 @@ from typing import Final
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from flagconsole.domain.errors import BodyTooLarge, FlagConsoleError, InvalidInput, MalformedBody, UnsupportedMediaType
-from flagconsole.server.problems import problem_response
+from flagconsole.server.problems import error_response
 
 MAX_HEADER_BYTES: Final = 32 * 1024
 MAX_BODY_BYTES: Final = 1024 * 1024
@@ -34,7 +34,7 @@ class Limits:
         try:
             body = await self._body(scope, receive)
         except FlagConsoleError as error:
-            response = problem_response(error)
+            response = error_response(error, scope["path"])
             response.headers["Connection"] = "close"
             await response(scope, receive, send)
             return

@@ -20,6 +20,7 @@ from flagconsole.domain.errors import (
 )
 from flagconsole.domain.text import safe_text
 from flagconsole.domain.views import Problem
+from flagconsole.server.ofrep_answer import refusal
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,11 @@ def problem_of(error: FlagConsoleError) -> Problem:
     )
 
 
+def error_response(error: FlagConsoleError, path: str) -> Response:
+    """The error as those read it who ask at ``path``: OFREP's clients have their own form."""
+    return refusal(error, path) or problem_response(error)
+
+
 def problem_response(error: FlagConsoleError) -> Response:
     """The error as an HTTP response."""
     body = problem_of(error).model_dump_json().encode("utf-8", "replace")
@@ -62,17 +68,17 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(FlagConsoleError)
     async def known(request: Request, error: FlagConsoleError) -> Response:
-        return problem_response(error)
+        return error_response(error, request.url.path)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(request: Request, error: RequestValidationError) -> Response:
-        return problem_response(_invalid_input(error))
+        return error_response(_invalid_input(error), request.url.path)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         cause = error.__cause__
         if isinstance(cause, FlagConsoleError):
-            return problem_response(cause)
+            return error_response(cause, request.url.path)
         path = safe_text(request.url.path, 200)
         if error.status_code == 404:
             return problem_response(RouteNotFound(path=path))
@@ -80,7 +86,7 @@ def install(app: FastAPI) -> None:
             response = problem_response(MethodNotAllowed(method=safe_text(request.method, 20), path=path))
             response.headers["Allow"] = _allowed(request)
             return response
-        return problem_response(MalformedBody(problem=safe_text(error.detail, 200)))
+        return error_response(MalformedBody(problem=safe_text(error.detail, 200)), request.url.path)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:

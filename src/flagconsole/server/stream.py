@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query
@@ -11,12 +9,13 @@ from starlette.responses import StreamingResponse
 
 from flagconsole.domain.errors import InvalidInput, ShuttingDown
 from flagconsole.operations.permissions import Operation, authorize
-from flagconsole.server.hub import Subscription, Topic, goodbye
+from flagconsole.server.hub import Subscription, Topic
 from flagconsole.server.state import RulesReader, ServerState, State, at_least, parse_position
 
 router = APIRouter()
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+#: What every stream is sent with.
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _WHO = r"^[\x20-\x7e]{1,200}$"
 _TOPIC: Final = "|".join(Topic)
 _TOPICS: Final = rf"^({_TOPIC})(,({_TOPIC}))*$"
@@ -56,29 +55,13 @@ async def stream(
         )
     heartbeat = await state.follower.heartbeat_frame()
 
-    async def frames() -> AsyncIterator[bytes]:
-        subscription = Subscription(
-            topics=frozenset(Topic(name) for name in include.split(",")) if include else frozenset(),
-            key_id=actor.key_id,
-            instance_id=x_flagconsole_instance,
-        )
-        # No await between reading the backlog and joining: what is published next is the event that follows it.
-        backlog = _backlog(state, position)
-        state.hub.join(subscription)
-        try:
-            yield heartbeat + backlog
-            alive = not state.hub.closing
-            while alive:
-                batch, alive = await subscription.next_batch()
-                yield batch
-        except asyncio.CancelledError:
-            if not subscription.too_slow:
-                raise
-            yield goodbye("too slow")
-        finally:
-            state.hub.leave(subscription)
-
-    return StreamingResponse(frames(), media_type="text/event-stream", headers=_HEADERS)
+    subscription = Subscription(
+        topics=frozenset(Topic(name) for name in include.split(",")) if include else frozenset(),
+        key_id=actor.key_id,
+        instance_id=x_flagconsole_instance,
+    )
+    frames = state.hub.follow(subscription, lambda: heartbeat + _backlog(state, position))
+    return StreamingResponse(frames, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _position(state: ServerState, last_event_id: str) -> tuple[str, int]:

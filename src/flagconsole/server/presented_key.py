@@ -1,0 +1,42 @@
+"""API keys in the ways in which other protocols' clients send them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Header
+
+from flagconsole.domain.errors import Unauthenticated
+from flagconsole.domain.role import Actor
+from flagconsole.operations.keys import authenticate
+from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.server.state import State
+
+_HINT = "Send a valid key as 'Authorization: Bearer KEY', as 'Authorization: KEY' or as 'X-API-Key: KEY'."
+
+
+def presented_key(
+    authorization: Annotated[str | None, Header(max_length=1000)] = None,
+    x_api_key: Annotated[str | None, Header(max_length=1000)] = None,
+) -> str | None:
+    """The key that a request carries. Unleash's clients send it bare, OFREP's as a bearer token or as ``X-API-Key``."""
+    if authorization is None:
+        return x_api_key
+    scheme, space, rest = authorization.strip().partition(" ")
+    return rest.strip() if space and scheme.lower() == "bearer" else authorization.strip()
+
+
+PresentedKey = Annotated[str | None, Depends(presented_key)]
+
+
+async def protocol_client(state: State, secret: PresentedKey) -> Actor:
+    """Whose key it is. It may at least read rules and report."""
+    if secret is None:
+        raise Unauthenticated(_HINT)
+    async with state.operations.store.read() as reader:
+        actor = await authenticate(reader, secret)
+    authorize(actor, Operation.READ_RULES)
+    return actor
+
+
+ProtocolClient = Annotated[Actor, Depends(protocol_client)]
