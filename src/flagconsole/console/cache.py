@@ -133,9 +133,7 @@ def unusable(error: sqlite3.Error) -> Unusable:
         return Unusable("can't be written: the disk is full")
     if code == sqlite3.SQLITE_CANTOPEN:
         return Unusable("can't be opened")
-    return Unusable(
-        f"is damaged ({error})" if code in _DAMAGED else f"can't be used ({error})", damaged=code in _DAMAGED
-    )
+    return Unusable("is damaged" if code in _DAMAGED else f"can't be used ({error})", damaged=code in _DAMAGED)
 
 
 def aside_of(path: Path) -> Path:
