@@ -20,14 +20,19 @@ from flagconsole.console.journal import Journal
 from flagconsole.console.manners import Manners
 from flagconsole.console.session import Link
 from flagconsole.console.theme import load_theme
+from flagconsole.domain.audit import hash_of, verify_chain
 from flagconsole.domain.change import Action, Change, ChangeType
-from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.domain.cohort_views import CohortView
+from flagconsole.domain.errors import CohortNotFound, FlagConsoleError
 from flagconsole.domain.flag import Flag, Override
+from flagconsole.domain.flag_metrics import FlagMetrics
+from flagconsole.domain.incident_views import IncidentDetail, IncidentList
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.requests import Kill, Revive, Rollback, TenantRecord
 from flagconsole.domain.role import Role
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.views import (
+    AuditReport,
     ChangeResult,
     FlagDetail,
     FlagListing,
@@ -60,6 +65,25 @@ class FakeClock(Clock):
         return self.now
 
 
+def nothing_measured(name: str, window: int) -> FlagMetrics:
+    """What a server says of a flag that nobody measured."""
+    return FlagMetrics(
+        flag_name=name,
+        now=NOW,
+        since=NOW - timedelta(seconds=window),
+        until=NOW,
+        step_seconds=60,
+        newest_at=None,
+        age_seconds=None,
+        active_tenants=0,
+        operations=0,
+        latency_mean=None,
+        starts=(),
+        groups={},
+        comparison=(),
+    )
+
+
 class FakeServer:
     """Keeps flags like a store would, as far as the console can tell."""
 
@@ -81,6 +105,10 @@ class FakeServer:
         self.held = asyncio.Event()
         self.held.set()
         self.streams: list[asyncio.Queue[Any]] = []
+        self.asked_history: list[tuple[str | None, int, int | None]] = []
+        self.cohorts: dict[str, CohortView] = {}
+        self.incident_details: dict[str, IncidentDetail] = {}
+        self.measured: dict[str, FlagMetrics] = {}
 
     # building
 
@@ -143,10 +171,11 @@ class FakeServer:
             changed_by=who,
             changed_at=at,
             version=flag.version,
-            previous_hash="0" * 64,
-            hash=f"{self.revision + 1:064x}",
+            previous_hash=self.changes[-1].hash if self.changes else "0" * 64,
+            hash="",
             **more,
         )
+        change = change.model_copy(update={"hash": hash_of(change)})
         self.changes.append(change)
         return change
 
@@ -290,7 +319,36 @@ class FakeServer:
             for change in reversed(self.changes)
             if flag_name in {None, change.flag_name} and (before is None or change.change_id < before)
         ]
-        return HistoryPage(epoch=EPOCH, revision=self.revision, changes=tuple(rows[:limit]))
+        self.asked_history.append((flag_name, limit, before))
+        more = rows[limit - 1].change_id if len(rows) > limit else None
+        return HistoryPage(epoch=EPOCH, revision=self.revision, changes=tuple(rows[:limit]), next_before=more)
+
+    async def verify_audit(self) -> AuditReport:
+        self._failing()
+        report = verify_chain(self.changes, self.revision, self.changes[-1].hash)
+        return AuditReport(
+            verified=report.verified,
+            entries=report.entries,
+            head_revision=self.revision,
+            head_hash=report.head_hash,
+            first_broken=report.first_broken,
+            problem=report.problem,
+        )
+
+    async def cohort(self, name: str, **_: Any) -> CohortView:
+        if name not in self.cohorts:
+            raise CohortNotFound(flag=name)
+        return self.cohorts[name]
+
+    async def incidents(self, **_: Any) -> IncidentList:
+        return IncidentList(now=NOW, incidents=tuple(item.incident for item in self.incident_details.values()))
+
+    async def incident(self, incident_id: str) -> IncidentDetail:
+        return self.incident_details[incident_id]
+
+    async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics:
+        self._failing()
+        return self.measured.get(name) or nothing_measured(name, window)
 
     async def kill(self, name: str, body: Kill, *, idempotency_key: str | None = None) -> ChangeResult:
         async def act() -> ChangeResult:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from flagconsole.domain.instance import Presence
+
 GOLDENS = Path(__file__).parent / "goldens"
 SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 50)
 
@@ -80,6 +82,36 @@ async def history(console: Any) -> None:
     await console.until("7 changes")
 
 
+async def around(console: Any) -> None:
+    await console.press("@")
+    await console.type("02:00")
+    await console.press("enter")
+    await console.until("nearest first")
+
+
+async def instances(console: Any) -> None:
+    known = console.server.instances_by_id
+    known["pos-01"] = known["pos-01"].model_copy(update={"presence": Presence.SILENT})
+    known["jobs-03"] = known["jobs-03"].model_copy(update={"transport": "polling", "sdk_version": "0.0.9"})
+    console.server.change("pos.lite", "kill", action="killed", reason="p95 above 2 s", who="maria")
+    for name in list(known)[1:]:
+        console.server.confirm(name)
+    console.server.confirm("pos-01", 7)
+    await console.press("5")
+    await console.until("11/12 have rev 8")
+    await console.settled()
+
+
+async def tenants(console: Any) -> None:
+    await console.press("6")
+    await console.until("FLAGS")
+
+
+async def shadow(console: Any) -> None:
+    await console.press("7")
+    await console.until("nothing was measured")
+
+
 async def help_(console: Any) -> None:
     await console.press("?")
     await console.until("HELP")
@@ -98,12 +130,12 @@ async def offline(console: Any) -> None:
 
 
 SCENES: list[Scene] = [
-    fleet, filtered, tenant, detail, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history,
-    help_, palette, offline,
+    fleet, filtered, tenant, detail, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
+    instances, tenants, shadow, help_, palette, offline,
 ]  # fmt: skip
 
 
-LARGE_SCENES: list[Scene] = [fleet, detail, kill_progress, history]
+LARGE_SCENES: list[Scene] = [fleet, detail, kill_progress, history, instances, tenants, shadow]
 CASES = [(scene, size) for scene in SCENES for size in (SMALL, MIDDLE)] + [(scene, LARGE) for scene in LARGE_SCENES]
 
 

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from flagconsole.console.keeper import Keeper
 
 
+#: Seconds in which fingers go on by habit after an action that was refused.
+HABIT = 3.0
+
+
 class Options(NamedTuple):
     """Where the console is. ``secrets`` are never written into a crash log."""
 
@@ -104,6 +108,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         )
         self.state = ConsoleState(connection=connection, tenant=self.place.tenant)
         self.notice = ""
+        self._withheld_at = float("-inf")
         self.trouble = ""
         #: What the user has to know, by topic, until it is no longer so or they have put it away.
         self.warnings: dict[str, str] = {}
@@ -318,7 +323,13 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         the digit and the Y that follow a K out of habit leave the answer standing."""
         command = self.keymap.withheld(context, key, self.powers())
         if command is not None:
+            self._withheld_at = self.clock.monotonic()
             self.say(f"{command.label.upper()} not sent: {self.state.connection.withheld_reason}")
+
+    @property
+    def withheld_lately(self) -> bool:
+        """Whether an action was refused a moment ago: the digit that follows out of habit is a reason, not a wish to go."""
+        return self.clock.monotonic() - self._withheld_at < HABIT
 
     def selection_changed(self) -> None:
         """The cursor is on another flag: the panes show it."""
@@ -352,6 +363,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         for screen in self.screen_stack:
             for widget in screen.query(Painted):
                 widget.repaint()
+
+    def ask_palette(self, typed: str) -> None:
+        """Open the palette with something typed in it already."""
+        self._navigator.ask_palette(typed)
 
     def back(self) -> None:
         """To the previous screen."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flagconsole.console import view
 from flagconsole.console.rows import FlagRow
-from flagconsole.console.screens.console_screen import Handler
+from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
 from flagconsole.console.sheets.kill import KillSheet
 from flagconsole.console.sheets.revive import ReviveSheet
 from flagconsole.console.sheets.rollback import RollbackSheet
@@ -18,7 +18,7 @@ from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
-    from flagconsole.console.screens.palette import Choice
+    from flagconsole.console.suggestions import Choice
 
 
 class Navigator:
@@ -36,12 +36,18 @@ class Navigator:
             "detail": self._open_detail,
             "history": self._open_history,
             "history_all": lambda _: self._open_history(None),
+            "go.fleet": lambda _: self._go_home(),
+            "go.history": lambda _: self._open_history(None),
+            "go.instances": lambda _: self._open_instances(),
+            "go.tenants": self._open_tenants,
+            "go.shadow": lambda _: self._open_shadow(),
+            "around": self._open_around,
             "tenant": self._open_tenant,
             "reconnect": lambda _: self._app.session.reconnect(),
             "dismiss": lambda _: self._app.dismiss_warnings(),
             "copy": lambda _: self._copy(),
             "theme": self._choose_theme,
-            "palette": lambda _: self._open_palette(),
+            "palette": lambda _: self.ask_palette(),
             "help": lambda _: self._open_help(),
             "quit": lambda _: self._app.leave(),
         }
@@ -87,7 +93,46 @@ class Navigator:
 
         row = None if argument is None else self._target(argument)
         if argument is None or row is not None:
-            self._app.push_screen(HistoryScreen(None if row is None else row.name))
+            self._show(HistoryScreen(None if row is None else row.name))
+
+    def _open_around(self, text: str) -> None:
+        from flagconsole.console.moment import MOMENT_HELP, moment_of
+        from flagconsole.console.screens.history import HistoryScreen
+
+        if not text:
+            self.ask_palette("around ")
+            return
+        moment = moment_of(text, self._app.server_now())
+        if moment is None:
+            self._app.say(f"{text!r} is no time; write it like {MOMENT_HELP}")
+        else:
+            self._show(HistoryScreen(None, moment))
+
+    def _open_instances(self) -> None:
+        from flagconsole.console.screens.instances import InstancesScreen
+
+        self._show(InstancesScreen())
+
+    def _open_tenants(self, tenant: str) -> None:
+        from flagconsole.console.screens.tenants import TenantsScreen
+
+        self._show(TenantsScreen(tenant or self._app.state.tenant))
+
+    def _open_shadow(self) -> None:
+        from flagconsole.console.screens.shadow import ShadowScreen
+
+        self._show(ShadowScreen())
+
+    def _go_home(self) -> None:
+        while len(self._app.screen_stack) > 1:
+            self._app.pop_screen()
+
+    def _show(self, screen: ConsoleScreen) -> None:
+        """Open a screen. Where one of its kind is in front, it takes its place: digits don't pile screens up."""
+        if type(self._app.screen) is type(screen):
+            self._app.switch_screen(screen)
+        else:
+            self._app.push_screen(screen)
 
     def _open_tenant(self, argument: str) -> None:
         if argument:
@@ -107,10 +152,11 @@ class Navigator:
 
         self._app.push_screen(HelpScreen(self._app.console_screen.context))
 
-    def _open_palette(self) -> None:
+    def ask_palette(self, typed: str = "") -> None:
+        """Open the palette with something typed in it already."""
         from flagconsole.console.screens.palette import PaletteScreen
 
-        self._app.push_screen(PaletteScreen(self._app.commands()), self._run_choice)
+        self._app.push_screen(PaletteScreen(self._app.commands(), typed), self._run_choice)
 
     def _run_choice(self, choice: Choice | None) -> None:
         if choice is not None:

@@ -6,6 +6,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 
 from flagconsole.console import view
+from flagconsole.console.filtering import words_of
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.view import Rank
 
@@ -22,21 +23,19 @@ class Roster:
 
     def rebuild(self, state: ConsoleState) -> None:
         """Take all flags anew: the filter or the order is another one, or nobody knows what changed."""
-        words = view.words_of(state.filter_text)
-        self._rank_of = {
-            name: view.rank(state, row) for name, row in state.flags.items() if view.passes(row, state, words)
-        }
+        words = words_of(state.filter_text)
+        self._rank_of = {name: view.rank(state, row) for name, row in state.flags.items() if view.passes(row, words)}
         self.members += 1
         self._ranks = sorted(self._rank_of.values())
         self.names = [rank[-1] for rank in self._ranks]
 
     def update(self, state: ConsoleState, changed: Iterable[str]) -> None:
         """Put the flags that look different into their new places."""
-        words = view.words_of(state.filter_text)
+        words = words_of(state.filter_text)
         names: list[str] | None = None
         for name in changed:
             row = state.flags.get(name)
-            after = view.rank(state, row) if row is not None and view.passes(row, state, words) else None
+            after = view.rank(state, row) if row is not None and view.passes(row, words) else None
             before = self._rank_of.get(name)
             if before == after:
                 continue

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from flagconsole.domain.audit import entry_hash
 from flagconsole.domain.states import FlagState
 
 Json = Mapping[str, Any]
@@ -18,7 +19,11 @@ _STATES: Mapping[str, FlagState] = {state.value: state for state in FlagState}
 
 
 class ChangeRow(NamedTuple):
-    """One entry of the audit log. ``before`` and ``after`` say the setting in words; times are seconds since the epoch."""
+    """One entry of the audit log. ``before`` and ``after`` say the setting in words; times are seconds since the epoch.
+
+    ``fields`` are those that differ, each with what it was and what it became, in words. ``intact`` says whether the entry's
+    content gives its hash; None where there was no hash to compare.
+    """
 
     change_id: int
     flag_name: str
@@ -33,6 +38,10 @@ class ChangeRow(NamedTuple):
     reverts: tuple[int, ...] = ()
     version: int = 0
     hash: str = ""
+    previous_hash: str = ""
+    intact: bool | None = None
+    fields: tuple[tuple[str, str, str], ...] = ()
+    correlation: str = ""
 
 
 class FlagRow(NamedTuple):
@@ -160,6 +169,10 @@ def change_row(data: Json) -> ChangeRow:
         tuple(_whole(item) for item in data.get("reverts") or ()),
         _whole(data.get("version")),
         str(data.get("hash") or ""),
+        str(data.get("previous_hash") or ""),
+        _intact(data),
+        differing(data.get("previous"), data.get("new")),
+        str(data.get("correlation_id") or ""),
     )
 
 
@@ -217,6 +230,36 @@ def _setting_of(value: object) -> str:
     named = value.get("canary_tenant_ids")
     size = len(named) if isinstance(named, list | tuple) else _whole(value.get("canary_tenants"))
     return setting_text(state_of(state), _whole(value.get("canary_percentage")), size)
+
+
+def differing(before: object, after: object) -> tuple[tuple[str, str, str], ...]:
+    """The fields in which two settings differ, in words: name, before, after."""
+    old = before if isinstance(before, Mapping) else {}
+    new = after if isinstance(after, Mapping) else {}
+    names = [*new, *(name for name in old if name not in new)]
+    return tuple(
+        (str(name), _value_text(old.get(name)), _value_text(new.get(name)))
+        for name in names
+        if old.get(name) != new.get(name)
+    )
+
+
+def _value_text(value: object) -> str:
+    if value is None or value == "" or value == []:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) if len(value) <= 5 else f"{len(value)} entries"
+    return str(value)
+
+
+def _intact(data: Json) -> bool | None:
+    if not isinstance(data.get("hash"), str):
+        return None
+    entry = {key: value for key, value in data.items() if key != "hash"}
+    try:
+        return bool(entry_hash(str(data.get("previous_hash")), entry) == data["hash"])
+    except (TypeError, ValueError):
+        return False
 
 
 def _whole(value: object) -> int:

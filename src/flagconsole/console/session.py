@@ -10,21 +10,19 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from flagconsole.console import actions
 from flagconsole.console import state as model
 from flagconsole.console.actions import Action, Stage
-from flagconsole.console.feed import Feed, Reader, StreamFactory, problem_text
+from flagconsole.console.feed import Feed, Reader, StreamFactory
 from flagconsole.console.performer import Changer, Performer
-from flagconsole.console.rows import ChangeRow, change_row
+from flagconsole.console.questions import Answerer, Questions
 from flagconsole.console.state import Phase
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
     from flagconsole.console.journal import Journal
-    from flagconsole.domain.views import ChangeResult
-
-HISTORY_PAGE = 100
+    from flagconsole.console.rows import Json
 
 
-class Server(Reader, Changer, Protocol):
+class Server(Reader, Changer, Answerer, Protocol):
     """What the console needs of a client."""
 
     async def aclose(self) -> None:
@@ -55,6 +53,7 @@ class Session:
         self._feed: Feed | None = None
         self._performer: Performer | None = None
         self._first_contact = asyncio.Event()
+        self.questions = Questions(lambda: self._link.client if self._link is not None else None, self._keep_changes)
 
     async def run(self) -> None:
         """Load the client, then follow the server until cancelled."""
@@ -112,35 +111,13 @@ class Session:
         await performer.read_back_earlier()
         self._say_trouble(performer)
 
+    def _keep_changes(self, changes: list[Json]) -> None:
+        if self._app.keeper is not None:
+            self._app.keeper.changes(changes)
+
     def _say_trouble(self, performer: Performer) -> None:
         self._app.trouble = "journal not written" if performer.journal_problem else ""
         self._app.paint()
-
-    async def dry_rollback(self, name: str, version: int) -> ChangeResult | str:
-        """What a rollback would do, or in words why there is none."""
-        from flagconsole.domain.requests import Rollback
-
-        if self._link is None:
-            return "not connected"
-        body = Rollback(rollback_reason="dry run")
-        try:
-            return await self._link.client.rollback(name, body, version=version, dry_run=True)
-        except (FlagConsoleError, OSError) as error:
-            return problem_text(error)
-
-    async def older_history(self, name: str | None, before: int | None) -> list[ChangeRow] | None:
-        """A page of older changes; None where it can't be had, which is said."""
-        if self._link is None:
-            return None
-        try:
-            page = await self._link.client.history(name, limit=HISTORY_PAGE, before=before)
-        except (FlagConsoleError, OSError) as error:
-            self._app.say(f"older changes can't be had: {problem_text(error)}")
-            return None
-        changes = [item.model_dump(mode="json") for item in page.changes]
-        if self._app.keeper is not None:
-            self._app.keeper.changes(changes)
-        return [change_row(item) for item in changes]
 
 
 def as_server(client: object) -> Server:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from flagconsole.console.profiles import TenantRow, tenant_row
 from flagconsole.console.rows import (
     ChangeRow,
     FlagRow,
@@ -114,6 +115,7 @@ class ConsoleState:
     instances: Mapping[str, InstanceRow] = field(default_factory=dict)
     tenants: tuple[str, ...] = ()
     tenant_names: Mapping[str, str] = field(default_factory=dict)
+    profiles: Mapping[str, TenantRow] = field(default_factory=dict)
     history: tuple[ChangeRow, ...] = ()
     reach: Mapping[str, Reach] = field(default_factory=dict)
     ledger: tuple[Action, ...] = ()
@@ -252,10 +254,10 @@ def with_instances(state: ConsoleState, instances: Iterable[Json]) -> ConsoleSta
 
 
 def with_tenants(state: ConsoleState, tenants: Iterable[Json]) -> ConsoleState:
-    """The state after ``GET /api/tenants``. Only active tenants count."""
-    active = [item for item in tenants if item.get("active", True)]
-    names = {str(item["tenant_id"]): str(item.get("name") or "") for item in active}
-    return replace(state, tenants=tuple(sorted(names)), tenant_names=names)
+    """The state after ``GET /api/tenants``. Only active tenants count; the others are known by their profiles."""
+    profiles = {row.tenant_id: row for row in map(tenant_row, tenants)}
+    names = {row.tenant_id: row.name for row in profiles.values() if row.active}
+    return replace(state, tenants=tuple(sorted(names)), tenant_names=names, profiles=profiles)
 
 
 def with_history(state: ConsoleState, changes: Sequence[Json]) -> ConsoleState:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from flagconsole.console import filtering
+from flagconsole.console.filtering import Fields, Words, words_of
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Order
 from flagconsole.domain.states import FlagState
@@ -26,37 +28,23 @@ _STATE_ORDER: Final = {
 Rank = tuple[Any, ...]
 
 
-def words_of(filter_text: str) -> tuple[str, ...]:
-    """The words of a filter."""
-    return tuple(filter_text.casefold().split())
+def passes(row: FlagRow, words: Words) -> bool:
+    """Whether a flag passes a filter."""
+    return not words or filtering.passes(words, row.name.casefold(), _fields(row))
 
 
-def passes(row: FlagRow, state: ConsoleState, words: Sequence[str]) -> bool:
-    """Whether a flag passes a filter: words that all must hold; ``!`` turns a word round, ``field:`` asks one field."""
-    return all(_holds(row, word) for word in words)
-
-
-def _holds(row: FlagRow, word: str) -> bool:
-    if word.startswith("!"):
-        return len(word) == 1 or not _holds(row, word[1:])
-    field, colon, wanted = word.partition(":")
-    if colon:
-        match field:
-            case "state":
-                return row.state.value.startswith(wanted)
-            case "domain":
-                return row.name.partition(".")[0].startswith(wanted)
-            case "type":
-                return row.flag_type.startswith(wanted)
-            case "who":
-                return row.last is not None and wanted in row.last.who.casefold()
-            case "why":
-                return row.last is not None and wanted in row.last.reason.casefold()
-            case "tag":
-                return any(wanted in tag.casefold() for tag in row.tags)
-            case "owner":
-                return wanted in row.owner.casefold()
-    return word in row.name.casefold()
+def _fields(row: FlagRow) -> Fields:
+    """What ``field:word`` asks."""
+    last = row.last
+    return {
+        "state": (row.state.value,),
+        "domain": (row.name.partition(".")[0].casefold(),),
+        "type": (row.flag_type,),
+        "who": last.who.casefold() if last is not None else "",
+        "why": last.reason.casefold() if last is not None else "",
+        "tag": " ".join(row.tags).casefold(),
+        "owner": row.owner.casefold(),
+    }
 
 
 def rank(state: ConsoleState, row: FlagRow) -> Rank:
@@ -73,9 +61,7 @@ def rank(state: ConsoleState, row: FlagRow) -> Rank:
 def visible(state: ConsoleState) -> tuple[str, ...]:
     """The names of the flags that pass the filter, in the chosen order."""
     words = words_of(state.filter_text)
-    return tuple(
-        item[-1] for item in sorted(rank(state, row) for row in state.flags.values() if passes(row, state, words))
-    )
+    return tuple(item[-1] for item in sorted(rank(state, row) for row in state.flags.values() if passes(row, words)))
 
 
 def resting(shown: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from flagconsole.domain.change import Change
+if TYPE_CHECKING:
+    from flagconsole.domain.change import Change
 
 GENESIS: Final = "0" * 64
 

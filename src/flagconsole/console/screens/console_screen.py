@@ -129,6 +129,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             else:
                 sheet.run(command, key, event)
         elif not self.takes_text(event, command):
+            if command is not None and command.context == "go" and key.isdigit() and self.console.withheld_lately:
+                return
             if command is not None:
                 self.console.say("")
                 self.call_command(command, "")

@@ -3,8 +3,7 @@ so a kill from here still opens its sheet."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Sequence
 
 from textual import events
 from textual.app import ComposeResult
@@ -12,77 +11,14 @@ from textual.screen import ModalScreen
 
 from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.glyphs import CURSOR
-from flagconsole.console.keymap import Command, key_name
+from flagconsole.console.keymap import Command
 from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
-from flagconsole.console.sheets.tenant import matching_tenants
-from flagconsole.console.state import ConsoleState, Order
+from flagconsole.console.suggestions import Choice, choices
 from flagconsole.console.text_entry import Entry
-from flagconsole.console.theme import theme_files
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
-
-MOST: Final = 12
-#: Commands that take a flag.
-_OF_A_FLAG: Final = frozenset({"kill", "rollback", "revive", "detail", "history"})
-
-
-class Choice(NamedTuple):
-    """One row of the palette: what is called with which argument, how it reads, and what it says beside that."""
-
-    command_id: str
-    argument: str
-    text: str
-    key: str
-    note: str
-
-
-def choices(commands: Iterable[Command], state: ConsoleState, typed: str, most: int = MOST) -> list[Choice]:
-    """What the typed text can mean, the likeliest first."""
-    word, blank, rest = typed.lstrip(": ").partition(" ")
-    word, rest = word.casefold(), rest.strip()
-    found: list[Choice] = []
-    for command in commands:
-        names = [name for name in command.words if name.startswith(word)]
-        exact = word in command.words
-        if not names or (blank and not exact):
-            continue
-        name = word if exact else names[0]
-        key = key_name(command.keys[0]) if command.keys else ""
-        arguments = list(_arguments(command.id, state, rest)) if blank or not _needs_argument(command.id) else []
-        if arguments:
-            found.extend(
-                Choice(command.id, value, f"{name} {value}".rstrip(), key, note) for value, note in arguments[:most]
-            )
-        elif not rest:
-            found.append(Choice(command.id, "", name, key, command.help))
-    if not found and word:
-        # A flag's name alone is a wish to see it.
-        found = [Choice("detail", name, name, "d", row.setting) for name, row in state.flags.items() if word in name]
-    return found[:most]
-
-
-def _needs_argument(command_id: str) -> bool:
-    return command_id in {"theme", "tenant", "filter", "order"}
-
-
-def _arguments(command_id: str, state: ConsoleState, typed: str) -> Iterable[tuple[str, str]]:
-    wanted = typed.casefold()
-    if command_id in _OF_A_FLAG:
-        names = sorted(state.flags, key=lambda name: (name != state.selected, name))
-        return [(name, state.flags[name].setting) for name in names if wanted in name.casefold()]
-    match command_id:
-        case "theme":
-            return [(name, "") for name in theme_files() if wanted in name]
-        case "tenant":
-            known = [(name, state.tenant_names[name]) for name in matching_tenants(state, typed, MOST)]
-            return known or ([(typed, "not a known tenant")] if typed else [])
-        case "order":
-            return [(order.value, "") for order in Order if wanted in order.value]
-        case "filter":
-            return [(typed, "")] if typed else []
-    return []
 
 
 class PaletteBox(Painted):
@@ -90,15 +26,15 @@ class PaletteBox(Painted):
 
     ground = "sheet"
 
-    def __init__(self, commands: Sequence[Command]) -> None:
+    def __init__(self, commands: Sequence[Command], typed: str = "") -> None:
         super().__init__()
         self._commands = commands
-        self.entry = Entry()
+        self.entry = Entry.of(typed)
         self.marked = 0
 
     def choices(self) -> list[Choice]:
         """What can be chosen now."""
-        return choices(self._commands, self.console.state, self.entry.text)
+        return choices(self._commands, self.console.state, self.entry.text, self.console.server_now())
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The rows."""
@@ -110,9 +46,9 @@ class PaletteBox(Painted):
             text = line(mark, cell(choice.text, max(30, inner // 2), "strong"), cell(choice.key, 4, "key"))
             rows.append(line(*text, span(choice.note, "muted")))
         if not found:
-            rows.append(line(span("  nothing here has that name", "muted")))
+            rows.append(line(span("  nothing here has that name; a word alone also finds flags", "muted")))
         title = line(span("GO", "strong"), span("  a kill from here still opens its sheet", "muted"))
-        return framed(rows, title, "⏎ run · ↑↓ choose · Esc close", width, height, box=LIGHT)
+        return framed(rows, title, "⏎ run · ↑↓ choose · Tab complete · Esc close", width, height, box=LIGHT)
 
 
 class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):
@@ -120,9 +56,9 @@ class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):
 
     AUTO_FOCUS = ""
 
-    def __init__(self, commands: Sequence[Command]) -> None:
+    def __init__(self, commands: Sequence[Command], typed: str = "") -> None:
         super().__init__()
-        self.box = PaletteBox([command for command in commands if command.words])
+        self.box = PaletteBox([command for command in commands if command.words], typed)
 
     def compose(self) -> ComposeResult:
         """The box and its keys."""
@@ -150,6 +86,9 @@ class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):
             case "choice.close":
                 self.dismiss(None)
                 return
+            case "choice.complete":
+                if found:
+                    box.entry, box.marked = Entry.of(found[min(box.marked, len(found) - 1)].text + " "), 0
             case "choice.down":
                 box.marked = min(max(0, len(found) - 1), box.marked + 1)
             case "choice.up":

@@ -41,7 +41,7 @@ class RollbackSheet(ConfirmSheet):
     async def _ask(self) -> None:
         """The dry run. A refusal is shown, and then there is nothing to confirm."""
         self.refusal, self.change = "", None
-        result = await self.console.session.dry_rollback(self.row.name, self.row.version)
+        result = await self.console.session.questions.dry_rollback(self.row.name, self.row.version)
         if isinstance(result, str):
             self.refusal = result
         else:

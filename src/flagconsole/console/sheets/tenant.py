@@ -82,6 +82,9 @@ class TenantSheet(Sheet):
             case "choice.close":
                 self.console.close_sheet()
                 return
+            case "choice.complete":
+                if self.marked < len(names):
+                    self.entry, self.marked = Entry.of(names[self.marked]), 0
             case "choice.down":
                 self.marked = min(max(0, len(names) - 1), self.marked + 1)
             case "choice.up":

@@ -1,0 +1,194 @@
+"""What screens ask the server for beside the stream. Each question is answered with a value, or with words why it can't be."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
+
+from flagconsole.console.feed import problem_text
+from flagconsole.console.rows import ChangeRow, Json, change_row
+from flagconsole.domain.errors import FlagConsoleError
+
+if TYPE_CHECKING:
+    from flagconsole.domain.cohort_views import CohortView
+    from flagconsole.domain.flag_metrics import FlagMetrics
+    from flagconsole.domain.incident_views import IncidentDetail, IncidentList
+    from flagconsole.domain.requests import Rollback
+    from flagconsole.domain.views import AuditReport, ChangeResult, FlagDetail, HistoryPage
+
+Answer = TypeVar("Answer")
+
+#: Changes that are asked for at once.
+HISTORY_PAGE: Final = 100
+#: Tenants of a cohort that are asked for at once.
+COHORT_PAGE: Final = 500
+#: Newest incidents that are asked who they reached.
+INCIDENTS: Final = 20
+
+
+class Answerer(Protocol):
+    """What questions need of a client."""
+
+    async def flag(self, name: str) -> FlagDetail:
+        """One flag."""
+        ...
+
+    async def history(
+        self, flag_name: str | None = None, *, limit: int = 100, before: int | None = None
+    ) -> HistoryPage:
+        """Changes, newest first."""
+        ...
+
+    async def rollback(
+        self, name: str, body: Rollback, *, version: int | None = None, idempotency_key: str | None = None,
+        dry_run: bool = False,
+    ) -> ChangeResult:  # fmt: skip
+        """Undo a change, or say what that would do."""
+        ...
+
+    async def cohort(
+        self, name: str, *, tenant_id: str | None = None, inside: bool | None = None, after: str | None = None,
+        limit: int = 100,
+    ) -> CohortView:  # fmt: skip
+        """The cohort that was drawn for a flag."""
+        ...
+
+    async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics:
+        """What was measured of a flag."""
+        ...
+
+    async def verify_audit(self) -> AuditReport:
+        """Whether the log's chain holds."""
+        ...
+
+    async def incidents(
+        self, *, flag_name: str | None = None, open_only: bool = False, limit: int = 50
+    ) -> IncidentList:
+        """Incidents, newest first."""
+        ...
+
+    async def incident(self, incident_id: str) -> IncidentDetail:
+        """One incident with whom it reached."""
+        ...
+
+
+class OlderChanges(NamedTuple):
+    """A page of the log and whether there is more behind it."""
+
+    rows: tuple[ChangeRow, ...]
+    more: bool
+
+
+class Reached(NamedTuple):
+    """An incident and the tenants that it reached; None where nobody has counted them yet."""
+
+    incident_id: str
+    flag_name: str
+    started_at: float
+    tenants: frozenset[str] | None
+
+
+class ShadowMeasured(NamedTuple):
+    """What was measured of a flag in shadow in a day. Shares are fractions, None where nothing was measured; ``latency_p95``
+    in milliseconds, ``age`` of the newest measurement of the flag in seconds."""
+
+    operations: int
+    tenants: int
+    success_rate: float | None
+    error_rate: float | None
+    latency_p95: float | None
+    age: float | None
+
+
+class Questions:
+    """Asks whatever client there is at the moment. ``keep_changes`` is told of changes that were fetched, for the cache."""
+
+    def __init__(self, client: Callable[[], Answerer | None], keep_changes: Callable[[list[Json]], None]) -> None:
+        self._client = client
+        self._keep_changes = keep_changes
+        self._reached: dict[str, Reached] = {}
+
+    async def _ask(self, question: Callable[[Answerer], Awaitable[Answer]]) -> Answer | str:
+        client = self._client()
+        if client is None:
+            return "not connected yet"
+        try:
+            return await question(client)
+        except (FlagConsoleError, OSError) as error:
+            return problem_text(error)
+
+    async def dry_rollback(self, name: str, version: int) -> ChangeResult | str:
+        """What a rollback would do."""
+        from flagconsole.domain.requests import Rollback
+
+        body = Rollback(rollback_reason="dry run")
+        return await self._ask(lambda client: client.rollback(name, body, version=version, dry_run=True))
+
+    async def older_changes(
+        self, name: str | None, before: int | None, limit: int = HISTORY_PAGE
+    ) -> OlderChanges | str:
+        """The changes before one, of a flag or of all."""
+        page = await self._ask(lambda client: client.history(name, limit=limit, before=before))
+        if isinstance(page, str):
+            return page
+        changes: list[Json] = [item.model_dump(mode="json") for item in page.changes]
+        self._keep_changes(changes)
+        return OlderChanges(tuple(map(change_row, changes)), page.next_before is not None)
+
+    async def flag_json(self, name: str) -> dict[str, Any] | str:
+        """A flag as the API gives it."""
+        found = await self._ask(lambda client: client.flag(name))
+        return found if isinstance(found, str) else found.flag.model_dump(mode="json")
+
+    async def cohort(self, name: str) -> CohortView | str:
+        """The cohort that was drawn for a flag, with those who are in it first."""
+        return await self._ask(lambda client: client.cohort(name, limit=COHORT_PAGE))
+
+    async def placement(self, name: str, tenant_id: str) -> CohortView | str:
+        """Why one tenant is in a drawn cohort, or isn't."""
+        return await self._ask(lambda client: client.cohort(name, tenant_id=tenant_id, limit=1))
+
+    async def audit(self) -> AuditReport | str:
+        """Whether the whole log's chain holds."""
+        return await self._ask(lambda client: client.verify_audit())
+
+    async def shadow_measured(self, name: str) -> ShadowMeasured | str:
+        """What was measured of a flag in shadow in the last 24 h."""
+        from flagconsole.domain.group import Group
+
+        found = await self._ask(lambda client: client.metrics(name, window=86_400))
+        if isinstance(found, str):
+            return found
+        group = found.groups.get(Group.SHADOW)
+        if group is None:
+            return ShadowMeasured(0, 0, None, None, None, found.age_seconds)
+        totals = group.totals
+        return ShadowMeasured(
+            totals.operations,
+            totals.active_tenants,
+            totals.success_rate,
+            totals.error_rate,
+            totals.latency_p95,
+            found.age_seconds,
+        )
+
+    async def reached(self) -> tuple[Reached, ...] | str:
+        """Whom the newest incidents reached. An incident that was counted is asked for only once."""
+        listing = await self._ask(lambda client: client.incidents(limit=INCIDENTS))
+        if isinstance(listing, str):
+            return listing
+        unknown = [item.incident_id for item in listing.incidents if item.incident_id not in self._reached]
+        answers = await asyncio.gather(*(self._whom(name) for name in unknown))
+        fresh = {item.incident_id: item for item in answers if item is not None}
+        self._reached.update({name: item for name, item in fresh.items() if item.tenants is not None})
+        both = {**fresh, **self._reached}
+        return tuple(both[item.incident_id] for item in listing.incidents if item.incident_id in both)
+
+    async def _whom(self, incident_id: str) -> Reached | None:
+        found = await self._ask(lambda client: client.incident(incident_id))
+        if isinstance(found, str):
+            return None
+        incident = found.incident
+        counted = None if incident.affected is None else frozenset(item.tenant_id for item in found.affected_tenants)
+        return Reached(incident_id, incident.flag_name, incident.started_at.timestamp(), counted)

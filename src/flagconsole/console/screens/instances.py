@@ -1,0 +1,249 @@
+"""Instances: the running SDKs, which revision each has confirmed, and who is behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from flagconsole.console import filtering
+from flagconsole.console.ages import age_role, age_text, ago, ago_words
+from flagconsole.console.glyphs import DONE, EMPTY, FULL
+from flagconsole.console.line import BLANK, Line, cell, line, spread
+from flagconsole.console.rows import InstanceRow
+from flagconsole.console.safe import Span, span
+from flagconsole.console.screens.console_screen import Handler
+from flagconsole.console.screens.list_screen import ListScreen
+from flagconsole.console.state import ConsoleState
+from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.domain.states import FlagState
+
+#: The most worrying first: who may still serve an old state, and isn't heard from.
+_PRESENCE_ORDER: Final = {"silent": 0, "live": 1, "lost": 2, "left": 3}
+_PRESENCE_ROLE: Final = {"live": "good", "silent": "warning", "lost": "danger", "left": "muted"}
+
+
+def behind_of(state: ConsoleState, row: InstanceRow) -> int | None:
+    """How many revisions an instance hasn't confirmed; None where it reports of another epoch."""
+    return max(0, state.revision - row.revision) if row.epoch == state.epoch else None
+
+
+def urgency(state: ConsoleState, row: InstanceRow) -> tuple[object, ...]:
+    """What instances are sorted by: those that a change waits for and that are behind come first."""
+    behind = behind_of(state, row)
+    late = row.expected and (behind is None or behind > 0)
+    return not late, row.status == "ready", _PRESENCE_ORDER.get(row.presence, 0), row.service, row.instance_id
+
+
+class InstanceTable(VirtualTable[str]):
+    """The instances by their ids."""
+
+    def __init__(self, on_move: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_move = on_move
+        self.filtered_away = ""
+
+    def moved(self) -> None:
+        """The pane tells of another one."""
+        self._on_move()
+
+    def shape(self, width: int) -> Sequence[Column]:
+        """The columns."""
+        longest = max((len(name) for name in self.console.state.instances), default=12)
+        return fitted(
+            [
+                Column("id", "INSTANCE", max(12, min(longest, 30)), grows=True),
+                Column("service", "SERVICE", 12 if width < 100 else 16, spare=1),
+                Column("presence", "PRESENCE", 8),
+                Column("revision", "REV", 6, right=True),
+                Column("behind", "BEHIND", 9, right=True),
+                Column("seen", "HEARD", 5, right=True),
+                Column("status", "STATUS", 6, spare=2),
+                Column("transport", "VIA", 7, spare=3),
+                Column("sdk", "SDK", 8, spare=4),
+            ],
+            width,
+        )
+
+    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+        """One instance."""
+        row = self.console.state.instances.get(key)
+        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+
+    def _cell(self, row: InstanceRow, column: Column) -> Span:
+        state, width = self.console.state, column.width
+        match column.id:
+            case "id":
+                return cell(row.instance_id, width, "strong")
+            case "service":
+                return cell(row.service, width)
+            case "presence":
+                return cell(row.presence, width, _PRESENCE_ROLE.get(row.presence, "warning"))
+            case "revision":
+                return cell(row.revision, width, right=True)
+            case "behind":
+                return self._behind(state, row, width)
+            case "seen":
+                age = self.console.server_now() - row.last_seen
+                return cell(ago(age), width, age_role(age) if row.expected else "muted", right=True)
+            case "status":
+                return cell(row.status or "–", width, "plain" if row.status == "ready" else "danger")
+            case "transport":
+                return cell(row.transport, width, "muted")
+            case _:
+                return cell(row.sdk_version, width, "muted")
+
+    @staticmethod
+    def _behind(state: ConsoleState, row: InstanceRow, width: int) -> Span:
+        behind = behind_of(state, row)
+        if behind is None:
+            return cell("! epoch", width, "danger", right=True)
+        if not behind:
+            return cell(f"{DONE} none", width, "good" if row.expected else "muted", right=True)
+        return cell(f"! {behind}", width, "danger" if row.expected else "muted", right=True)
+
+    def empty(self) -> Sequence[Line]:
+        """Why there are none, and what to do."""
+        if self.filtered_away:
+            return [line("  no instance passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
+        return [
+            line("  no SDK has reported yet: a service appears here once it runs the SDK with a key of the role sdk"),
+            line(span("  flagconsole keys create NAME --role sdk", "key")),
+        ]
+
+
+class InstancesScreen(ListScreen):
+    """Who runs."""
+
+    name_in_keymap = "instances"
+    table: InstanceTable
+
+    def __init__(self) -> None:
+        self.table = InstanceTable(self.row_changed)
+        super().__init__()
+
+    @property
+    def filter_hint(self) -> str:
+        """What can be typed."""
+        return "text  !text  service:pos  presence:silent  behind:yes  via:polling  status:error"
+
+    @property
+    def filter_counts(self) -> tuple[int, int]:
+        """Instances."""
+        return len(self.table.keys), len(self.console.state.instances)
+
+    def title_line(self, width: int) -> Line:
+        """How many have the newest revision, as a count and as a bar."""
+        state = self.console.state
+        expected = state.expected
+        done = sum(row.confirms(state.epoch, state.revision) for row in expected)
+        size = max(0, min(len(expected), 24))
+        bar = FULL * (size * done // len(expected)) if expected else ""
+        role = "good" if done == len(expected) else "warning"
+        right = f"{len(state.instances) - len(expected)} lost or left " if len(state.instances) > len(expected) else ""
+        left = line(
+            span(" INSTANCES ", "header"),
+            span(f"{done}/{len(expected)}", role),
+            span(f" have rev {state.revision}  "),
+            span(bar + EMPTY * (size - len(bar)), role),
+        )
+        return spread(left, line(span(right, "muted")), width)
+
+    def refill(self) -> None:
+        """Those that pass the filter, the most worrying first."""
+        state, words = self.console.state, filtering.words_of(self.filter_text)
+        rows = [row for row in state.instances.values() if filtering.passes(words, _text(row), _fields(state, row))]
+        keys = [row.instance_id for row in sorted(rows, key=lambda row: urgency(state, row))]
+        self.table.filtered_away = self.filter_text if state.instances else ""
+        self.table.take(self.table.keys if keys == self.table.keys else keys)
+
+    def pane_lines(self, width: int) -> Sequence[Line]:
+        """The instance under the cursor, and its service."""
+        state, now = self.console.state, self.console.server_now()
+        row = state.instances.get(self.table.selected or "")
+        if row is None:
+            return []
+        seen, behind = now - row.last_seen, behind_of(state, row)
+        rows = [
+            line(span(row.instance_id, "strong")),
+            line(
+                span(row.service), span(f" · SDK {row.sdk_version} · by {row.transport or 'no transport yet'}", "muted")
+            ),
+            line(
+                span(row.presence, _PRESENCE_ROLE.get(row.presence, "warning")),
+                span(f"  heard from {ago_words(seen)}", age_role(seen) if row.expected else "muted"),
+            ),
+        ]
+        confirmed = "" if row.received_at is None else f", confirmed {ago_words(now - row.received_at)}"
+        if behind is None:
+            rows.append(line(span("! reports of another epoch: it has not read this store since a restore", "danger")))
+        else:
+            rows.append(line(span(f"at rev {row.revision} of {state.revision}{confirmed}")))
+        if behind:
+            rows += _unconfirmed(state, row)
+        service = [item for item in state.instances.values() if item.service == row.service and item.expected]
+        late = sum(not item.confirms(state.epoch, state.revision) for item in service)
+        rows += [BLANK, line(span("ITS SERVICE", "header"))]
+        rows.append(line(span(f"{len(service) - late} of {len(service)} instances have rev {state.revision}")))
+        versions = Counter(item.sdk_version for item in service)
+        rows.append(
+            line(span("SDK " + ", ".join(f"{name} ×{count}" for name, count in sorted(versions.items())), "muted"))
+        )
+        if row.expected and (behind is None or behind):
+            rows += [BLANK, *_what_to_do(row, seen)]
+        return rows
+
+    def own_handlers(self) -> Mapping[str, Handler]:
+        """None of its own."""
+        return {}
+
+    def copyable(self) -> str:
+        """Who is behind, else the instance under the cursor."""
+        state = self.console.state
+        late = [row for row in state.expected if not row.confirms(state.epoch, state.revision)]
+        if late:
+            rows = [f"{row.instance_id}\t{row.service}\trev {row.revision}" for row in late]
+            return "\n".join([f"behind rev {state.revision}:", *rows])
+        return self.table.selected or ""
+
+
+def _unconfirmed(state: ConsoleState, row: InstanceRow) -> list[Line]:
+    """Which changes it may not have: a kill among them is said first."""
+    missed = [change for change in state.history if change.change_id > row.revision]
+    kills = [change for change in missed if change.action == "killed"]
+    rows = [
+        line(span(f"! may not have the kill of {change.flag_name}", "danger"))
+        for change in kills[:3]
+        if (flag := state.flags.get(change.flag_name)) is not None and flag.state is FlagState.KILL
+    ]
+    names = sorted({change.flag_name for change in missed})
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        rows.append(line(span(f"unconfirmed: {', '.join(names[:3])}{more}", "warning")))
+    return rows
+
+
+def _what_to_do(row: InstanceRow, seen: float) -> list[Line]:
+    if row.presence == "silent":
+        return [
+            line(span(f"Silent for {age_text(seen)}: it may still serve the old state.", "warning")),
+            line(span("Look whether the process runs; it is waited for ten minutes.", "muted")),
+        ]
+    if row.transport == "polling":
+        return [line(span("It polls: it has the change at its next poll.", "muted"))]
+    return [line(span("It is heard from but hasn't confirmed yet.", "muted"))]
+
+
+def _text(row: InstanceRow) -> str:
+    return f"{row.instance_id} {row.service}".casefold()
+
+
+def _fields(state: ConsoleState, row: InstanceRow) -> filtering.Fields:
+    return {
+        "service": (row.service.casefold(),),
+        "presence": (row.presence,),
+        "via": (row.transport,),
+        "status": (row.status,),
+        "sdk": (row.sdk_version,),
+        "behind": ("no" if row.confirms(state.epoch, state.revision) else "yes",),
+    }

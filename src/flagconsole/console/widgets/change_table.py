@@ -1,0 +1,208 @@
+"""The table of changes, and one change in full."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from flagconsole.console.ages import ago_words, moment_text
+from flagconsole.console.glyphs import ARROW, DONE, FAILED
+from flagconsole.console.line import Line, cell, line, wrapped
+from flagconsole.console.moment import offset_text
+from flagconsole.console.rows import ChangeRow
+from flagconsole.console.safe import Span, span
+from flagconsole.console.state import ConsoleState
+from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, heading_line, row_line
+
+_VERB: Final = {
+    "rolled_back": "rollback",
+    "override_set": "override",
+    "override_removed": "removed",
+    "override_expired": "expired",
+}
+_VERB_ROLE: Final = {"killed": "state_kill", "revived": "warning", "rolled_back": "warning"}
+
+
+def verb_of(row: ChangeRow) -> str:
+    """What a change did, in at most eight letters."""
+    return _VERB.get(row.action, row.action)
+
+
+def what_of(row: ChangeRow) -> str:
+    """From what to what, and for whom where it is one tenant's."""
+    what = f"{row.before} {ARROW} {row.after}" if row.before != row.after else _fields_text(row) or row.after
+    return f"{row.tenant_id} {what}" if row.tenant_id is not None else what
+
+
+def _fields_text(row: ChangeRow) -> str:
+    return ", ".join(f"{name} {before} {ARROW} {after}" for name, before, after in row.fields[:2])
+
+
+def shape_of(width: int, *, with_flag: bool, around: bool) -> list[Column]:
+    """The columns that fit into ``width`` cells."""
+    wide = width >= 110
+    flag = [Column("flag", "FLAG", 32 if width >= 150 else 26 if wide else 20)] if with_flag else []
+    near = [Column("near", "NEAR", 5, right=True)] if around else []
+    return fitted(
+        [
+            *near,
+            Column("number", "#", 7, spare=3),
+            Column("when", "WHEN", 11),
+            Column("who", "WHO", 14 if wide else 6, spare=1),
+            Column("did", "DID", 8),
+            *flag,
+            Column("what", "FROM → TO", 22 if wide else 14),
+            Column("why", "WHY", 12, grows=True, spare=2),
+        ],
+        width,
+    )
+
+
+class ChangeTable(VirtualTable[int]):
+    """Changes by their numbers. ``rows`` holds them; ``around`` is the moment that they are ranked by, if any."""
+
+    def __init__(self, on_move: Callable[[], None]) -> None:
+        super().__init__()
+        self.rows: Mapping[int, ChangeRow] = {}
+        self.around: float | None = None
+        self.with_flag = True
+        self.reason_for_none: Sequence[Line] = ()
+        self._on_move = on_move
+
+    def moved(self) -> None:
+        """The entry below is another one."""
+        self._on_move()
+
+    @property
+    def current(self) -> ChangeRow | None:
+        """The change under the cursor."""
+        return None if self.selected is None else self.rows.get(self.selected)
+
+    def shape(self, width: int) -> Sequence[Column]:
+        """The columns."""
+        return shape_of(width, with_flag=self.with_flag, around=self.around is not None)
+
+    def heading(self, shape: Sequence[Column]) -> Line:
+        """The columns' names."""
+        return heading_line(shape, "near" if self.around is not None else "when")
+
+    def row(self, key: int, shape: Sequence[Column], *, cursor: bool) -> Line:
+        """One change."""
+        row, now = self.rows[key], self.console.server_now()
+        return row_line([self._cell(row, column, now) for column in shape], cursor=cursor)
+
+    def _cell(self, row: ChangeRow, column: Column, now: float) -> Span:
+        width = column.width
+        match column.id:
+            case "near":
+                return cell(offset_text(row.at - (self.around or 0.0)), width, "strong", right=True)
+            case "number":
+                return cell(f"#{row.change_id}", width, "muted")
+            case "when":
+                return cell(moment_text(row.at, now), width, "muted")
+            case "who":
+                return cell(row.who, width)
+            case "did":
+                return cell(verb_of(row), width, _VERB_ROLE.get(row.action, "plain"))
+            case "flag":
+                return cell(row.flag_name, width, "strong")
+            case "what":
+                return cell(what_of(row), width)
+            case _:
+                return cell(row.reason, width, "muted")
+
+    def empty(self) -> Sequence[Line]:
+        """Why there are none."""
+        return self.reason_for_none
+
+
+class Integrity(NamedTuple):
+    """What can be said of a change's place in the chain: whether its content gives its hash, and whether the change before
+    it bears the hash that it names (None where that one isn't held here)."""
+
+    intact: bool | None
+    follows: bool | None
+
+    @classmethod
+    def of(cls, row: ChangeRow, before: ChangeRow | None) -> Integrity:
+        """Look at a change and the one before it."""
+        return cls(row.intact, None if before is None or not before.hash else before.hash == row.previous_hash)
+
+    def words(self, row: ChangeRow) -> Line:
+        """In one row."""
+        if self.intact is None:
+            return line(span("chain", "header"), span("  the hash isn't known here: the entry came in short", "muted"))
+        if not self.intact:
+            return line(
+                span(f"{FAILED} BROKEN", "danger"), f"  the entry's content does not give its hash {row.hash[:12]}…"
+            )
+        if self.follows is False:
+            return line(
+                span(f"{FAILED} BROKEN", "danger"), f"  entry #{row.change_id - 1} has another hash than this names"
+            )
+        link = (
+            f"follows {row.previous_hash[:8]}…" if self.follows else f"names {row.previous_hash[:8]}… as the one before"
+        )
+        return line(
+            span(f"{DONE} chain", "good"), span(f"  content gives {row.hash[:8]}…, {link}   v checks all", "muted")
+        )
+
+
+def entry_lines(state: ConsoleState, row: ChangeRow, before: ChangeRow | None, width: int, now: float) -> list[Line]:
+    """One change in full."""
+    whose = f" for {row.tenant_id}" if row.tenant_id is not None else ""
+    kind = row.change_type.replace("_", " ")
+    rows = [
+        line(
+            span(f"#{row.change_id} ", "muted"),
+            span(row.action.replace("_", " "), _VERB_ROLE.get(row.action, "strong")),
+            " ",
+            span(row.flag_name, "strong"),
+            span(f"{whose}  {row.before} {ARROW} {row.after}"),
+        ),
+        line(
+            span(f"by {row.who}"),
+            span(f" · {kind} · {moment_text(row.at, now)}Z, {ago_words(now - row.at)} · v{row.version}", "muted"),
+        ),
+        *wrapped(f"“{row.reason}”", width, "plain", most=2),
+        _receipts(state, row),
+        Integrity.of(row, before).words(row),
+    ]
+    if row.reverts:
+        rows.append(line(span("undoes ", "header"), ", ".join(f"#{item}" for item in row.reverts)))
+    if row.correlation:
+        rows.append(line(span("one of a set ", "header"), span(row.correlation, "muted")))
+    own = next(
+        (action for action in state.ledger if action.revision == row.change_id and action.epoch == state.epoch), None
+    )
+    if own is not None:
+        rows.append(line(span("sent from here ", "header"), span(f"Idempotency-Key {own.key}", "muted")))
+    for name, was, is_now in row.fields:
+        rows.append(line(span("  "), cell(name, 22, "muted"), span(was), f" {ARROW} ", span(is_now, "strong")))
+    return rows
+
+
+def _receipts(state: ConsoleState, row: ChangeRow) -> Line:
+    expected = state.expected
+    behind = [item.instance_id for item in expected if not item.confirms(state.epoch, row.change_id)]
+    if not expected:
+        return line(span("receipts", "header"), span("  no running SDK is known", "muted"))
+    done = len(expected) - len(behind)
+    if not behind:
+        return line(span(f"{DONE} {done}/{len(expected)}", "good"), " running SDKs have it")
+    names = ", ".join(behind[:3]) + (f" and {len(behind) - 3} more" if len(behind) > 3 else "")
+    return line(
+        span(f"! {done}/{len(expected)}", "warning"), span(" running SDKs have it; behind: "), span(names, "warning")
+    )
+
+
+def change_text(row: ChangeRow) -> str:
+    """One change as text, for the clipboard."""
+    rows = [
+        f"#{row.change_id} {row.action} {row.flag_name}"
+        + (f" for {row.tenant_id}" if row.tenant_id is not None else ""),
+        f"{row.before} {ARROW} {row.after}",
+        f"by {row.who} ({row.change_type}): {row.reason}",
+        f"hash {row.hash}",
+    ]
+    return "\n".join([*rows, *(f"{name}: {was} {ARROW} {is_now}" for name, was, is_now in row.fields)])
