@@ -24,6 +24,20 @@ KEYS = {
     "operations_after_last_receipt",
     "audit_verified",
 }
+OF_SCENARIOS = {
+    "scenario",
+    "fault_at_s",
+    "verdict",
+    "verdict_failed_at_s",
+    "rolled_back",
+    "playbook",
+    "restoration_s",
+    "operations_affected",
+    "incident_id",
+    "phase",
+    "rollout",
+    "because",
+}
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
@@ -57,7 +71,8 @@ def test_a_kill_reaches_all_twelve_and_nothing_runs_after(tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     summary = json.loads(out)
-    assert set(summary) == KEYS
+    assert set(summary) == KEYS | OF_SCENARIOS
+    assert all(summary[name] is None for name in OF_SCENARIOS)
     assert (summary["flags"], summary["tenants"], summary["instances"]) == (27, 500, 12)
     assert len(summary["receipts_ms"]) == 12
     assert all(0 < milliseconds < 5000 for milliseconds in summary["receipts_ms"].values())
@@ -99,6 +114,7 @@ def test_an_interrupted_demo_cleans_up(tmp_path, sent):
 
 def test_what_is_not_proven_is_not_a_success():
     proven = {
+        "scenario": None,
         "instances": 12,
         "receipts_ms": {str(n): 1.0 for n in range(12)},
         "operations_after_last_receipt": 0,

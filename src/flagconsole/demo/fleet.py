@@ -6,41 +6,22 @@ import asyncio
 import json
 import subprocess
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from flagconsole.demo.fault import Fault
+from flagconsole.demo.folder import demo_folder
 from flagconsole.demo.running import announced
 from flagconsole.demo.service import ServiceSettings
+from flagconsole.demo.services import INSTANCES_PER_SERVICE, OPERATIONS_PER_SECOND, SERVICES, services_of
 from flagconsole.demo.tenants import tenant_records
 from flagconsole.demo.world import build
 from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.rollout.playbook_file import demo_playbook_texts
 from flagconsole.server.key_file import key_file_of
 
-INSTANCES_PER_SERVICE: Final = 3
-#: What each service asks for. ``invoices.write`` is used everywhere, so killing it is seen everywhere.
-SERVICES: Final[dict[str, tuple[str, ...]]] = {
-    "billing-api": ("invoices.write", "invoices.pdf_generation", "invoices.auto_send", "invoices.payment_links"),
-    "estimates-api": (
-        "estimates.write",
-        "estimates.ai_pricing",
-        "estimates.convert_to_invoice",
-        "invoices.write",
-        "v0.templates",
-    ),
-    "scheduler": (
-        "scheduling.write",
-        "scheduling.auto_assignment",
-        "scheduling.recurring_jobs",
-        "scheduling.route_optimization",
-        "invoices.write",
-    ),
-    "pos-gateway": ("pos.lite", "pos.inventory_tracking", "pos.loyalty_points", "invoices.write"),
-}
-INSTANCES: Final = INSTANCES_PER_SERVICE * len(SERVICES)
-_OPERATIONS_PER_SECOND: Final = 25.0
 _START_SECONDS: Final = 30.0
 _STOP_SECONDS: Final = 3.0
 #: Tasks that only their own loop would keep alive otherwise.
@@ -48,41 +29,62 @@ drains: set[asyncio.Task[None]] = set()
 
 
 class Fleet(NamedTuple):
-    """A running demo: where its server is, an admin key for it, its temporary folder and its processes."""
+    """A running demo: where its server is, an admin key for it, its temporary folder, its server, and its services by
+    name."""
 
     url: str
     api_key: str
     folder: str
-    processes: tuple[asyncio.subprocess.Process, ...]
+    server: asyncio.subprocess.Process
+    services: dict[str, asyncio.subprocess.Process]
 
     async def report(self, feature: str) -> list[dict[str, Any]]:
         """What every service says of a feature (see ``service.report``)."""
-        return list(await asyncio.gather(*(_ask(process, feature) for process in self.processes[1:])))
+        return list(await asyncio.gather(*(_ask(one, f"report {feature}") for one in self.services.values())))
+
+    async def strike(self, fault: Fault) -> None:
+        """Let a fault happen in the services that use its flag. Raises ``StoreUnavailable`` when one heard of it too late for
+        the fault's moment to be true."""
+        told = [self.services[name] for name in services_of(fault.flag_name)]
+        answers = await asyncio.gather(*(_ask(one, f"fault {fault.to_json()}") for one in told))
+        if not all(answer["in_time"] for answer in answers):
+            raise StoreUnavailable(problem="a service of the demo was too busy to be told of its fault in time")
 
 
 @asynccontextmanager
-async def running_fleet(seed: int) -> AsyncIterator[Fleet]:
+async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterator[Fleet]:
     """Start everything in a temporary folder; end everything and remove the folder on the way out."""
-    with tempfile.TemporaryDirectory(prefix="flagconsole-demo-") as folder:
-        store_path = str(Path(folder, "demo.db"))
-        service_key = await build(f"sqlite:{store_path}", seed)
+    with demo_folder() as folder:
+        store_path = str(folder / "demo.db")
+        service_key = await build(f"sqlite:{store_path}", seed, auto_rollback=auto_rollback)
         processes: list[asyncio.subprocess.Process] = []
         try:
             server, url = await _start_server(store_path, folder)
             processes.append(server)
+            services = {}
             for name in SERVICES:
-                service = await _start_service(name, url, service_key, folder, seed)
-                processes.append(service)
+                services[name] = await _start_service(name, url, service_key, str(folder), seed)
+                processes.append(services[name])
             with announced(f"sqlite:{store_path}"):
-                yield Fleet(url, key_file_of(store_path).read_text().strip(), folder, tuple(processes))
+                yield Fleet(url, key_file_of(store_path).read_text().strip(), str(folder), server, services)
         finally:
             await _stop(processes)
 
 
-async def _start_server(store_path: str, folder: str) -> tuple[asyncio.subprocess.Process, str]:
+def _write_playbooks(folder: Path) -> Path:
+    """Playbooks that take a minute instead of an hour, in a folder for the server."""
+    playbooks = folder / "playbooks"
+    playbooks.mkdir()
+    for name, text in demo_playbook_texts().items():
+        (playbooks / name).write_text(text, encoding="utf-8")
+    return playbooks
+
+
+async def _start_server(store_path: str, folder: Path) -> tuple[asyncio.subprocess.Process, str]:
     arguments = ("serve", "--store", f"sqlite:{store_path}", "--host", "127.0.0.1", "--port", "0")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "flagconsole", *arguments, "--environment", "demo", "--end-with-stdin"),
+        *("--playbooks", str(_write_playbooks(folder))),
         cwd=folder,
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -114,9 +116,10 @@ async def _start_service(name: str, url: str, service_key: str, folder: str, see
         api_key=service_key,
         service=name,
         instances=INSTANCES_PER_SERVICE,
-        features=SERVICES[name],
+        features=tuple(SERVICES[name]),
+        weights=tuple(SERVICES[name].values()),
         tenants=tuple(tenant.tenant_id for tenant in tenant_records(seed)),
-        operations_per_second=_OPERATIONS_PER_SECOND,
+        operations_per_second=OPERATIONS_PER_SECOND,
         cache_dir=folder,
         seed=seed,
     )
@@ -135,10 +138,10 @@ async def _start_service(name: str, url: str, service_key: str, folder: str, see
     return process
 
 
-async def _ask(process: asyncio.subprocess.Process, feature: str) -> dict[str, Any]:
+async def _ask(process: asyncio.subprocess.Process, question: str) -> dict[str, Any]:
     assert process.stdin is not None
     assert process.stdout is not None
-    process.stdin.write(f"report {feature}\n".encode())
+    process.stdin.write(f"{question}\n".encode())
     await process.stdin.drain()
     answer: dict[str, Any] = json.loads(await process.stdout.readline())
     return answer

@@ -1,4 +1,4 @@
-"""``flagconsole demo``: a live fleet in a terminal, or one kill measured without one."""
+"""``flagconsole demo``: a live fleet in a terminal, or one kill or one scenario measured without one."""
 
 from __future__ import annotations
 
@@ -6,21 +6,33 @@ import asyncio
 import signal
 import threading
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
 
 from flagconsole.client.http import Client
-from flagconsole.demo.fleet import INSTANCES, Fleet, running_fleet
+from flagconsole.demo.fleet import Fleet, running_fleet
+from flagconsole.demo.receipts import all_confirmed, arrivals
+from flagconsole.demo.scenario import Scenario, fault_of
+from flagconsole.demo.services import INSTANCES
+from flagconsole.demo.trial import Trial, misbehaved
 from flagconsole.domain.errors import ExitCode
-from flagconsole.domain.instance import EXPECTED
 from flagconsole.domain.requests import Kill
 from flagconsole.domain.views import ChangeResult, InstanceList
 
 #: The feature that every service uses.
 KILLED_FLAG: Final = "invoices.write"
+#: How long the headless demo with its kill runs.
+SECONDS: Final = 10.0
+#: How long somebody who opens the console sees a healthy canary.
+_CALM_SECONDS: Final = 20.0
 _READY_SECONDS: Final = 30.0
 _CONFIRM_SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.02
+#: What only a scenario has something to say of.
+_OF_SCENARIOS: Final = (
+    *("scenario", "fault_at_s", "verdict", "verdict_failed_at_s", "rolled_back", "playbook", "restoration_s"),
+    *("operations_affected", "incident_id", "phase", "rollout", "because"),
+)
 
 
 async def run_headless(seconds: float, seed: int) -> dict[str, Any]:
@@ -39,28 +51,21 @@ async def run_headless(seconds: float, seed: int) -> dict[str, Any]:
         return await _summary(fleet, client, result, receipts, asked)
 
 
-async def all_confirmed(client: Client, revision: int | None, seconds: float) -> InstanceList:
-    """Wait until all instances of the fleet have confirmed ``revision`` (None: whatever is newest)."""
-    deadline = time.monotonic() + seconds
-    while True:
-        instances = await client.instances(revision)
-        if instances.confirmed >= INSTANCES:
-            return instances
-        if time.monotonic() > deadline:
-            return instances
-        await asyncio.sleep(_POLL_SECONDS)
+async def run_scenario(scenario: Scenario, seconds: float | None, seed: int) -> dict[str, Any]:
+    """Run the fleet with a scenario until its outcome is known, for at most ``seconds`` after the fault (None: as long as
+    the scenario takes), and say what came of it (``trial.Trial.summary``)."""
+    started = time.time()
+    async with running_fleet(seed) as fleet, Client(fleet.url, fleet.api_key) as client:
+        await all_confirmed(client, None, _READY_SECONDS)
+        trial = Trial(fleet, client, scenario, started)
+        await trial.run(seconds)
+        return await trial.summary()
 
 
 async def _summary(
     fleet: Fleet, client: Client, result: ChangeResult, receipts: InstanceList, asked: float
 ) -> dict[str, Any]:
-    arrived = {
-        instance.instance_id: instance.received_at.timestamp()
-        for instance in receipts.instances
-        if instance.presence in EXPECTED
-        and instance.received_at is not None
-        and instance.confirms(result.epoch, result.revision)
-    }
+    arrived = arrivals(receipts, result.epoch, result.revision)
     last = max(arrived.values(), default=float("inf"))
     reports = await fleet.report(KILLED_FLAG)
     after = sum(began > last for report in reports for started in report["started"].values() for began in started)
@@ -74,24 +79,31 @@ async def _summary(
         "receipts_ms": {name: round((at - asked) * 1000, 2) for name, at in sorted(arrived.items())},
         "operations_after_last_receipt": after,
         "audit_verified": (await client.verify_audit()).verified,
+        **dict.fromkeys(_OF_SCENARIOS),
     }
 
 
 def exit_code_of(summary: dict[str, Any]) -> int:
-    """0 when every instance confirmed the kill, nothing ran after that, and the log holds."""
+    """0 when a scenario did what it should; without one, when every instance confirmed the kill, nothing ran after that,
+    and the log holds."""
+    if summary["scenario"] is not None:
+        return ExitCode.UNCONFIRMED if misbehaved(summary) else ExitCode.OK
     confirmed = len(summary["receipts_ms"]) == summary["instances"] == INSTANCES
     proven = confirmed and summary["operations_after_last_receipt"] == 0 and summary["audit_verified"]
     return ExitCode.OK if proven else ExitCode.UNCONFIRMED
 
 
-def headless(seconds: float, seed: int) -> dict[str, Any]:
-    """``run_headless`` for callers without a loop. SIGTERM ends it like Ctrl-C: everything is cleaned up."""
+def headless(seconds: float | None, seed: int, scenario: Scenario | None = None) -> dict[str, Any]:
+    """``run_scenario``, or without one ``run_headless``, for callers without a loop. SIGTERM ends it like Ctrl-C:
+    everything is cleaned up."""
 
     async def main() -> dict[str, Any]:
         task = asyncio.current_task()
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-        return await run_headless(seconds, seed)
+        if scenario is None:
+            return await run_headless(SECONDS if seconds is None else seconds, seed)
+        return await run_scenario(scenario, seconds, seed)
 
     try:
         return asyncio.run(main())
@@ -105,8 +117,16 @@ async def _settled(fleet: Fleet) -> None:
         await all_confirmed(client, None, _READY_SECONDS)
 
 
-def in_terminal(seed: int, **options: Any) -> int:
-    """Run the fleet and open the console on it. ``options`` go to the console. Returns its exit code."""
+async def _strike_later(fleet: Fleet, scenario: Scenario) -> None:
+    await asyncio.sleep(_CALM_SECONDS)
+    fault = fault_of(scenario, time.time())
+    if fault is not None:
+        await fleet.strike(fault)
+
+
+def in_terminal(seed: int, scenario: Scenario, *, auto_rollback: bool = True, **options: Any) -> int:
+    """Run the fleet, open the console on it, and let the scenario happen a little later. Without ``auto_rollback`` a failing
+    canary is left to whoever sits there. ``options`` go to the console. Returns its exit code."""
     from flagconsole.console.entry import run_console
     from flagconsole.console.manners import Manners
     from flagconsole.console.place import Place
@@ -115,14 +135,22 @@ def in_terminal(seed: int, **options: Any) -> int:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="flagconsole-demo", daemon=True)
     thread.start()
-    context = running_fleet(seed)
+
+    def there(work: Coroutine[Any, Any, Any]) -> Any:
+        return asyncio.run_coroutine_threadsafe(work, loop).result()
+
+    context = running_fleet(seed, auto_rollback=auto_rollback)
     try:
-        fleet = asyncio.run_coroutine_threadsafe(context.__aenter__(), loop).result()
+        fleet = there(context.__aenter__())
         try:
-            asyncio.run_coroutine_threadsafe(_settled(fleet), loop).result()
-            return run_console(Place(fleet.url, fleet.api_key), Manners(**options), state_folder=Path(fleet.folder))
+            there(_settled(fleet))
+            striking = asyncio.run_coroutine_threadsafe(_strike_later(fleet, scenario), loop)
+            try:
+                return run_console(Place(fleet.url, fleet.api_key), Manners(**options), state_folder=Path(fleet.folder))
+            finally:
+                striking.cancel()
         finally:
-            asyncio.run_coroutine_threadsafe(context.__aexit__(None, None, None), loop).result()
+            there(context.__aexit__(None, None, None))
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()

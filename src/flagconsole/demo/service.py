@@ -1,8 +1,8 @@
 """One simulated service: a process with several SDK instances, each working for tenants in its own thread.
 
 Run as ``python -m flagconsole.demo.service``. The first line of its input holds its settings as JSON (a key is among them,
-and command lines can be seen by others); after that ``report FLAG`` answers with one JSON line, and the process ends with
-its input.
+and command lines can be seen by others). After that ``report FLAG`` and ``fault JSON`` are answered with one JSON line each,
+and the process ends with its input.
 """
 
 from __future__ import annotations
@@ -14,9 +14,12 @@ import threading
 import time
 from collections import Counter, deque
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, Self
 
-from flagconsole.demo.workload import Workload
+from flagconsole.demo.fault import Fault, FaultKind
+from flagconsole.demo.helpdesk import Helpdesk, feedback_of
+from flagconsole.demo.scenario import BUCKET_SECONDS
+from flagconsole.demo.workload import Workload, asked, values_of
 from flagconsole.sdk import FlagClient
 
 #: Start times kept for each feature and instance; far more than a kill takes to arrive.
@@ -25,33 +28,46 @@ _KEPT: Final = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    """What a service is told by the demo."""
+    """What a service is told by the demo. ``weights`` says how often each feature is used."""
 
     url: str
     api_key: str
     service: str
     instances: int
     features: tuple[str, ...]
+    weights: tuple[int, ...]
     tenants: tuple[str, ...]
     operations_per_second: float
     cache_dir: str
     seed: int
-    bucket_seconds: int = 5
+    bucket_seconds: int = BUCKET_SECONDS
 
     def to_json(self) -> str:
         """The settings as the first line of the process's input."""
         return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """What ``to_json`` wrote."""
+        fields: dict[str, Any] = json.loads(text)
+        for name in ("features", "weights", "tenants"):
+            fields[name] = tuple(fields[name])
+        return cls(**fields)
 
 
 class Worker:
     """One instance at work: it picks a tenant and a feature, asks the flag, does the work in the new way if it may, otherwise
     in the old one, and records how it went."""
 
-    def __init__(self, settings: ServiceSettings, number: int) -> None:
+    def __init__(self, settings: ServiceSettings, number: int, helpdesk: Helpdesk) -> None:
         self.instance_id = f"{settings.service}-{number}"
         self.operations: Counter[str] = Counter()
         self.started: dict[str, deque[float]] = {name: deque(maxlen=_KEPT) for name in settings.features}
+        #: What goes wrong, once the demo says so, and how many operations met it.
+        self.fault: Fault | None = None
+        self.struck = 0
         self._settings = settings
+        self._helpdesk = helpdesk
         self._workload = Workload(settings.seed, settings.tenants)
         self._chance = random.Random(f"{settings.seed}:{self.instance_id}")  # noqa: S311  # a simulation
         self._stop = threading.Event()
@@ -76,44 +92,67 @@ class Worker:
         self._client.close()
 
     def _work(self) -> None:
+        features, weights = self._settings.features, self._settings.weights
         while not self._stop.wait(self._chance.expovariate(self._settings.operations_per_second)):
-            feature = self._chance.choice(self._settings.features)
-            tenant = self._workload.next_tenant(self._chance)
-            # Taken before asking: an operation that began before a kill arrived may still run.
-            began = time.time()
-            evaluation = self._client.evaluate(feature, tenant)
-            if evaluation.enabled:
-                self.started[feature].append(began)
-                self.operations[feature] += 1
-            outcome = self._workload.outcome(self._chance, tenant)
-            self._client.record(feature, tenant, **outcome._asdict(), evaluation=evaluation)
+            feature = self._chance.choices(features, weights)[0]
+            self._operate(feature, self._workload.next_tenant(self._chance))
+
+    def _operate(self, feature: str, tenant: str) -> None:
+        # Taken before asking: an operation that began before a kill arrived may still run.
+        began = time.time()
+        evaluation = self._client.evaluate(feature, tenant)
+        if evaluation.enabled:
+            self.started[feature].append(began)
+            self.operations[feature] += 1
+        outcome = self._workload.outcome(self._chance, tenant)
+        fault = self.fault
+        if fault is not None and fault.strikes(feature, evaluation.enabled, began):
+            self.struck += 1
+            if fault.kind is FaultKind.SILENCE:
+                return
+            outcome = fault.worsened(self._chance, outcome)
+        outcome = asked(self._chance, outcome)
+        values = values_of(feature, evaluation.enabled, self._chance)
+        self._client.record(feature, tenant, **outcome.recorded, values=values, evaluation=evaluation)
+        self._helpdesk.tell(feedback_of(feature, tenant, outcome))
 
 
 def report(workers: list[Worker], feature: str) -> dict[str, Any]:
-    """How many operations ran in all, and when those of one feature began, by instance."""
+    """How many operations ran in all, how many met the fault, and when those of one feature began, by instance."""
     return {
         "operations": sum(sum(worker.operations.values()) for worker in workers),
+        "struck": sum(worker.struck for worker in workers),
         "started": {worker.instance_id: list(worker.started.get(feature, ())) for worker in workers},
     }
 
 
+def strike(workers: list[Worker], fault: Fault) -> dict[str, Any]:
+    """Let the fault happen from its moment on, and say which it is."""
+    for worker in workers:
+        worker.fault = fault
+    return {"fault_at": fault.since, "in_time": time.time() < fault.since}
+
+
 def main() -> None:
     """Run until standard input ends."""
-    raw = json.loads(sys.stdin.readline())
-    settings = ServiceSettings(**{**raw, "features": tuple(raw["features"]), "tenants": tuple(raw["tenants"])})
-    workers = [Worker(settings, number) for number in range(1, settings.instances + 1)]
+    settings = ServiceSettings.from_json(sys.stdin.readline())
+    helpdesk = Helpdesk(settings.url, settings.api_key)
+    workers = [Worker(settings, number, helpdesk) for number in range(1, settings.instances + 1)]
+    helpdesk.start()
     for worker in workers:
         worker.start()
     try:
         for line in sys.stdin:
-            _, _, feature = line.strip().partition(" ")
-            sys.stdout.write(json.dumps(report(workers, feature)) + "\n")
+            order, _, rest = line.strip().partition(" ")
+            answer = strike(workers, Fault.from_json(rest)) if order == "fault" else report(workers, rest)
+            sys.stdout.write(json.dumps(answer) + "\n")
             sys.stdout.flush()
     except KeyboardInterrupt:
         pass
     finally:
         for worker in workers:
             worker.stop()
+        helpdesk.stop()
 
 
 if __name__ == "__main__":

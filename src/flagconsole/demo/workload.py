@@ -6,13 +6,18 @@ import math
 import random
 from collections.abc import Sequence
 from itertools import accumulate
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 #: The typical operation: its error rate, and its latency in seconds.
 ERROR_RATE: Final = 0.003
 MEDIAN_SECONDS: Final = 0.24
-CRITICAL_RATE: Final = 1e-5
+CRITICAL_RATE: Final = 1e-6
 CONVERSION_RATE: Final = 0.06
+#: What people say of it. A minute of the demo stands for an hour or more, so they say it often.
+CSAT_RATE: Final = 0.04
+TICKET_RATE: Final = 0.004
+_SATISFIED: Final = 0.97
+_SATISFIED_AFTER_ERROR: Final = 0.35
 #: Standard deviations of logarithms: between tenants, and of one tenant's latency.
 _ERROR_SPREAD: Final = 0.8
 _LATENCY_SPREAD: Final = 0.30
@@ -21,12 +26,25 @@ _LATENCY_NOISE: Final = 0.55
 
 
 class Outcome(NamedTuple):
-    """How one operation went. ``seconds`` is how long it would have taken; nobody waits for it."""
+    """How one operation went. ``seconds`` is how long it would have taken; nobody waits for it. ``ticket``: somebody wrote
+    to support about it. ``csat``: how satisfied somebody who was asked is, 0 to 1."""
 
     ok: bool
     seconds: float
     critical: str | None
     conversion: bool
+    ticket: bool = False
+    csat: float | None = None
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """What the service's SDK is told of it; what people say comes in another way."""
+        return {
+            "ok": self.ok,
+            "seconds": self.seconds,
+            "critical": self.critical,
+            "conversion": self.conversion,
+        }
 
 
 class _Tenant(NamedTuple):
@@ -54,7 +72,29 @@ class Workload:
         critical = "DataIntegrityError" if chance.random() < CRITICAL_RATE else None
         ok = critical is None and chance.random() >= traits.error_rate
         seconds = traits.median_seconds * math.exp(chance.gauss(0.0, _LATENCY_NOISE))
-        return Outcome(ok, seconds, critical, ok and chance.random() < CONVERSION_RATE)
+        return Outcome(ok, seconds, critical, ok and chance.random() < CONVERSION_RATE, chance.random() < TICKET_RATE)
+
+
+def asked(chance: random.Random, outcome: Outcome) -> Outcome:
+    """The operation with what its user says of it, if asked."""
+    if chance.random() >= CSAT_RATE:
+        return outcome
+    satisfied = chance.random() < (_SATISFIED if outcome.ok else _SATISFIED_AFTER_ERROR)
+    return outcome._replace(csat=1.0 if satisfied else 0.25)
+
+
+def values_of(feature: str, enabled: bool, chance: random.Random) -> dict[str, bool | float] | None:
+    """The metrics of its own that a feature has; ``enabled`` or not decides whether the model or the price list speaks."""
+    if feature != "estimates.ai_pricing":
+        return None
+    accuracy, accepted = (0.91, 0.80) if enabled else (0.86, 0.74)
+    return {
+        "suggestion_accuracy": chance.random() < accuracy,
+        "user_acceptance": chance.random() < accepted,
+        "pricing_variance": abs(chance.gauss(0.0, 0.11)),
+        "adoption": chance.random() < 0.55,
+        "revenue_per_estimate": chance.lognormvariate(6.0, 0.4),
+    }
 
 
 def _traits(seed: int, tenant: str) -> _Tenant:

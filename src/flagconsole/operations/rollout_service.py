@@ -45,19 +45,19 @@ class RolloutOperations:
         plan: Plan,
         reason: str,
         *,
+        seed: int | None = None,
         version: int | None = None,
         idempotency_key: str | None = None,
         dry_run: bool = False,
     ) -> Rollout:
-        """Begin a rollout in the plan's first phase."""
-
-        seed = secrets.randbits(32)
+        """Begin a rollout in the plan's first phase. Its cohorts are drawn by ``seed``, or a random one."""
+        chosen = secrets.randbits(32) if seed is None else seed
 
         async def drawn() -> PhaseDraw | None:
-            return await phase_draw(self.store, flag_name, plan.name, plan.phases[0], seed)
+            return await phase_draw(self.store, flag_name, plan.name, plan.phases[0], chosen)
 
         async def work(tx: Transaction, context: Context, draw: PhaseDraw | None) -> Rollout:
-            return await rollouts.start(tx, context, flag_name, plan, reason, seed=seed, draw=draw)
+            return await rollouts.start(tx, context, flag_name, plan, reason, seed=chosen, draw=draw)
 
         asked = ("start", flag_name, plan.model_dump_json(), reason)
         return await self._change(Operation.START, work, actor, asked, version, idempotency_key, dry_run, drawn)

@@ -31,6 +31,12 @@ def shipped_playbook(name: str) -> Playbook:
     return parse_playbook(text, f"{name}.yaml")
 
 
+def demo_playbook_texts() -> dict[str, str]:
+    """The playbooks in demo time that ship with the package, by file name: what a folder of one's own could hold."""
+    folder = files("flagconsole").joinpath("data", "playbooks", "demo")
+    return {f"{name}.yaml": folder.joinpath(f"{name}.yaml").read_text(encoding="utf-8") for name in PLAYBOOK_NAMES}
+
+
 def read_playbooks(own: Iterable[Path] = ()) -> Mapping[str, Playbook]:
     """All playbooks by name: those that ship, each replaced by the one of the same name among the files of one's own.
 
