@@ -204,6 +204,14 @@ class Ruleset:
         following._needed_by = self._needed_by if same_graph else None
         return following
 
+    def killing(self, names: frozenset[str]) -> Ruleset:
+        """The same rules with these flags killed, those that it doesn't know included; itself for none."""
+        if not names:
+            return self
+        unknown = Rule("", FlagState.KILL, 0, frozenset(), (), 0)
+        killed = {name: self.rules.get(name, unknown)._replace(flag_name=name, state=FlagState.KILL) for name in names}
+        return Ruleset(self.epoch, self.revision, {**self.rules, **killed}, self.overrides)
+
     def with_override(self, revision: int, flag_name: str, tenant_id: str, override: OverrideRule | None) -> Ruleset:
         """A ruleset at ``revision`` in which one tenant's override is replaced, or gone when ``override`` is None."""
         tenants = dict(self.overrides.get(flag_name, {}))

@@ -29,6 +29,7 @@ from flagconsole.domain.text import safe_text
 from flagconsole.sdk.applier import Applier
 from flagconsole.sdk.held import Held
 from flagconsole.sdk.keeper import Keeper
+from flagconsole.sdk.kill_list import KillListWatch
 from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.reporter import Reporter
 from flagconsole.sdk.settings import SDK_VERSION, Settings
@@ -64,10 +65,12 @@ class Core:
         counters: Counters,
         usage: Usage,
         clock: Callable[[], float] = time.monotonic,
+        kill_list: KillListWatch | None = None,
     ) -> None:
         self._settings = settings
         self._held = held
         self._keeper = keeper
+        self._kill_list = kill_list
         self._listeners = listeners
         self._counters = counters
         self._clock = clock
@@ -103,6 +106,14 @@ class Core:
 
     async def run(self) -> None:
         """Work until ``stop``."""
+        watching = None if self._kill_list is None else asyncio.create_task(self._for_ever(self._kill_list.run))
+        try:
+            await self._run()
+        finally:
+            if watching is not None:
+                watching.cancel()
+
+    async def _run(self) -> None:
         try:
             connection = open_connection(self._settings.url, self._settings.api_key)
         except Exception as error:  # a URL or key that can't be used: served from the cache, and said in the status

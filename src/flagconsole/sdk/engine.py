@@ -10,6 +10,7 @@ from flagconsole.sdk.cache import DiskCache
 from flagconsole.sdk.core import Core
 from flagconsole.sdk.held import Held
 from flagconsole.sdk.keeper import Keeper
+from flagconsole.sdk.kill_list import KillListWatch
 from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.settings import Settings
 from flagconsole.sdk.status import Counters
@@ -27,8 +28,13 @@ class Engine:
         if self.cache is not None and held.ruleset is None:
             kept = self.cache.load()
             held.restore(kept.ruleset, kept.floor, kept.confirmed_seconds_ago)
+        self.kill_list = None
+        if settings.kill_list:
+            self.kill_list = KillListWatch(settings.kill_list, settings.kill_list_key, held, listeners.tell)
+            # Before anybody can ask: a service that starts while the server is away obeys it from its first operation.
+            self.kill_list.look()
         keeper = None if self.cache is None else Keeper(self.cache, held)
-        self.core = Core(settings, held, keeper, listeners, counters, usage)
+        self.core = Core(settings, held, keeper, listeners, counters, usage, kill_list=self.kill_list)
         self._background = Background(self.core.run, self.core.stop)
         self._process = os.getpid()
 

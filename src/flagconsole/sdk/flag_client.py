@@ -32,6 +32,7 @@ Result = TypeVar("Result")
 POLL_SECONDS: Final = 10.0
 CLOSE_SECONDS: Final = 1.0
 _OFF, _SHADOW, _CANARY, _ON = FlagState.OFF, FlagState.SHADOW, FlagState.CANARY, FlagState.ON
+_KILL: Final = FlagState.KILL
 #: The engines of parent processes.
 _inherited: list[Engine] = []
 
@@ -47,7 +48,9 @@ class FlagClient:
     can't hold become ``-``. ``service`` names the program. ``cache_dir`` is where the last good rules are kept (default: the
     user's cache folder; ``False``: nowhere). ``poll_seconds`` apply where no stream can be had, or with ``stream=False``.
     ``max_age`` in seconds since the server last confirmed the rules. What is recorded is counted in buckets of
-    ``bucket_seconds``, a divisor of 30. With ``start=False`` nothing happens before
+    ``bucket_seconds``, a divisor of 30. ``kill_list`` is a file that is watched, and whose flags are killed here whatever
+    the server says or doesn't (default: ``FLAGCONSOLE_KILL_LIST``, else none); with ``kill_list_key`` (default:
+    ``FLAGCONSOLE_KILL_LIST_KEY``) only lists that are signed with it are obeyed. With ``start=False`` nothing happens before
     ``start()``. Raises ``TypeError`` or ``ValueError`` for arguments of a wrong kind, such as an empty URL, and for nothing
     else: a server that can't be reached is a status.
     """
@@ -64,6 +67,8 @@ class FlagClient:
         stream: bool = True,
         max_age: float | None = None,
         bucket_seconds: int = 30,
+        kill_list: str | os.PathLike[str] | None = None,
+        kill_list_key: str | None = None,
         start: bool = True,
     ) -> None:
         for name, value in (("url", url), ("api_key", api_key)):
@@ -88,6 +93,8 @@ class FlagClient:
             stream,
             max_age,
             bucket_seconds,
+            os.fspath(kill_list) if kill_list is not None else os.environ.get("FLAGCONSOLE_KILL_LIST", ""),
+            kill_list_key or os.environ.get("FLAGCONSOLE_KILL_LIST_KEY") or None,
         )
         self._family = self._settings.instance
         self._counters = Counters()
@@ -186,7 +193,10 @@ class FlagClient:
     def _evaluate(self, flag: object, tenant: object) -> Evaluation:
         """The long way: for a first question, for wrong arguments, and where time matters."""
         name = flag if isinstance(flag, str) else ""
-        ruleset = self._held.ruleset
+        ruleset = self._held.served
+        if self._killed_here(name):
+            # Before all else, as every kill: without rules, and however old they are.
+            return Evaluation(name, _KILL, Reason.KILLED, -1 if ruleset is None else ruleset.revision)
         if ruleset is None:
             return Evaluation(name, _OFF, Reason.STALE, -1)
         if not isinstance(flag, str) or not isinstance(tenant, str):
@@ -197,6 +207,12 @@ class FlagClient:
             return ruleset.evaluate(flag, tenant, self._held.server_time())
         except Exception:  # a subclass of str may do anything
             return Evaluation(name, _OFF, Reason.FLAG_NOT_FOUND, ruleset.revision)
+
+    def _killed_here(self, name: str) -> bool:
+        try:
+            return name in self._held.killed_here
+        except Exception:  # a subclass of str may do anything
+            return False
 
     def wait_ready(self, timeout: float) -> bool:
         """Wait until the server has confirmed the rules, at most ``timeout`` seconds. Returns whether the client is ready."""
@@ -222,6 +238,8 @@ class FlagClient:
             problem="not started" if engine is None else engine.core.problem,
             cache_problem=None if engine is None or engine.cache is None else engine.cache.problem,
             counters=replace(self._counters),
+            killed_here=tuple(sorted(self._held.killed_here)),
+            kill_list_problem=None if engine is None or engine.kill_list is None else engine.kill_list.problem,
         )
 
     def on_change(self, listener: Listener) -> Callable[[], None]:

@@ -46,8 +46,10 @@ class Held:
         "confirmed_at",
         "contact_at",
         "floor",
+        "killed_here",
         "known",
         "ruleset",
+        "served",
     )
 
     def __init__(self, max_age: float | None, clock: Callable[[], float] = time.monotonic) -> None:
@@ -56,7 +58,11 @@ class Held:
         self._confirmation = threading.Condition()
         self._anchor = time.time() - clock()
         self._told_time = False
+        #: The rules as the server has them, which its events change.
         self.ruleset: Ruleset | None = None
+        #: The rules that are evaluated: the same, with what the local kill list names killed.
+        self.served: Ruleset | None = None
+        self.killed_here: frozenset[str] = frozenset()
         #: The highest position ever held here, or confirmed by this host before a restart.
         self.floor: Position | None = None
         #: Finished answers of the present ruleset, where they hold without looking at the time.
@@ -99,9 +105,22 @@ class Held:
             self.confirmed_at = self._clock() - confirmed_seconds_ago
 
     def _swap(self, ruleset: Ruleset) -> None:
-        timeless = self._max_age is None and ruleset.next_expiry == inf
         self.ruleset = ruleset
-        self.known = ruleset.memo.get if timeless else nothing_known
+        self._serve(ruleset)
+
+    def kill_here(self, names: frozenset[str]) -> None:
+        """Serve these flags as killed from now on, and no others, whatever the server says."""
+        if names == self.killed_here:
+            return
+        self.killed_here = names
+        if self.ruleset is not None:
+            self._serve(self.ruleset)
+
+    def _serve(self, ruleset: Ruleset) -> None:
+        served = ruleset.killing(self.killed_here)
+        timeless = self._max_age is None and served.next_expiry == inf
+        self.served = served
+        self.known = served.memo.get if timeless else nothing_known
 
     def heard(self) -> None:
         """Something sensible came from the server."""

@@ -16,7 +16,8 @@ _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:@+~-]")
 
 
 class Settings(NamedTuple):
-    """A client's settings; durations in seconds. ``cache_dir`` is empty where nothing is kept on disk."""
+    """A client's settings; durations in seconds. ``cache_dir`` is empty where nothing is kept on disk, ``kill_list`` where no
+    file is watched."""
 
     url: str
     api_key: str
@@ -27,6 +28,8 @@ class Settings(NamedTuple):
     stream: bool
     max_age: float | None
     bucket_seconds: int = 30
+    kill_list: str = ""
+    kill_list_key: str | None = None
 
 
 def default_instance() -> str:

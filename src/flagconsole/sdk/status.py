@@ -44,7 +44,8 @@ class ClientStatus(NamedTuple):
     ``epoch`` and ``revision`` are those of the data that is served; empty and -1 without any. Ages are in seconds, ``None``
     for never: ``contact_age`` since anything was heard from the server, ``confirmed_age`` since it confirmed that this data
     is the newest. ``transport`` is ``stream`` or ``polling``. ``problem`` is the last thing that went wrong and has not
-    been mended, safe to show; ``cache_problem`` the same for the disk.
+    been mended, safe to show; ``cache_problem`` the same for the disk, ``kill_list_problem`` for the local kill list, whose
+    flags are in ``killed_here``.
     """
 
     health: Health
@@ -57,3 +58,5 @@ class ClientStatus(NamedTuple):
     problem: str | None
     cache_problem: str | None
     counters: Counters
+    killed_here: tuple[str, ...] = ()
+    kill_list_problem: str | None = None

@@ -32,14 +32,20 @@ WAIT_SECONDS: Final = 5.0
     metavar="SECONDS",
     help="How long to wait until every instance has confirmed.",
 )
+@click.option("--file", "path", metavar="FILE", help="In this local kill list instead, without any server.")
 @with_reason
 @changes
-def kill(invocation: Invocation, flag: str, wait: float, reason: str) -> None:
+def kill(invocation: Invocation, flag: str, wait: float, path: str | None, reason: str) -> None:
     """Turn FLAG off for everyone, whatever else is set, until it is revived.
 
     Prints the revision of the kill and how many instances have applied it. Exits with 8 when not all of them have
-    confirmed within --wait.
+    confirmed within --wait. With --file it writes and signs a local kill list, which SDKs obey whatever the server says.
     """
+    if path is not None:
+        from flagconsole.cli.kill_file import kill_in_file
+
+        kill_in_file(invocation, path, flag, reason)
+        return
     kill_flag(invocation, flag, reason, wait)
 
 

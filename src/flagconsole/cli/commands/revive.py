@@ -21,10 +21,18 @@ if TYPE_CHECKING:
 @click.argument("flag")
 @click.option("--to", "state", type=REVIVE_STATE, default="off", help="A state below the one it was killed in [off].")
 @click.option("--percentage", type=PERCENTAGE, metavar="N", help="The percentage, for --to canary.")
+@click.option("--file", "path", metavar="FILE", help="Take it off this local kill list instead.")
 @with_reason
 @changes
-def revive(invocation: Invocation, flag: str, state: FlagState, percentage: int | None, reason: str) -> None:
+def revive(
+    invocation: Invocation, flag: str, state: FlagState, percentage: int | None, path: str | None, reason: str
+) -> None:
     """Clear the kill of FLAG. It stays off unless --to names another state, and no rollout goes on by itself."""
+    if path is not None:
+        from flagconsole.cli.kill_file import revive_in_file
+
+        revive_in_file(invocation, path, flag)
+        return
     from flagconsole.cli.asking import ask
     from flagconsole.cli.wording import print_result
     from flagconsole.domain.requests import Revive
