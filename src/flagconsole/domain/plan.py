@@ -15,6 +15,7 @@ from pydantic import Field, field_validator, model_validator
 from flagconsole.domain.flag import Frozen, Percentage
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind, MetricName
 from flagconsole.domain.names import FlagName, Label
+from flagconsole.domain.plan_metric import ONE_NUMBER, PlanMetric, refuse_metric
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency, urgency_of
 
@@ -116,6 +117,11 @@ class Criterion(Frozen):
     def urgency(self) -> Urgency:
         """How urgent it is when this limit is violated."""
         return urgency_of(self.metric)
+
+    @property
+    def acts_on_one_number(self) -> bool:
+        """Whether a rollback limit acts on the bare value: counts, as a policy, and what asks for the plain threshold."""
+        return self.metric_kind is MetricKind.COUNT or self.evidence is Evidence.THRESHOLD
 
     def holds(self, value: float) -> bool:
         """Whether ``value`` satisfies the comparison. NaN satisfies nothing."""
@@ -243,13 +249,15 @@ class FlagCriteria(Frozen):
 
 
 class Plan(Frozen):
-    """An ordered list of phases. ``auto_promote`` is off unless a plan turns it on; ``auto_rollback`` the other way."""
+    """An ordered list of phases. ``auto_promote`` is off unless a plan turns it on; ``auto_rollback`` the other way.
+    ``metrics`` names those that are measured elsewhere; all others are the store's own."""
 
     name: Label
     description: Annotated[str, Field(max_length=2000)] = ""
     auto_promote: bool = False
     auto_rollback: bool = True
     phases: Annotated[tuple[Phase, ...], Field(min_length=1, max_length=50)]
+    metrics: Annotated[dict[MetricName, PlanMetric], Field(max_length=50)] = Field(default_factory=dict)
 
     @field_validator("phases")
     @classmethod
@@ -265,6 +273,23 @@ class Plan(Frozen):
             if before.kind is after.kind is PhaseKind.CLEANUP:
                 raise ValueError("a plan has one cleanup phase at most")
         return phases
+
+    @model_validator(mode="after")
+    def _measured_elsewhere(self) -> Self:
+        for name, metric in self.metrics.items():
+            refuse_metric(name, metric)
+        for phase in self.phases:
+            for criterion in (*phase.success, *phase.rollback):
+                given = self.metrics.get(criterion.metric)
+                if given is not None and given.kind not in {None, criterion.metric_kind}:
+                    raise ValueError(
+                        f"phase {phase.name!r}: {criterion.metric} is a {given.kind} in metrics, "
+                        f"not a {criterion.metric_kind}"
+                    )
+            for criterion in phase.rollback:
+                if criterion.metric in self.metrics and not criterion.acts_on_one_number:
+                    raise ValueError(f"phase {phase.name!r}: {criterion.metric} {ONE_NUMBER}")
+        return self
 
     def phase(self, name: str) -> Phase:
         """The phase of that name. Raises ``KeyError`` when there is none."""
@@ -287,4 +312,4 @@ class Plan(Frozen):
         phases = tuple(
             phase.with_criteria(own.phases[phase.name]) if phase.name in own.phases else phase for phase in self.phases
         )
-        return self.model_copy(update={"phases": phases})
+        return Plan.model_validate({**dict(self), "phases": phases})

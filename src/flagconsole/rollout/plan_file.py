@@ -1,13 +1,14 @@
 """Plans as files: phases with their limits in words, such as ``error_rate <= 0.5 %``, and criteria of single flags.
 
 A limit is text (metric, comparison, number, and ``%`` or ``ms``), or a mapping with ``limit`` and besides it ``kind`` for a
-custom metric and ``evidence: threshold`` for the plain rule. Mistakes are named by source, line and field.
+custom metric and ``evidence: threshold`` for the plain rule. ``metrics`` holds those that Prometheus measures, by name, each
+with its ``query`` and ``freshness``. Mistakes are named by source, line and field.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from functools import partial
 from importlib.resources import files
@@ -17,8 +18,10 @@ from pydantic import BaseModel, ValidationError
 
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.flag import Flag
+from flagconsole.domain.metric import is_metric_name
 from flagconsole.domain.names import is_flag_name
 from flagconsole.domain.plan import Criterion, FlagCriteria, Phase, PhaseCriteria, Plan
+from flagconsole.domain.plan_metric import ONE_NUMBER, PlanMetric, refuse_metric
 from flagconsole.domain.rollout_requests import RolloutStart
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.strict_yaml import Node, Place, kind_of, line_of, parse_yaml, plain
@@ -28,13 +31,16 @@ from flagconsole.operations.validation import field_path, problem_of, shown_valu
 SHIPPED: Final = ("default", "demo")
 
 _LIMIT: Final = re.compile(r"\s*([a-z][a-z0-9_]{0,63})\s*(<=|>=|<|>)\s*([-+]?[0-9]+(?:\.[0-9]+)?)\s*(%|ms)?\s*")
-_PLAN_FIELDS: Final = ("name", "description", "auto_promote", "auto_rollback", "phases", "flags")
+_PLAN_FIELDS: Final = ("name", "description", "auto_promote", "auto_rollback", "metrics", "phases", "flags")
 _PHASE_FIELDS: Final = (
     *("name", "kind", "percentage", "min_hours", "min_minutes", "min_operations", "min_tenants"),
     *("success", "rollback", "monitoring", "look_seconds"),
 )
 _LIMIT_FIELDS: Final = ("limit", "kind", "evidence")
+_METRIC_FIELDS: Final = ("query", "freshness", "kind")
 
+#: What the plan has measured elsewhere.
+Metrics = Mapping[str, PlanMetric]
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -85,13 +91,29 @@ def parse_plan(text: str, source: str) -> PlanFile:
     listed = root.value.get("phases")
     if listed is None or not isinstance(listed.value, list):
         place.refuse(root.line, "phases", "must be a list of at least one phase", None)
-    phases = [_phase(node, f"phases[{index}]", place) for index, node in enumerate(listed.value)]
-    fields = {key: plain(node) for key, node in root.value.items() if key not in {"phases", "flags"}}
-    plan = _valid(Plan, fields | {"phases": phases}, root, "", place)
-    return PlanFile(plan, _flags(root.value.get("flags"), plan, place))
+    metrics = _metrics(root.value.get("metrics"), place)
+    phases = [_phase(node, f"phases[{index}]", metrics, place) for index, node in enumerate(listed.value)]
+    fields = {key: plain(node) for key, node in root.value.items() if key not in {"phases", "flags", "metrics"}}
+    plan = _valid(Plan, fields | {"phases": phases, "metrics": metrics}, root, "", place)
+    return PlanFile(plan, _flags(root.value.get("flags"), plan, metrics, place))
 
 
-def _phase(node: Node, path: str, place: Place) -> Phase:
+def _metrics(node: Node | None, place: Place) -> dict[str, PlanMetric]:
+    if node is None or node.value is None:
+        return {}
+    found: dict[str, PlanMetric] = {}
+    for name, item in _mapping(node, "metrics", place).items():
+        line, path = node.lines[name], f"metrics.{safe_text(name, 64)}"
+        if not is_metric_name(name):
+            place.refuse(line, path, "must be lower-case letters, digits and underscores, like error_rate", None)
+        _fields(item, path, _METRIC_FIELDS, place)
+        metric = _valid(PlanMetric, {key: plain(value) for key, value in item.value.items()}, item, path, place)
+        _checked(partial(refuse_metric, name, metric), line, path, place)
+        found[name] = metric
+    return found
+
+
+def _phase(node: Node, path: str, metrics: Metrics, place: Place) -> Phase:
     _fields(node, path, _PHASE_FIELDS, place)
     fields = {key: plain(value) for key, value in node.value.items() if key not in {"success", "rollback"}}
     if "min_minutes" in fields:
@@ -103,17 +125,17 @@ def _phase(node: Node, path: str, place: Place) -> Phase:
         fields["min_hours"] = minutes / 60
     for which in ("success", "rollback"):
         if which in node.value:
-            fields[which] = _criteria(node.value[which], f"{path}.{which}", place)
+            fields[which] = _criteria(node.value[which], f"{path}.{which}", metrics, place)
     return _valid(Phase, fields, node, path, place)
 
 
-def _criteria(node: Node, path: str, place: Place) -> tuple[Criterion, ...]:
+def _criteria(node: Node, path: str, metrics: Metrics, place: Place) -> tuple[Criterion, ...]:
     if not isinstance(node.value, list):
         place.refuse(node.line, path, "must be a list of limits such as 'error_rate <= 0.5 %'", kind_of(node.value))
-    return tuple(_criterion(item, f"{path}[{index}]", place) for index, item in enumerate(node.value))
+    return tuple(_criterion(item, f"{path}[{index}]", metrics, place) for index, item in enumerate(node.value))
 
 
-def _criterion(node: Node, path: str, place: Place) -> Criterion:
+def _criterion(node: Node, path: str, metrics: Metrics, place: Place) -> Criterion:
     extra: dict[str, Any] = {}
     text = node.value
     if isinstance(text, dict):
@@ -126,11 +148,16 @@ def _criterion(node: Node, path: str, place: Place) -> Criterion:
     metric, comparison, number, unit = match.groups()
     # Through text, since 0.3 / 100 is not the float that 0.003 is.
     value = float(f"{number}e-2") if unit == "%" else float(number)
-    fields = {"metric": metric, "comparison": comparison, "value": value, **extra}
-    return _valid(Criterion, fields, node, path, place)
+    given = metrics.get(metric)
+    known = {} if given is None or given.kind is None else {"kind": given.kind}
+    fields = {"metric": metric, "comparison": comparison, "value": value, **known, **extra}
+    criterion = _valid(Criterion, fields, node, path, place)
+    if given is not None and ".rollback[" in path and not criterion.acts_on_one_number:
+        place.refuse(node.line, path, ONE_NUMBER, safe_text(text, 100))
+    return criterion
 
 
-def _flags(node: Node | None, plan: Plan, place: Place) -> dict[str, FlagCriteria]:
+def _flags(node: Node | None, plan: Plan, metrics: Metrics, place: Place) -> dict[str, FlagCriteria]:
     if node is None or node.value is None:
         return {}
     found: dict[str, FlagCriteria] = {}
@@ -142,7 +169,10 @@ def _flags(node: Node | None, plan: Plan, place: Place) -> dict[str, FlagCriteri
         for phase, lists in _mapping(phases, path, place).items():
             _fields(lists, f"{path}.{phase}", ("success", "rollback"), place)
             own[phase] = PhaseCriteria(
-                **{which: _criteria(value, f"{path}.{phase}.{which}", place) for which, value in lists.value.items()}
+                **{
+                    which: _criteria(value, f"{path}.{phase}.{which}", metrics, place)
+                    for which, value in lists.value.items()
+                }
             )
         criteria = FlagCriteria(flag_name=name, phases=own)
         _checked(partial(plan.for_flag, criteria), line, path, place)

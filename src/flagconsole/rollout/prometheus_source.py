@@ -1,7 +1,8 @@
 """Metrics from a Prometheus server, by the queries that a plan names.
 
-Prometheus answers the time of the question, not that of the data, and looks back five minutes for a sample: a service that fell
-silent goes on being answered for. A query may therefore name its ``freshness``, an expression for the time of its newest sample.
+Prometheus answers the time of the question, not that of the data, and looks back five minutes for a sample, or as long as a
+window is: a service that fell silent goes on being answered for. So each query comes with its ``freshness``, an expression for
+the time of its newest sample.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 
 from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.plan_metric import FLAG, GROUP, WINDOW, PlanMetric
 from flagconsole.domain.text import safe_text
 from flagconsole.rollout.sources import (
     Failed,
@@ -32,46 +34,27 @@ TIMEOUT_SECONDS: Final = 5.0
 STALE_SECONDS: Final = 90.0
 #: No answer to a query for one number is larger.
 MAX_ANSWER_BYTES: Final = 256 * 1024
-MAX_EXPRESSION: Final = 4000
-_PLACEHOLDERS: Final = ("{flag}", "{group}", "{window}")
-
-
-class PrometheusQuery(NamedTuple):
-    """PromQL with the placeholders ``{flag}``, ``{group}`` and ``{window}`` (seconds, as ``3600s``), which yields one number.
-    ``freshness`` is PromQL for the time of the newest sample, in seconds since the epoch, such as
-    ``max(timestamp(requests_total{flag="{flag}"}))``."""
-
-    expression: str
-    freshness: str | None = None
+#: How far two machines' clocks may differ.
+_AHEAD_SECONDS: Final = 60.0
 
 
 class PrometheusSource:
-    """``MetricSource`` on a Prometheus server's HTTP API. ``queries`` are by metric; durations in seconds.
+    """A Prometheus server's HTTP API, asked by a plan's own queries. Durations in seconds.
 
-    Raises ``InvalidInput`` for a URL that can't be used and for an empty or overlong expression.
+    Raises ``InvalidInput`` for a URL that can't be used: with a password or a query in it, or over the network in the
+    clear, unless ``in_clear`` allows that.
     """
 
     def __init__(
         self,
         url: str,
-        queries: Mapping[str, PrometheusQuery],
         *,
+        in_clear: bool = False,
         timeout: float = TIMEOUT_SECONDS,
         stale_seconds: float = STALE_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        if not url.startswith(("http://", "https://")):
-            raise InvalidInput(field="prometheus.url", problem="must begin with http:// or https://", value=url)
-        for metric, query in queries.items():
-            for text in (query.expression, query.freshness):
-                if text is not None and not 0 < len(text.strip()) <= MAX_EXPRESSION:
-                    raise InvalidInput(
-                        field=f"prometheus.queries.{metric}",
-                        problem=f"must be PromQL of 1 to {MAX_EXPRESSION} characters",
-                        value=text[:100],
-                    )
-        self._url = f"{url.rstrip('/')}/api/v1/query"
-        self._queries = dict(queries)
+        self._url = f"{prometheus_url(url, in_clear=in_clear)}/api/v1/query"
         self._timeout = timeout
         self._stale_seconds = stale_seconds
         self._connection = httpx.AsyncClient(timeout=timeout, transport=transport, follow_redirects=False)
@@ -80,21 +63,19 @@ class PrometheusSource:
         """Close the connection."""
         await self._connection.aclose()
 
-    async def read(self, query: MetricQuery, now: datetime) -> Reading:
-        """The metric as Prometheus knows it at ``now``."""
-        asked = self._queries.get(query.metric)
-        if asked is None:
-            return NoData(f"the plan has no Prometheus query for {query.metric}")
-        found = await self._ask(filled(asked.expression, query), now)
+    async def read(self, measured: PlanMetric, query: MetricQuery, now: datetime) -> Reading:
+        """The metric as Prometheus knows it at ``now``. Never raises for what the server does."""
+        found, fresh = await asyncio.gather(
+            self._ask(filled(measured.query, query), now), self._ask(filled(measured.freshness, query), now)
+        )
         if not isinstance(found, _Sample):
             return found
-        newest = found.at
-        if asked.freshness is not None:
-            fresh = await self._ask(filled(asked.freshness, query), now)
-            if not isinstance(fresh, _Sample):
-                return fresh
-            newest = fresh.value
-        age = max(0.0, now.timestamp() - newest)
+        if not isinstance(fresh, _Sample):
+            return fresh
+        age = now.timestamp() - fresh.value
+        if age < -_AHEAD_SECONDS:
+            return Failed(f"its freshness is {-age:.0f} s in the future: it must give seconds since the epoch")
+        age = max(0.0, age)
         return Stale(found.value, age) if age > self._stale_seconds else Value(found.value, age)
 
     async def _ask(self, expression: str, now: datetime) -> _Sample | NoData | NotANumber | Failed | TimedOut:
@@ -131,11 +112,42 @@ class _TooLarge(Exception):
     pass
 
 
+def prometheus_url(url: str, *, in_clear: bool = False) -> str:
+    """``url`` without a slash at its end. Raises ``InvalidInput`` for one that can't be used."""
+    problem = ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        problem = "is not a URL"
+    else:
+        loopback = host in {"localhost", "127.0.0.1", "::1"}
+        if (
+            parts.scheme not in {"http", "https"}
+            or not host
+            or not url.isascii()
+            or not url.isprintable()
+            or " " in url
+        ):
+            problem = "must be like https://prometheus.example.com"
+        elif "@" in parts.netloc or parts.query or parts.fragment:
+            raise InvalidInput(
+                field="prometheus",
+                problem="must not hold a password, a query or a fragment",
+                value=f"{parts.scheme}://…",
+            )
+        elif parts.scheme == "http" and not (loopback or in_clear):
+            problem = "must be https, or --prometheus-in-clear be given: what is measured decides about rollbacks"
+    if problem:
+        raise InvalidInput(field="prometheus", problem=problem, value=safe_text(url, 200))
+    return url.rstrip("/")
+
+
 def filled(expression: str, query: MetricQuery) -> str:
     """``expression`` with its placeholders replaced. PromQL's own braces are left alone; what is put in can't leave the string
     that it stands in."""
     values = (_in_string(query.flag_name), _in_string(query.group.value), f"{query.window_seconds}s")
-    for placeholder, value in zip(_PLACEHOLDERS, values, strict=True):
+    for placeholder, value in zip((FLAG, GROUP, WINDOW), values, strict=True):
         expression = expression.replace(placeholder, value)
     return expression
 

@@ -17,6 +17,7 @@ from flagconsole.domain.views import Problem
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import read_playbooks
+from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.store_source import StoreSource
 from flagconsole.server import (
@@ -56,10 +57,12 @@ def create_app(
     *,
     response: Response | None = None,
     playbooks: Mapping[str, Playbook] | None = None,
+    prometheus: PrometheusSource | None = None,
 ) -> FastAPI:
     """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
     ``retention`` says how long measurements are kept, ``response`` what playbooks may reach (nothing, by default), and
-    ``playbooks`` replaces those that ship."""
+    ``playbooks`` replaces those that ship. ``prometheus`` is asked for the metrics that plans have queries for; whoever made it
+    closes it."""
     hub = Hub()
 
     @asynccontextmanager
@@ -82,7 +85,7 @@ def create_app(
             playbooks=known_playbooks,
             metrics=StoreSource(operations.store.metrics),
         )
-        tender = RolloutTender(operations.store, leadership, known_playbooks)
+        tender = RolloutTender(operations.store, leadership, known_playbooks, prometheus)
         follower.on_change(lambda ruleset: hub.publish(refetch_frame(ruleset), channel=Channel.OFREP))
         follower.start()
         for teller in tellers:

@@ -12,15 +12,22 @@ from flagconsole.domain.rollout import Rollout
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.judging import Judgement, Judging
 from flagconsole.rollout.lease import Leadership
+from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.store.protocol import Store
 
 
 class RolloutTender:
     """One server's controller. ``leadership`` is shared with whatever else needs the lease; ``playbooks`` are those that
-    its rollbacks begin."""
+    its rollbacks begin, ``prometheus`` is asked for the metrics that plans have queries for."""
 
-    def __init__(self, store: Store, leadership: Leadership, playbooks: Mapping[str, Playbook]) -> None:
-        self._controller = Controller(store, LateJudging(store), leadership, playbooks=playbooks)
+    def __init__(
+        self,
+        store: Store,
+        leadership: Leadership,
+        playbooks: Mapping[str, Playbook],
+        prometheus: PrometheusSource | None = None,
+    ) -> None:
+        self._controller = Controller(store, LateJudging(store, prometheus), leadership, playbooks=playbooks)
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -37,8 +44,9 @@ class RolloutTender:
 class LateJudging:
     """The judge on the store's measurements, loaded at the first look: numpy must not delay a server's start."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, prometheus: PrometheusSource | None) -> None:
         self._store = store
+        self._prometheus = prometheus
         self._judging: Judging | None = None
 
     async def look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
@@ -48,6 +56,7 @@ class LateJudging:
         return await self._judging.look(rollout, flag, state, now)
 
     def _load(self) -> Judging:
+        from flagconsole.rollout.prometheus_values import PrometheusValues
         from flagconsole.rollout.store_judging import StoreJudging
 
-        return StoreJudging(self._store)
+        return StoreJudging(self._store, PrometheusValues(self._prometheus))

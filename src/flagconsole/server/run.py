@@ -20,6 +20,7 @@ from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.retention import Retention
 from flagconsole.operations.service import Operations
+from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
 from flagconsole.server.hub import Hub
@@ -70,11 +71,12 @@ def serve(
     response: Response | None = None,
     playbooks: Mapping[str, Playbook] | None = None,
     retention: Retention | None = None,
+    prometheus: PrometheusSource | None = None,
 ) -> None:
     """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
 
     ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship, ``retention`` says how long
-    measurements are kept.
+    measurements are kept, ``prometheus`` is asked for the metrics that plans have queries for.
 
     On a loopback address it makes sure that the embedded store's own admin key exists. Raises ``StoreUnavailable`` when
     the store can't be opened or the address is taken.
@@ -90,6 +92,7 @@ def serve(
             response=response,
             playbooks=playbooks,
             retention=retention,
+            prometheus=prometheus,
         )
     )
 
@@ -104,13 +107,14 @@ async def _serve(
     response: Response | None,
     playbooks: Mapping[str, Playbook] | None,
     retention: Retention | None,
+    prometheus: PrometheusSource | None,
 ) -> None:
     store = await open_store(store_url)
     try:
         operations = Operations(store, environment=environment, requires_versions=requires_versions)
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             await ensure_admin_key(operations, key_file_of(sqlite_path(store_url)))
-        app = create_app(operations, retention, response=response, playbooks=playbooks)
+        app = create_app(operations, retention, response=response, playbooks=playbooks, prometheus=prometheus)
         config = uvicorn.Config(
             app,
             access_log=False,
@@ -127,6 +131,8 @@ async def _serve(
             _stop_at_end_of_input(server)
         await server.serve([listener])
     finally:
+        if prometheus is not None:
+            await prometheus.aclose()
         await store.close()
 
 

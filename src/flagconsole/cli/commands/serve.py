@@ -35,6 +35,13 @@ from flagconsole.cli.invocation import Invocation
     metavar="DAYS",
     help="Delete measurements that are older.",
 )
+@click.option(
+    "--prometheus",
+    envvar="FLAGCONSOLE_PROMETHEUS",
+    metavar="URL",
+    help="Where plans with queries of their own have them asked (or FLAGCONSOLE_PROMETHEUS).",
+)
+@click.option("--prometheus-in-clear", is_flag=True, help="Also over the network without TLS.")
 @click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def serve(
@@ -47,12 +54,15 @@ def serve(
     response: Path | None,
     playbooks: Path | None,
     keep_metrics: float,
+    prometheus: str | None,
+    prometheus_in_clear: bool,
     end_with_stdin: bool,
 ) -> None:
     """Serve a store over HTTP until interrupted. Says on standard error where it listens."""
     from flagconsole.cli.target import resolve_store
     from flagconsole.domain.retention import Retention
     from flagconsole.rollout.playbook_file import playbook_files, read_playbooks
+    from flagconsole.rollout.prometheus_source import PrometheusSource
     from flagconsole.rollout.response import read_response
     from flagconsole.server.run import serve as run_server
 
@@ -66,4 +76,5 @@ def serve(
         response=None if response is None else read_response(response, environment=environment),
         playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),
         retention=Retention(keep_days=keep_metrics),
+        prometheus=None if prometheus is None else PrometheusSource(prometheus, in_clear=prometheus_in_clear),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -198,7 +198,9 @@ def given(criterion: Criterion, value: MetricValue | None) -> Measurement | None
     beside = None if other is None else other.value
     kind = criterion.metric_kind
     if kind is MetricKind.CHANGE:
-        return None if other is None or other.value <= 0 else _change(own, other)
+        if other is None or other.value <= 0:
+            return None
+        return replace(_change(own, other), error=None, operations=0) if value.source else _change(own, other)
     error = None
     floor, ceiling = -math.inf, math.inf
     if kind is MetricKind.RATIO:
@@ -209,9 +211,10 @@ def given(criterion: Criterion, value: MetricValue | None) -> Measurement | None
         error = math.sqrt(middle * (1 - middle) / own.count)
     elif own.variance is not None and own.variance >= 0:
         error = math.sqrt(own.variance / own.count)
-    if own.count < FEWEST_OBSERVATIONS:
+    if own.count < FEWEST_OBSERVATIONS or value.source:
         error = None
-    return Measurement(own.value, error, control_value=beside, operations=own.count, floor=floor, ceiling=ceiling)
+    count = 0 if value.source else own.count
+    return Measurement(own.value, error, control_value=beside, operations=count, floor=floor, ceiling=ceiling)
 
 
 def _change(own: GroupValue, other: GroupValue) -> Measurement:

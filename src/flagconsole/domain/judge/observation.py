@@ -80,11 +80,14 @@ class MetricValue:
     """A metric that isn't counted per tenant: CSAT, tickets, conversions, everything a service names itself, and standard
     metrics that a plan has measured elsewhere, which then take the place of the counts.
 
-    ``change`` metrics compare ``canary`` with ``control``; for the others the control is only shown.
+    ``change`` metrics compare ``canary`` with ``control``; for the others the control is only shown. ``source`` names who
+    measured it where that wasn't the store: then its ``count`` says nothing. ``problem`` is why it isn't known now.
     """
 
     canary: GroupValue | None
     control: GroupValue | None = None
+    source: str = ""
+    problem: str = ""
 
 
 @dataclass(frozen=True)

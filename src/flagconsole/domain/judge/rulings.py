@@ -20,6 +20,8 @@ THRESHOLD_NOTE = (
     "plain threshold at every look, without a bound on false alarms: in simulated phases of 48 h it rolled back 45 % of "
     "healthy canaries on p95 (> +15 %), none on errors (> 2 %), but 50 % when an incident had hit everybody"
 )
+#: So many looks with a value beyond its limit, and none within it between them, are needed of what others measured.
+RUN_OF_LOOKS = 5
 _COLUMNS = {
     names.ERROR_RATE: "errors",
     names.SUCCESS_RATE: "errors",
@@ -44,12 +46,19 @@ class Rulings:
         self.budget = settings.interval_budget if self._by_interval else 0.0
         self._strict = sequence_factor(2 * settings.interval_budget / max(len(self._by_interval), 1))
         self._violated: dict[int, float] = {}
+        self._runs: dict[int, int] = {}
 
     def advance(self, seen: Observation) -> None:
         """Remember which rollback limits are violated by this look."""
         for index, criterion in enumerate(self._phase.rollback):
             if index not in self._violated and self._violates(index, criterion, seen):
                 self._violated[index] = seen.seconds
+
+    def _run(self, index: int, criterion: Criterion, value: float) -> bool:
+        """Count the looks in a row at which a value that others measured is beyond its limit. One that is missing neither
+        counts nor ends the run: it is no good news."""
+        self._runs[index] = self._runs.get(index, 0) + 1 if criterion.holds(value) else 0
+        return self._runs[index] >= RUN_OF_LOOKS
 
     def _violates(self, index: int, criterion: Criterion, seen: Observation) -> bool:
         if criterion.metric_kind is MetricKind.COUNT:
@@ -63,7 +72,8 @@ class Rulings:
             measured = self._measures.of(criterion, seen, recent=True)
             if measured is None:
                 return False
-            return criterion.holds(measured.value if measured.raw_value is None else measured.raw_value)
+            value = measured.value if measured.raw_value is None else measured.raw_value
+            return self._run(index, criterion, value) if _elsewhere(criterion, seen) else criterion.holds(value)
         if index not in self._by_interval:
             return False
         measured = self._measures.of(criterion, seen, rough=True)
@@ -81,7 +91,9 @@ class Rulings:
             if criterion.metric_kind is MetricKind.COUNT:
                 why = "the limit is a policy and acts at once"
             elif criterion.evidence is Evidence.THRESHOLD:
-                why = "the plan asks for the plain threshold"
+                why = (
+                    f"{RUN_OF_LOOKS} looks in a row" if index in self._runs else "the plan asks for the plain threshold"
+                )
             else:
                 why = "the whole interval is beyond the limit"
             found.append(Fired(f"limit {criterion.metric}", criterion.metric, at, f"{criterion.describe()}: {why}"))
@@ -113,7 +125,7 @@ class Rulings:
         threshold = criterion.evidence is Evidence.THRESHOLD and criterion.metric_kind is not MetricKind.COUNT
         measured = self._measures.of(criterion, seen, recent=threshold)
         reach = None if measured is None or threshold else measured.reach(self._shown)
-        note = THRESHOLD_NOTE if threshold else ""
+        note = THRESHOLD_NOTE if threshold and not _elsewhere(criterion, seen) else ""
         if index in self._violated or accused:
             outcome = VerdictKind.FAIL
         elif measured is None:
@@ -160,8 +172,8 @@ class Rulings:
             confidence=None if reach is None else self._confidence,
             operations=0 if measured is None else measured.operations,
             tenants=0 if measured is None else measured.tenants,
-            top_tenants=self.top_tenants(criterion.metric, seen),
-            note=note,
+            top_tenants=() if _elsewhere(criterion, seen) else self.top_tenants(criterion.metric, seen),
+            note=_said_elsewhere(criterion, seen) or note,
         )
 
     def top_tenants(self, metric: str, seen: Observation) -> tuple[Contribution, ...]:
@@ -171,11 +183,14 @@ class Rulings:
 
     def state(self) -> dict[str, Any]:
         """All that has to be kept; JSON."""
-        return {str(index): at for index, at in self._violated.items()}
+        violated = {str(index): at for index, at in self._violated.items()}
+        return violated | {f"run {index}": run for index, run in self._runs.items()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what ``state`` gave."""
-        self._violated = {int(index): float(at) for index, at in state.items()}
+        runs = {name: run for name, run in state.items() if name.startswith("run ")}
+        self._runs = {int(name.removeprefix("run ")): int(run) for name, run in runs.items()}
+        self._violated = {int(index): float(at) for index, at in state.items() if index not in runs}
 
 
 def _interval_decides(criterion: Criterion) -> bool:
@@ -184,6 +199,24 @@ def _interval_decides(criterion: Criterion) -> bool:
         and criterion.metric_kind is not MetricKind.COUNT
         and criterion.metric not in _GUARDED
     )
+
+
+def _elsewhere(criterion: Criterion, seen: Observation) -> bool:
+    value = seen.metrics.get(criterion.metric)
+    return value is not None and bool(value.source)
+
+
+def _said_elsewhere(criterion: Criterion, seen: Observation) -> str:
+    """Whose number it is, and what that means; or why there is none."""
+    value = seen.metrics.get(criterion.metric)
+    if value is None or not value.source:
+        return ""
+    if value.problem:
+        return f"{value.source}: {value.problem}"
+    said = f"measured by {value.source}: one number for each group, nothing of single tenants"
+    if criterion.evidence is not Evidence.THRESHOLD:
+        return said
+    return f"{said}; {RUN_OF_LOOKS} looks in a row beyond the limit act, without a bound on false alarms"
 
 
 def _shown(bound: float) -> float | None:
