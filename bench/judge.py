@@ -1,7 +1,8 @@
 """How often does each rule roll a healthy canary back, and how soon does it find a bad one?
 
 ``python -m bench judge`` (or ``python bench/judge.py``) simulates canaries of 48 h and gives the same data to the judge and
-to the rules it competes with. ``--quick`` takes less than a minute, the full run less than an hour on two cores.
+to the rules it competes with. ``--quick`` takes less than a minute, the full run about half an hour on two idle cores; with
+``--resume FILE`` it can be stopped and gone on with at any time, and ``--report FILE`` makes the tables of docs/judge.md.
 """
 
 from __future__ import annotations
@@ -11,10 +12,9 @@ import json
 import math
 import multiprocessing
 import os
-import statistics
 import sys
+import tempfile
 import time
-from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,38 +24,19 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 if __name__ == "__main__" and __package__ is None:
     sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from bench.judge_cells import JUDGE, PLAN, Run, cells, table
+from bench.judge_file import Experiment, code_digest
+from bench.judge_look import HOURS, look_times
 from bench.judge_rules import RULES, Totals
 from bench.judge_run import first_failure
-from bench.judge_tick import tick_times
 from bench.judge_world import LOOK_SECONDS, SCENARIOS, WORLDS, Trial, World
 
-JUDGE = "the judge"
-JUDGE_MEDIAN = "the judge, with a second latency count"
-#: Where the second count of slow operations can make a difference.
-WITH_MEDIAN = ("healthy", "p95 +10 %", "p95 +50 %")
-#: Worlds other than the table's own get a part of the runs: they only show that the level holds.
-FEWER = {"half": 5, "few tenants": 5, "little traffic": 5, "much drift": 5, "long bursts": 5}
-#: Which scenarios are run in which world: all in the main one, elsewhere what shows level and power.
-PLAN: dict[str, tuple[str, ...]] = {
-    "main": tuple(SCENARIOS),
-    "incident": ("healthy",),
-    "half": ("healthy", "errors to 1 %", "errors to 3 %", "p95 +10 %", "p95 +50 %"),
-    "few tenants": ("healthy", "errors to 3 %"),
-    "little traffic": ("healthy", "errors to 3 %"),
-    "much drift": ("healthy", "errors to 3 %"),
-    "long bursts": ("healthy",),
-}
-
-
-class Run(NamedTuple):
-    """What one rule did in one trial. ``look`` is -1 when it never rolled back."""
-
-    world: str
-    scenario: str
-    rule: str
-    look: int
-    operations: int
-    found_by: str
+#: Worlds in which the competing rules run as well.
+RIVALS = frozenset({"main", "incident", "half"})
+SIZES = (500, 5_000, 50_000)
+QUICK_RUNS, QUICK_SIZES, QUICK_HOURS = 3, (500,), 4
+#: Where the tables stand in docs/judge.md.
+BEGIN, END = "<!-- the bench's tables -->", "<!-- end of the bench's tables -->"
 
 
 class Job(NamedTuple):
@@ -67,21 +48,19 @@ class Job(NamedTuple):
     rivals: bool
 
 
-def run(job: Job) -> list[Run]:
+def run(job: Job) -> tuple[Job, list[Run]]:
     """All trials of one seed."""
     world = World(WORLDS[job.world], job.seed)
     runs = []
     for scenario in job.scenarios:
         trial = world.trial(SCENARIOS[scenario])
         decisions = {JUDGE: first_failure(trial)}
-        if job.world == "main" and scenario in WITH_MEDIAN:
-            decisions[JUDGE_MEDIAN] = first_failure(trial, with_median=True)
         if job.rivals:
             totals = Totals(trial)
             decisions |= {name: (rule(totals), "") for name, rule in RULES.items()}
         for rule, (look, found_by) in decisions.items():
             runs.append(Run(job.world, scenario, rule, look, _exposed(trial, scenario, look), found_by))
-    return runs
+    return job, runs
 
 
 def _exposed(trial: Trial, scenario: str, look: int) -> int:
@@ -90,125 +69,100 @@ def _exposed(trial: Trial, scenario: str, look: int) -> int:
     return int(trial.operations[onset : look + 1, trial.canary].sum()) if look >= onset else 0
 
 
-def cell(world: str, scenario: str, rule: str, runs: list[Run]) -> dict[str, object]:
-    """One cell of the table. Delays are from the effect's onset, among the runs that found it."""
-    onset = SCENARIOS[scenario].onset_hours * 3600
-    early = [one for one in runs if one.look >= 0 and (one.look + 1) * LOOK_SECONDS <= onset]
-    found = [one for one in runs if one.look >= 0 and one not in early]
-    delays = sorted((one.look + 1) * LOOK_SECONDS - onset for one in found)
-    low, high = _wilson(len(found), len(runs))
-    return {
-        "world": world,
-        "scenario": scenario,
-        "rule": rule,
-        "runs": len(runs),
-        "rolled_back": len(found) / len(runs),
-        "low": low,
-        "high": high,
-        "rolled_back_before_onset": len(early) / len(runs),
-        "median_delay_s": statistics.median(delays) if delays else None,
-        "p95_delay_s": delays[math.ceil(0.95 * len(delays)) - 1] if delays else None,
-        "median_operations_before": statistics.median(one.operations for one in found) if found else None,
-        "found_by": {
-            name: sum(one.found_by == name for one in found) for name in sorted({o.found_by for o in found} - {""})
-        },
-    }
-
-
-def _wilson(hits: int, runs: int, z: float = 1.96) -> tuple[float, float]:
-    share = hits / runs
-    centre, reach = share + z * z / (2 * runs), z * math.sqrt(share * (1 - share) / runs + z * z / (4 * runs * runs))
-    return max((centre - reach) / (1 + z * z / runs), 0.0), min((centre + reach) / (1 + z * z / runs), 1.0)
-
-
-def simulate(jobs: list[Job], processes: int, seconds: float, show_progress: bool) -> list[dict[str, object]]:
-    """Run the jobs, as many as ``seconds`` allow, and gather the cells."""
-    grouped: dict[tuple[str, str, str], list[Run]] = defaultdict(list)
+def simulate(experiment: Experiment, jobs: list[Job], processes: int, seconds: float, show_progress: bool) -> None:
+    """Run the jobs, as many as ``seconds`` allow."""
+    if not jobs:
+        return
     started = time.monotonic()
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
-        for done, runs in enumerate(pool.imap_unordered(run, jobs), start=1):
-            for one in runs:
-                grouped[one.world, one.scenario, one.rule].append(one)
+        for done, (job, runs) in enumerate(pool.imap_unordered(run, jobs), start=1):
+            experiment.add(job.world, job.scenarios, job.seed, runs)
             if show_progress and (done % 20 == 0 or done == len(jobs)):
                 print(f"{done}/{len(jobs)} after {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
             if time.monotonic() - started > seconds:
                 pool.terminate()
                 break
-    rules = [JUDGE, JUDGE_MEDIAN, *RULES]
-    order = sorted(
-        grouped, key=lambda key: (list(PLAN).index(key[0]), list(SCENARIOS).index(key[1]), rules.index(key[2]))
-    )
-    return [cell(*key, grouped[key]) for key in order]
 
 
-def table(cells: list[dict[str, object]]) -> str:
-    """The cells as Markdown, one table per world: share rolled back, median delay."""
-    lines = []
-    for world in dict.fromkeys(str(one["world"]) for one in cells):
-        here = [one for one in cells if one["world"] == world]
-        scenarios = list(dict.fromkeys(str(one["scenario"]) for one in here))
-        lines += [f"\n{world}, {here[0]['runs']} runs a cell", "", "| rule | " + " | ".join(scenarios) + " |"]
-        lines.append("|---" * (len(scenarios) + 1) + "|")
-        for rule in dict.fromkeys(str(one["rule"]) for one in here):
-            found = {str(one["scenario"]): one for one in here if one["rule"] == rule}
-            lines.append(f"| {rule} | " + " | ".join(_shown(found.get(name)) for name in scenarios) + " |")
-    return "\n".join(lines)
+def report(experiment: Experiment) -> str:
+    """The tables, as Markdown."""
+    lines = [table(cells(experiment.runs))]
+    if experiment.looks:
+        lines += [
+            "",
+            "| tenants | median look | slowest look | CPU of the median look | first look after a restart | kept state |",
+        ]
+        lines.append("|---|---|---|---|---|---|")
+    for one in sorted(experiment.looks, key=lambda look: look["tenants"] or 0):
+        restart = "" if one["restart_ms"] is None else f"{one['restart_ms'] / 1000:.1f} s"
+        lines.append(
+            f"| {one['tenants']:,.0f} | {one['median_ms']:.0f} ms | {one['slowest_ms']:.0f} ms "
+            f"| {one['median_cpu_ms']:.0f} ms | {restart} | {one['state_bytes'] / 1000:.0f} kB |"
+        )
+    return "\n".join(lines).strip()
 
 
-def _shown(one: dict[str, object] | None) -> str:
-    if one is None:
-        return ""
-    text = f"{100 * float(str(one['rolled_back'])):.1f} %"
-    if one["median_delay_s"] is not None:
-        text += f", {_duration(float(str(one['median_delay_s'])))}"
-    if one["rolled_back_before_onset"]:
-        text += f" ({100 * float(str(one['rolled_back_before_onset'])):.0f} % before)"
-    return text
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+def jobs_of(experiment: Experiment, worlds: list[str], seeds: range) -> list[Job]:
+    """What is still to be run, seed by seed, so that a part of it is a smaller experiment of all worlds."""
+    wanted = ((world, experiment.missing(world, PLAN[world], seed), seed) for seed in seeds for world in worlds)
+    return [Job(world, missing, seed, world in RIVALS) for world, missing, seed in wanted if missing]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the experiment and print its table, then one JSON object per cell."""
+    """Run the experiment and print its tables, then one JSON object per cell and per measured look."""
     parser = argparse.ArgumentParser(prog="bench judge", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="3 runs a cell, main world only: less than a minute")
+    quick = f"{QUICK_RUNS} runs a cell, main world only: less than a minute"
+    parser.add_argument("--quick", action="store_true", help=quick)
     parser.add_argument("--json", action="store_true", help="only the JSON objects")
     parser.add_argument("--runs", type=int, default=500, help="runs a cell (500)")
     parser.add_argument("--first-seed", type=int, default=0, help="the first run's seed (0)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop then, with the runs that are done")
     parser.add_argument("--worlds", default=",".join(PLAN), help="which worlds, separated by commas")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1), help="how many at once (2)")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="keep the runs in FILE, skip those that it has")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="run nothing: print the tables of FILE")
+    parser.add_argument("--into", type=Path, metavar="PAGE", help="with --report: put the tables into this page")
     chosen = parser.parse_args(arguments)
+    if chosen.report is not None:
+        return _report(parser, chosen.report, chosen.into)
     worlds = ["main"] if chosen.quick else chosen.worlds.split(",")
     unknown = set(worlds) - PLAN.keys()
     if unknown:
         parser.error(f"--worlds: there is no world {min(unknown)!r}; there are {', '.join(PLAN)}")
-    runs = 3 if chosen.quick else chosen.runs
+    runs = QUICK_RUNS if chosen.quick else chosen.runs
     if runs < 1:
         parser.error(f"--runs: must be at least 1 (got {runs})")
-    seeds = range(chosen.first_seed, chosen.first_seed + runs)
-    rivals = {"main", "incident", "half"}
-    jobs = [
-        Job(world, PLAN[world], seed, world in rivals)
-        for number, seed in enumerate(seeds)
-        for world in worlds
-        if number % FEWER.get(world, 1) == 0
-    ]
-    cells = simulate(jobs, chosen.processes, chosen.minutes * 60, not chosen.json)
-    ticks = tick_times((500, 5_000, 50_000))
+    with tempfile.TemporaryDirectory() as folder:
+        path = chosen.resume or Path(folder) / "experiment.jsonl"
+        try:
+            experiment = Experiment(path, code_digest())
+        except ValueError as error:
+            parser.error(f"--resume: {error}")
+        jobs = jobs_of(experiment, worlds, range(chosen.first_seed, chosen.first_seed + runs))
+        simulate(experiment, jobs, chosen.processes, chosen.minutes * 60, not chosen.json)
+        measured = {int(one["tenants"] or 0) for one in experiment.looks}
+        for size in QUICK_SIZES if chosen.quick else SIZES:
+            if size not in measured:
+                experiment.add_look(look_times(size, Path(folder), QUICK_HOURS if chosen.quick else HOURS))
     if not chosen.json:
-        print(table(cells))
-        print("\n| tenants | setup | median look | look that spends a rank | saved state |\n|---|---|---|---|---|")
-        for one in ticks:
-            print(
-                f"| {one['tenants']:,} | {one['setup_ms']:.0f} ms | {one['median_ms']:.1f} ms "
-                f"| {one['worst_ms']:.1f} ms | {one['state_bytes'] / 1000:.0f} kB |"
-            )
-        print()
-    for one in (*cells, *ticks):
+        print(report(experiment) + "\n")
+    for one in (*cells(experiment.runs), *experiment.looks):
         print(json.dumps(one))
+    return 0
+
+
+def _report(parser: argparse.ArgumentParser, file: Path, page: Path | None) -> int:
+    if not file.exists():
+        parser.error(f"--report: there is no file {file}")
+    text = report(Experiment(file))
+    if page is None:
+        print(text)
+        return 0
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        parser.error(f"--into: {page} has no place for them: {BEGIN} … {END}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}")
     return 0
 
 

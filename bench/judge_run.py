@@ -31,9 +31,9 @@ def judged_phase(percentage: int = 10) -> Phase:
 class Shown:
     """A trial as running totals, from which each look's observation is cut."""
 
-    def __init__(self, trial: Trial, with_median: bool) -> None:
+    def __init__(self, trial: Trial) -> None:
         self.trial = trial
-        self._names = ["operations", "errors", "slow", "criticals", *(["slower"] if with_median else [])]
+        self._names = ["operations", "errors", "slow", "criticals", "slower"]
         self._ready = 0
         self._extend(min(FIRST_LOOKS, trial.world.setting.looks))
 
@@ -68,30 +68,30 @@ class Shown:
         )
 
 
-def baseline_of(world: World, with_median: bool) -> Baseline:
+def baseline_of(world: World) -> Baseline:
     """The shadow phase's counts."""
     halves = []
     for half in world.halves:
         zeros = np.zeros_like(half["operations"])
-        slower = half["slower"] if with_median else None
-        halves.append(Counts(half["operations"], half["errors"], half["slow"], zeros, slower))
-    return Baseline(*halves)
+        halves.append(Counts(half["operations"], half["errors"], half["slow"], zeros, half["slower"]))
+    first, second = halves
+    return Baseline(first, second, world.broken_tenants)
 
 
-def judge_of(world: World, with_median: bool) -> Judge:
+def judge_of(world: World) -> Judge:
     """A judge for this world's canary."""
     names = [f"tenant-{number:04d}" for number in range(world.setting.tenants)]
     cohort = [name for name, inside in zip(names, world.canary, strict=True) if inside]
     assignment = Assignment.drawn(names, cohort, seed_text=f"bench/{world.seed}")
     settings = JudgeSettings(horizon_seconds=world.setting.hours * 3600.0)
     phase = judged_phase(max(1, round(world.setting.share * 100)))
-    return Judge(assignment, phase, settings, baseline_of(world, with_median))
+    return Judge(assignment, phase, settings, baseline_of(world))
 
 
-def first_failure(trial: Trial, *, with_median: bool = False) -> tuple[int, str]:
+def first_failure(trial: Trial) -> tuple[int, str]:
     """The look at which the judge rolls back (-1: never), and which test found it."""
-    judge = judge_of(trial.world, with_median)
-    shown = Shown(trial, with_median)
+    judge = judge_of(trial.world)
+    shown = Shown(trial)
     for look in range(trial.world.setting.looks):
         if judge.advance(shown.observation(look)):
             return look, judge.fired()[0].test

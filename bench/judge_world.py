@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from flagconsole.domain.judge.broken_tenant import suspects
+
 LOOK_SECONDS = 30
 GRID_SECONDS = 600
 SLOW_MS = 720.0
@@ -116,7 +118,7 @@ class World:
         self._operations_of(rng, np.minimum(failing, 0.9), slowness)
 
     def _shadow(self, rng: np.random.Generator, rate: np.ndarray, errors: np.ndarray, median: np.ndarray) -> None:
-        """The baseline: counts per tenant in two halves."""
+        """The baseline: counts per tenant in two halves, and who was broken in any half hour."""
         setting = self.setting
         count = rng.poisson(rate * GRID_SECONDS)
         errors = errors.copy()
@@ -137,6 +139,11 @@ class World:
             }
             for part in (slice(0, half), slice(half, None))
         ]
+        broken = np.zeros(setting.tenants, np.bool_)
+        for begin in range(0, count.shape[0], 1800 // GRID_SECONDS):
+            half_hour = slice(begin, begin + 1800 // GRID_SECONDS)
+            broken[suspects(count[half_hour].sum(0).astype(float), failed[half_hour].sum(0).astype(float))] = True
+        self.broken_tenants = int(broken.sum())
 
     def _burst(self, rng: np.random.Generator, failing: np.ndarray) -> None:
         setting = self.setting
