@@ -45,7 +45,7 @@ class Verdicts:
     def __init__(self, kind=VerdictKind.NO_DATA):
         self.kind = kind
 
-    async def verdict(self, flag_name, now):
+    async def verdict(self, flag_name, since, now):
         return self.kind
 
 

@@ -14,7 +14,6 @@ from flagconsole.domain.playbook import Check
 from flagconsole.domain.playbook_run import CheckResult
 from flagconsole.domain.telemetry import BUCKET_SECONDS
 from flagconsole.domain.text import safe_text
-from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations.metrics import LEAST_WINDOW
 from flagconsole.operations.reading import ruleset_of, with_presence
 from flagconsole.rollout.sources import MetricQuery, MetricSource, Reading, Value
@@ -58,26 +57,6 @@ async def verify(check: Check, store: Store, metrics: MetricSource | None, flag_
             return await _csat(metrics, flag_name, now)
         case Check.LATENCY:
             return await _latency(metrics, flag_name, now)
-
-
-class PlainVerdicts:
-    """Verdicts without a judge: passes while errors, criticals, CSAT and latency are all as good as the control group's.
-
-    A plain comparison at each look. CSAT comes too slowly to be waited for, so only its getting worse counts.
-    """
-
-    def __init__(self, store: Store, metrics: MetricSource | None) -> None:
-        self._store = store
-        self._metrics = metrics
-
-    async def verdict(self, flag_name: str, now: datetime) -> VerdictKind:
-        """The verdict as of now."""
-        needed = (Check.ERRORS_BASELINE, Check.NO_CRITICALS, Check.LATENCY)
-        results = [(await verify(check, self._store, self._metrics, flag_name, now)).result for check in needed]
-        csat = (await verify(Check.CSAT, self._store, self._metrics, flag_name, now)).result
-        if CheckResult.NOT_OK in (*results, csat):
-            return VerdictKind.FAIL
-        return VerdictKind.NO_DATA if CheckResult.UNKNOWN in results else VerdictKind.PASS
 
 
 async def _receipts(store: Store, flag_name: str, now: datetime) -> Finding:

@@ -145,13 +145,12 @@ class PhaseMeasurements:
         self._incidents += len(own) - self._open_incidents
         self._incidents_until = settled
 
-    @property
-    def busy(self) -> NDArray[np.bool_]:
-        """Which tenants had operations in the phase."""
-        found: NDArray[np.bool_] = self._settled.counts[0] > 0
+    def active(self, canary: NDArray[np.bool_]) -> dict[Group, int]:
+        """How many tenants had operations in the phase: inside ``canary``, and outside it."""
+        busy: NDArray[np.bool_] = self._settled.counts[0] > 0
         for slot in self._open.values():
-            found = found | (slot.counts[0] > 0)
-        return found
+            busy = busy | (slot.counts[0] > 0)
+        return {Group.CONTROL: int(busy[~canary].sum()), self.subject.judged: int(busy[canary].sum())}
 
     def whole(self) -> Sums:
         """Everything since the phase began."""

@@ -90,9 +90,7 @@ class StoreJudging:
         return Judgement(stored_verdict(rollout, verdict, now), watched.kept)
 
     async def _of_groups(self, rollout: Rollout, watched: _Watched, now: datetime) -> Mapping[str, MetricValue]:
-        busy = watched.measured.busy
-        canary = watched.assignment.canary
-        active = {watched.measured.subject.judged: int(busy[canary].sum()), Group.CONTROL: int(busy[~canary].sum())}
+        active = watched.measured.active(watched.assignment.canary)
         found = await phase_values(self._store.metrics, watched.measured.subject, int(now.timestamp()) + 1, active)
         if self._values is None:
             return found

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Final
 
 import httpx
@@ -14,7 +15,7 @@ from flagconsole import __version__
 from flagconsole.domain.errors import FlagConsoleError, LeaseLost
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.text import safe_text
-from flagconsole.rollout.checks import PlainVerdicts
+from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.lease import TTL_SECONDS, Leadership
 from flagconsole.rollout.outbox import Outbox
 from flagconsole.rollout.playbook_runner import PlaybookRunner
@@ -50,7 +51,7 @@ class Responder:
             store,
             playbooks,
             response=response,
-            verdicts=verdicts or PlainVerdicts(store, metrics),
+            verdicts=verdicts or LateVerdicts(store, leadership),
             metrics=metrics,
             fence=leadership,
             connection=self._connection,
@@ -94,3 +95,23 @@ class Responder:
             return False
         self._leading_until = time.monotonic() + TTL_SECONDS / 3
         return True
+
+
+class LateVerdicts:
+    """The judge's verdicts on what a playbook watches, loaded when first asked: numpy must not delay a server's start."""
+
+    def __init__(self, store: Store, leadership: Leadership) -> None:
+        self._store = store
+        self._leadership = leadership
+        self._verdicts: Verdicts | None = None
+
+    async def verdict(self, flag_name: str, since: datetime, now: datetime) -> VerdictKind:
+        """The verdict as of now on what was measured since ``since``."""
+        if self._verdicts is None:
+            self._verdicts = await asyncio.to_thread(self._load)
+        return await self._verdicts.verdict(flag_name, since, now)
+
+    def _load(self) -> Verdicts:
+        from flagconsole.rollout.improvement import ImprovementVerdicts
+
+        return ImprovementVerdicts(self._store, self._leadership)

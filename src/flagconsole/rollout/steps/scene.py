@@ -17,8 +17,8 @@ from flagconsole.store.protocol import Store
 class Verdicts(Protocol):
     """Tells how a flag does at present."""
 
-    async def verdict(self, flag_name: str, now: datetime) -> VerdictKind:
-        """The verdict as of now; ``no_data`` where nothing is known."""
+    async def verdict(self, flag_name: str, since: datetime, now: datetime) -> VerdictKind:
+        """The verdict as of now on what was measured since ``since``; ``no_data`` where nothing is known."""
 
 
 class Result(NamedTuple):

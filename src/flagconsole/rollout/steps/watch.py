@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from flagconsole.domain.playbook_run import StepStatus
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.steps.scene import Result, Scene
@@ -14,7 +16,9 @@ async def watch(scene: Scene) -> Result | None:
     """
     verdict = VerdictKind.NO_DATA
     if scene.elapsed_minutes >= scene.step.settle_minutes:
-        verdict = await scene.verdicts.verdict(scene.run.flag_name, scene.now)
+        # What is still settling says neither that it helped nor that it didn't.
+        since = (scene.record.started_at or scene.now) + timedelta(minutes=scene.step.settle_minutes)
+        verdict = await scene.verdicts.verdict(scene.run.flag_name, since, scene.now)
         if verdict is VerdictKind.PASS:
             return Result(StepStatus.DONE, f"improved after {scene.elapsed_minutes:.1f} min", improved=True)
     if not scene.time_is_over:
