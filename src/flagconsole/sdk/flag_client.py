@@ -13,6 +13,7 @@ from flagconsole.domain.states import FlagState
 from flagconsole.sdk import forking
 from flagconsole.sdk.held import Held
 from flagconsole.sdk.listeners import Listener, Listeners
+from flagconsole.sdk.operation import Criticals, Operation, TenantOf
 from flagconsole.sdk.settings import (
     Settings,
     default_cache_dir,
@@ -153,6 +154,14 @@ class FlagClient:
         if self.is_enabled(flag, tenant):
             return fn()
         return fallback() if callable(fallback) else fallback
+
+    def operation(self, flag: str, tenant: TenantOf, *, critical: Criticals = ()) -> Operation:
+        """One operation that ``flag`` guards, as a block (``with`` and ``async with``): evaluated once, timed, counted.
+
+        As a decorator each call is an operation, and ``tenant`` may be a function that finds the tenant among the call's
+        arguments. Exceptions of the classes in ``critical`` count as critical errors. Never raises, swallows nothing.
+        """
+        return Operation(self, flag, tenant, critical)
 
     def record(
         self,
