@@ -13,6 +13,7 @@ from flagconsole.domain.group import Group
 from flagconsole.domain.retention import Retention
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import CustomKind
+from flagconsole.store.shadow_store import FindingRow, ShadowRow, ShadowStore
 
 
 class GroupBucket(NamedTuple):
@@ -85,6 +86,10 @@ class MetricWrite(NamedTuple):
     values: Sequence[ValueBucket] = ()
     criticals: Sequence[Critical] = ()
     feedback: Sequence[FeedbackRow] = ()
+    shadow: Sequence[ShadowRow] = ()
+    findings: Sequence[FindingRow] = ()
+    #: Flags with the end of the newest bucket of their shadow executions.
+    shadow_newest: Sequence[tuple[str, int]] = ()
 
 
 class TenantRow(NamedTuple):
@@ -98,7 +103,7 @@ class TenantRow(NamedTuple):
     latency: bytes
 
 
-class MetricStore(Protocol):
+class MetricStore(ShadowStore, Protocol):
     """Measurements. Spans are ``since <= start of the bucket < until``."""
 
     async def save(self, writes: Sequence[MetricWrite]) -> list[bool]:

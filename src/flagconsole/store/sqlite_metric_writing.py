@@ -6,6 +6,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from flagconsole.domain.retention import COARSE_SECONDS, MIDDLE_SECONDS, Retention
+from flagconsole.domain.shadow_tally import ShadowTally
 from flagconsole.domain.tally import Tally
 from flagconsole.store.metric_store import MetricWrite
 
@@ -61,7 +62,9 @@ class _Table(NamedTuple):
 TENANTS: Final = _Table("feature_usage_log", ("flag_name", "tenant_id", "group_name"), Tally._fields, True)
 GROUPS: Final = _Table("metric_groups", ("flag_name", "group_name"), Tally._fields, True)
 VALUES: Final = _Table("metric_values", ("flag_name", "group_name", "metric", "kind"), ("total", "count"), False)
-_TABLES: Final = (TENANTS, GROUPS, VALUES)
+SHADOW: Final = _Table("shadow_executions", ("flag_name", "tenant_id", "execution_type"), ShadowTally._fields, False)
+FINDINGS: Final = _Table("shadow_findings", ("flag_name", "finding", "name", "detail"), ("times",), False)
+_TABLES: Final = (TENANTS, GROUPS, VALUES, SHADOW, FINDINGS)
 _CRITICALS = (
     "INSERT INTO metric_criticals (flag_name, tenant_id, group_name, fingerprint, window_start, critical_errors) "
     "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (flag_name, window_start, tenant_id, group_name, fingerprint) "
@@ -70,6 +73,13 @@ _CRITICALS = (
 _FEEDBACK = (
     "INSERT INTO metric_feedback (flag_name, tenant_id, group_name, metric, kind, value, occurred_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
+)
+_SAMPLES = (
+    "INSERT INTO shadow_samples (flag_name, finding, name, detail, old, new, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (flag_name, finding, name, detail) DO UPDATE SET old = excluded.old, new = excluded.new, at = excluded.at"
+)
+_NEWEST = (
+    "INSERT INTO shadow_newest (flag_name, at) VALUES (?, ?) ON CONFLICT (flag_name) DO UPDATE SET at = MAX(at, excluded.at)"
 )
 
 
@@ -101,7 +111,28 @@ def add_batch(connection: sqlite3.Connection, write: MetricWrite) -> bool:
     )
     connection.executemany(_CRITICALS, write.criticals)
     connection.executemany(_FEEDBACK, write.feedback)
+    _add_shadow(connection, write)
     return True
+
+
+def _add_shadow(connection: sqlite3.Connection, write: MetricWrite) -> None:
+    connection.executemany(
+        SHADOW.insert,
+        [
+            (row.flag_name, row.tenant_id, row.execution_type, row.start, row.seconds, *row.tally)
+            for row in write.shadow
+        ],
+    )
+    connection.executemany(FINDINGS.insert, [row[:7] for row in write.findings])
+    connection.executemany(
+        _SAMPLES,
+        [
+            (*row[:4], row.old, row.new, row.start)
+            for row in write.findings
+            if row.old is not None or row.new is not None
+        ],
+    )
+    connection.executemany(_NEWEST, write.shadow_newest)
 
 
 def roll_up_once(connection: sqlite3.Connection, now: float, retention: Retention) -> int:
@@ -144,6 +175,8 @@ def _delete_old(connection: sqlite3.Connection, now: float, retention: Retention
         *((table.name, coarse, old) for table in _TABLES),
         ("metric_criticals", "window_start < ?", old),
         ("metric_feedback", "occurred_at < ?", old),
+        ("shadow_samples", "at < ?", old),
+        ("shadow_newest", "at < ?", old),
         ("metric_feedback", f"feedback_id <= ({excess})", FEEDBACK_KEPT),
     ):
         some = f"SELECT rowid FROM {table} WHERE {condition} LIMIT {_ROWS_AT_ONCE}"

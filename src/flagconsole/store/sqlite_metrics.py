@@ -17,6 +17,7 @@ from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import INCIDENT_SECONDS, CustomKind
 from flagconsole.store.metric_store import Critical, GroupBucket, MetricWrite, TenantRow, ValueBucket
 from flagconsole.store.sqlite_metric_writing import add_batch, roll_up_once
+from flagconsole.store.sqlite_shadow import SqliteShadow
 from flagconsole.store.write_gate import WriteGate
 
 #: Batches in one transaction. A kill waits for one such transaction at most.
@@ -27,7 +28,7 @@ _SUMS: Final = ", ".join(f"SUM({name})" for name in Tally._fields)
 T = TypeVar("T")
 
 
-class SqliteMetrics:
+class SqliteMetrics(SqliteShadow):
     """``MetricStore`` on two connections to the file of a ``SqliteStore``, whose writers' gate it shares."""
 
     def __init__(

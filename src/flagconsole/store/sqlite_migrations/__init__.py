@@ -12,6 +12,7 @@ from flagconsole.store.sqlite_migrations.m0003_metrics import m0003_metrics
 from flagconsole.store.sqlite_migrations.m0004_rollouts import m0004_rollouts
 from flagconsole.store.sqlite_migrations.m0005_incidents import m0005_incidents
 from flagconsole.store.sqlite_migrations.m0006_touched_rollouts import m0006_touched_rollouts
+from flagconsole.store.sqlite_migrations.m0007_shadow import m0007_shadow
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,6 +24,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0004_rollouts,
     m0005_incidents,
     m0006_touched_rollouts,
+    m0007_shadow,
 )
 
 __all__ = ["ALL"]
