@@ -11,6 +11,7 @@ from flagconsole.cli.cohort_backend import CohortBackend
 from flagconsole.cli.incident_backend import IncidentBackend
 from flagconsole.cli.metric_backend import MetricBackend
 from flagconsole.cli.rollout_backend import RolloutBackend
+from flagconsole.cli.shadow_backend import ShadowBackend
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.domain.errors import FlagNotFound
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, BulkBackend, Protocol):
+class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, ShadowBackend, BulkBackend, Protocol):
     """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""
 
     async def status(self) -> views.Status: ...

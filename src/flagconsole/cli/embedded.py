@@ -13,6 +13,7 @@ from flagconsole.cli.cohort_backend import EmbeddedCohorts
 from flagconsole.cli.incident_backend import EmbeddedIncidents
 from flagconsole.cli.metric_backend import EmbeddedMetrics
 from flagconsole.cli.rollout_backend import EmbeddedRollouts
+from flagconsole.cli.shadow_backend import EmbeddedShadow
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
 from flagconsole.domain.role import Actor, ApiKey, Role
@@ -42,7 +43,7 @@ async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
         await store.close()
 
 
-class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMetrics, EmbeddedBulk):
+class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMetrics, EmbeddedShadow, EmbeddedBulk):
     """``Backend`` on ``Operations``, for one actor."""
 
     def __init__(self, operations: Operations, actor: Actor) -> None:

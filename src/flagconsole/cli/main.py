@@ -24,6 +24,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry(_LOOK, "reading:status", "Show the system on one screen."),
     "history": Entry(_LOOK, "history:history", "Show who changed what, when and why."),
     "metrics": Entry(_LOOK, "metrics:metrics", "Show what was measured of a flag, canary against control."),
+    "shadow-report": Entry(_LOOK, "shadow_report:shadow_report", "Show what shadow executions say of a flag."),
     "incidents": Entry(_LOOK, "incidents:incidents", "Follow, write up, close and export incidents."),
     "canary-status": Entry(_LOOK, "rollout:canary_status", "Show the rollouts that are under way."),
     "monitor": Entry(_LOOK, "monitor:monitor", "Follow a rollout live, and roll it back if it fails."),

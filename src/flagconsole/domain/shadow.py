@@ -109,7 +109,7 @@ class ShadowBatch(Frozen):
 
     @model_validator(mode="after")
     def _aligned(self) -> Self:
-        for item in (*self.buckets, *self.findings):
-            if item.start % self.bucket_seconds:
-                raise ValueError(f"buckets must start at multiples of {self.bucket_seconds} s, {item.start} is none")
+        for start in (*(item.start for item in self.buckets), *(item.start for item in self.findings)):
+            if start % self.bucket_seconds:
+                raise ValueError(f"buckets must start at multiples of {self.bucket_seconds} s, {start} is none")
         return self

@@ -30,7 +30,7 @@ class ShadowTally(NamedTuple):
 
     def plus(self, other: ShadowTally) -> ShadowTally:
         """Both together."""
-        return ShadowTally(*(one + another for one, another in zip(self, other, strict=True)))
+        return ShadowTally._make(one + another for one, another in zip(self, other, strict=True))
 
     @property
     def effects(self) -> dict[EffectKind, int]:

@@ -51,8 +51,8 @@ def telemetry_write(
     counts: Counter[str] = Counter()
     kept: list[UsageBucket] = []
     for bucket in batch.buckets:
-        _refuse_foreign(actor, bucket.tenant_id)
-        fate = _fate(bucket.start + batch.bucket_seconds, bucket.start, now, LATE_SECONDS)
+        refuse_foreign(actor, bucket.tenant_id)
+        fate = fate_of(bucket.start + batch.bucket_seconds, bucket.start, now, LATE_SECONDS)
         if bucket.flag_name not in ruleset.rules:
             fate = "unknown"
         counts[fate] += 1
@@ -77,9 +77,9 @@ def feedback_write(actor: Actor, batch: FeedbackBatch, ruleset: Ruleset, now: fl
     counts: Counter[str] = Counter()
     rows: list[FeedbackRow] = []
     for event in batch.events:
-        _refuse_foreign(actor, event.tenant_id)
+        refuse_foreign(actor, event.tenant_id)
         at = now if event.occurred_at is None else event.occurred_at.timestamp()
-        fate = _fate(at, at, now, LATE_FEEDBACK_SECONDS)
+        fate = fate_of(at, at, now, LATE_FEEDBACK_SECONDS)
         flags = list(_flags_meant(event, ruleset))
         if event.flag_name is not None and not flags:
             fate = "unknown"
@@ -97,12 +97,14 @@ def feedback_write(actor: Actor, batch: FeedbackBatch, ruleset: Ruleset, now: fl
     return write, Taken(batch_id=batch.batch_id, **counts)
 
 
-def _refuse_foreign(actor: Actor, tenant_id: str) -> None:
+def refuse_foreign(actor: Actor, tenant_id: str) -> None:
+    """Raise ``InvalidInput`` for a tenant that isn't that of the key."""
     if actor.tenant_id is not None and tenant_id != actor.tenant_id:
         raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=tenant_id)
 
 
-def _fate(end: float, start: float, now: float, late_after: float) -> str:
+def fate_of(end: float, start: float, now: float, late_after: float) -> str:
+    """``taken``, ``late`` or ``early``: what becomes of a span, by the server's clock."""
     if end < now - late_after:
         return "late"
     return "early" if start > now + EARLY_SECONDS else "taken"

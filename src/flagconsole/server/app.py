@@ -33,6 +33,7 @@ from flagconsole.server import (
     problems,
     public_routes,
     rollout_routes,
+    shadow_routes,
     stream,
 )
 from flagconsole.server.counting import Counting
@@ -126,6 +127,7 @@ def create_app(
         ofrep_routes,
         playbook_routes,
         rollout_routes,
+        shadow_routes,
         stream,
         public_routes,
     )

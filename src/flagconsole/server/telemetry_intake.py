@@ -10,7 +10,9 @@ from typing import Final
 from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.role import Actor
+from flagconsole.domain.shadow import ShadowBatch
 from flagconsole.domain.telemetry import LATE_SECONDS, FeedbackBatch, Taken, TelemetryBatch
+from flagconsole.operations.shadow_intake import shadow_write
 from flagconsole.operations.telemetry import feedback_write, telemetry_write
 from flagconsole.store.metric_store import MetricWrite
 from flagconsole.store.protocol import Store
@@ -21,6 +23,8 @@ GATHER_SECONDS: Final = 0.05
 MOST_WAITING: Final = 500
 #: Tenants reported for one flag and bucket, by all instances together; beyond it they are counted without their names.
 TENANTS_PER_BUCKET: Final = 100_000
+#: Names of fields, errors and validations kept for one flag and bucket of shadow executions.
+NAMES_PER_BUCKET: Final = 500
 #: How long the list of flags in rollout is believed, seconds.
 _ROLLOUTS_SECONDS: Final = 5.0
 
@@ -34,6 +38,7 @@ class TelemetryIntake:
         self._waiting: list[tuple[MetricWrite, asyncio.Future[bool]]] = []
         self._writing: asyncio.Task[None] | None = None
         self._tenants: Counter[tuple[str, int]] = Counter()
+        self._names: dict[tuple[str, int], set[tuple[str, str, str]]] = {}
         self._rollouts: frozenset[str] = frozenset()
         self._rollouts_at = float("-inf")
         #: Buckets and events by what became of them, since the server started.
@@ -57,6 +62,16 @@ class TelemetryIntake:
         write, taken = feedback_write(actor, batch, self._ruleset(), await self._now())
         return await self._take(write, taken)
 
+    async def shadow(self, actor: Actor, batch: ShadowBatch) -> Taken:
+        """Take what shadow executions came to. Raises ``StoreUnavailable`` when more comes than can be written."""
+        write, taken = shadow_write(
+            actor, batch, self._ruleset(), await self._now(), has_room=self._has_room, has_name=self._has_name
+        )
+        answer = await self._take(write, taken)
+        if not answer.duplicate:
+            self.dropped += batch.dropped
+        return answer
+
     async def finish(self) -> None:
         """Write what still waits."""
         if self._writing is not None:
@@ -77,11 +92,18 @@ class TelemetryIntake:
         self._tenants[flag_name, start] += 1
         return True
 
+    def _has_name(self, flag_name: str, start: int, name: tuple[str, str, str]) -> bool:
+        known = self._names.setdefault((flag_name, start), set())
+        if name not in known and len(known) >= NAMES_PER_BUCKET:
+            return False
+        known.add(name)
+        return True
+
     def _forget(self, now: float) -> None:
         # Wide buckets last longer than an hour past their start; their count may well begin anew.
-        old = [key for key in self._tenants if key[1] < now - 3600 - LATE_SECONDS]
-        for key in old:
-            del self._tenants[key]
+        for counted in (self._tenants, self._names):
+            for key in [key for key in counted if key[1] < now - 3600 - LATE_SECONDS]:
+                del counted[key]
 
     async def _take(self, write: MetricWrite, taken: Taken) -> Taken:
         if len(self._waiting) >= MOST_WAITING:

@@ -78,9 +78,7 @@ _SAMPLES = (
     "INSERT INTO shadow_samples (flag_name, finding, name, detail, old, new, at) VALUES (?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT (flag_name, finding, name, detail) DO UPDATE SET old = excluded.old, new = excluded.new, at = excluded.at"
 )
-_NEWEST = (
-    "INSERT INTO shadow_newest (flag_name, at) VALUES (?, ?) ON CONFLICT (flag_name) DO UPDATE SET at = MAX(at, excluded.at)"
-)
+_NEWEST = "INSERT INTO shadow_newest (flag_name, at) VALUES (?, ?) ON CONFLICT (flag_name) DO UPDATE SET at = MAX(at, excluded.at)"
 
 
 def add_batch(connection: sqlite3.Connection, write: MetricWrite) -> bool:
