@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
-from typing import Any, Protocol
+from typing import Any
 
 from flagconsole.domain.change import Change
 from flagconsole.domain.flag import Flag, Override
@@ -12,13 +12,7 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import Blackout, Size, TenantProfile
 from flagconsole.domain.views import FlagView, LastChange
-
-
-class Row(Protocol):
-    """A row of whatever driver: its columns by name."""
-
-    def __getitem__(self, column: str, /) -> Any: ...
-
+from flagconsole.store.session import Row
 
 FLAG_COLUMNS = (
     "flag_name",

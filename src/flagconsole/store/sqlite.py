@@ -19,9 +19,10 @@ from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.instance import Instance
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock, system_clock
-from flagconsole.store.sqlite_reader import SqliteReader
+from flagconsole.store.sql_reader import SqlReader
+from flagconsole.store.sql_transaction import SqlTransaction
 from flagconsole.store.sqlite_schema import migrate
-from flagconsole.store.sqlite_transaction import SqliteTransaction
+from flagconsole.store.sqlite_session import SqliteSession
 from flagconsole.store.write_gate import WriteGate
 
 if TYPE_CHECKING:
@@ -76,12 +77,12 @@ class SqliteStore:
             raise
 
     @asynccontextmanager
-    async def write(self, *, urgent: bool = False) -> AsyncIterator[SqliteTransaction]:
+    async def write(self, *, urgent: bool = False) -> AsyncIterator[SqlTransaction]:
         async with self._gate.entered(urgent=urgent):
             with _translated(self._path):
                 await self._begin()
             try:
-                transaction = SqliteTransaction(self._writer, self._clock)
+                transaction = SqlTransaction(SqliteSession(self._writer), self._clock)
                 yield transaction
                 if transaction.discarded:
                     self._writer.rollback()
@@ -104,12 +105,12 @@ class SqliteStore:
             await self._in_thread(lambda: self._writer.execute("BEGIN IMMEDIATE"))
 
     @asynccontextmanager
-    async def read(self) -> AsyncIterator[SqliteReader]:
+    async def read(self) -> AsyncIterator[SqlReader]:
         connection = await self._idle.get()
         try:
             with _translated(self._path):
                 connection.execute("BEGIN")
-            yield SqliteReader(connection, self._clock)
+            yield SqlReader(SqliteSession(connection), self._clock)
         finally:
             with suppress(sqlite3.Error):
                 connection.rollback()

@@ -1,9 +1,8 @@
-"""Reading the embedded store. Every method is a short indexed query that runs inline, without leaving the event loop."""
+"""Reading a store. Every method is a short indexed query."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +15,10 @@ from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
-from flagconsole.store.sqlite_cohorts import SqliteCohortReader
-from flagconsole.store.sqlite_incidents import SqliteIncidentReader
-from flagconsole.store.sqlite_rollouts import SqliteRolloutReader
+from flagconsole.store.session import Session
+from flagconsole.store.sql_cohorts import SqlCohortReader
+from flagconsole.store.sql_incidents import SqlIncidentReader
+from flagconsole.store.sql_rollouts import SqlRolloutReader
 
 _CHANGES = f"SELECT {', '.join(rows.CHANGE_COLUMNS)} FROM flag_change_log"
 _OVERRIDES = f"SELECT {', '.join(rows.OVERRIDE_COLUMNS)} FROM tenant_flag_overrides"
@@ -27,67 +27,65 @@ _TENANTS = f"SELECT {', '.join(rows.TENANT_COLUMNS)} FROM tenants"
 _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 
 
-class SqliteReader(SqliteRolloutReader, SqliteIncidentReader, SqliteCohortReader):
-    """A consistent view, on a connection that has a transaction open."""
+class SqlReader(SqlRolloutReader, SqlIncidentReader, SqlCohortReader):
+    """A consistent view, in a session's transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        self._connection = connection
+    def __init__(self, session: Session, clock: Clock) -> None:
+        self._session = session
         self._clock = clock
-
-    def _all(self, sql: str, *values: Any) -> list[sqlite3.Row]:
-        return self._connection.execute(sql, values).fetchall()
-
-    def _one(self, sql: str, *values: Any) -> sqlite3.Row | None:
-        row: sqlite3.Row | None = self._connection.execute(sql, values).fetchone()
-        return row
 
     async def now(self) -> datetime:
         return self._clock()
 
     async def head(self) -> Head:
-        row = self._one("SELECT epoch, revision, audit_hash FROM store_head WHERE id = 1")
+        row = await self._session.one("SELECT epoch, revision, audit_hash FROM store_head WHERE id = 1")
         assert row is not None, "the head row is made by the first migration"
         return Head(*row)
 
     async def flag(self, flag_name: str) -> Flag | None:
-        row = self._one(f"{_FLAGS} AND flag_name = ?", flag_name)
+        row = await self._session.one(f"{_FLAGS} AND flag_name = ?", flag_name)
         return None if row is None else rows.flag_of(row)
 
     async def flag_views(self, flag_name: str | None = None) -> list[FlagView]:
         only, values = ("", ()) if flag_name is None else (" AND flag_name = ?", (flag_name,))
-        found = self._all(f"{_FLAGS}{only} ORDER BY flag_name", *values)
+        found = await self._session.all(f"{_FLAGS}{only} ORDER BY flag_name", *values)
         newest = (
             f"{_CHANGES} WHERE change_id IN (SELECT last_change_id FROM feature_flags WHERE archived_at IS NULL{only})"
         )
-        changes = {row["change_id"]: row for row in self._all(newest, *values)}
+        changes = {row["change_id"]: row for row in await self._session.all(newest, *values)}
         return [rows.flag_view_of(row, changes.get(row["last_change_id"])) for row in found]
 
     async def is_retired(self, flag_name: str) -> bool:
         return (
-            self._one("SELECT 1 FROM feature_flags WHERE flag_name = ? AND archived_at IS NOT NULL", flag_name)
+            await self._session.one(
+                "SELECT 1 FROM feature_flags WHERE flag_name = ? AND archived_at IS NOT NULL", flag_name
+            )
             is not None
         )
 
     async def dependency_graph(self) -> dict[str, tuple[str, ...]]:
-        found = self._all("SELECT flag_name, dependencies FROM feature_flags WHERE archived_at IS NULL")
+        found = await self._session.all("SELECT flag_name, dependencies FROM feature_flags WHERE archived_at IS NULL")
         return {row["flag_name"]: tuple(json.loads(row["dependencies"])) for row in found}
 
     async def override(self, flag_name: str, tenant_id: str) -> Override | None:
-        row = self._one(f"{_OVERRIDES} WHERE flag_name = ? AND tenant_id = ?", flag_name, tenant_id)
+        row = await self._session.one(f"{_OVERRIDES} WHERE flag_name = ? AND tenant_id = ?", flag_name, tenant_id)
         return None if row is None else rows.override_of(row)
 
     async def overrides(self, *, flag_name: str | None = None, tenant_id: str | None = None) -> list[Override]:
         where, values = _where(("flag_name = ?", flag_name), ("tenant_id = ?", tenant_id))
         return [
-            rows.override_of(row) for row in self._all(f"{_OVERRIDES}{where} ORDER BY flag_name, tenant_id", *values)
+            rows.override_of(row)
+            for row in await self._session.all(f"{_OVERRIDES}{where} ORDER BY flag_name, tenant_id", *values)
         ]
 
     async def expired_overrides(self, now: datetime) -> list[Override]:
-        found = self._all(f"{_OVERRIDES} WHERE expires_at <= ? ORDER BY expires_at, flag_name", rows.timestamp(now))
+        found = await self._session.all(
+            f"{_OVERRIDES} WHERE expires_at <= ? ORDER BY expires_at, flag_name", rows.timestamp(now)
+        )
         return [rows.override_of(row) for row in found]
 
     async def change(self, change_id: int) -> Change | None:
-        row = self._one(f"{_CHANGES} WHERE change_id = ?", change_id)
+        row = await self._session.one(f"{_CHANGES} WHERE change_id = ?", change_id)
         return None if row is None else rows.change_of(row)
 
     async def changes(
@@ -109,15 +107,15 @@ class SqliteReader(SqliteRolloutReader, SqliteIncidentReader, SqliteCohortReader
         )
         return [
             rows.change_of(row)
-            for row in self._all(f"{_CHANGES}{where} ORDER BY change_id DESC LIMIT ?", *values, limit)
+            for row in await self._session.all(f"{_CHANGES}{where} ORDER BY change_id DESC LIMIT ?", *values, limit)
         ]
 
     async def changes_after(self, change_id: int, limit: int) -> list[Change]:
-        found = self._all(f"{_CHANGES} WHERE change_id > ? ORDER BY change_id LIMIT ?", change_id, limit)
+        found = await self._session.all(f"{_CHANGES} WHERE change_id > ? ORDER BY change_id LIMIT ?", change_id, limit)
         return [rows.change_of(row) for row in found]
 
     async def events_after(self, revision: int, limit: int) -> list[StoredEvent] | None:
-        found = self._all(
+        found = await self._session.all(
             "SELECT revision, body FROM flag_events WHERE revision > ? ORDER BY revision LIMIT ?", revision, limit
         )
         if found:
@@ -125,31 +123,33 @@ class SqliteReader(SqliteRolloutReader, SqliteIncidentReader, SqliteCohortReader
         return [] if (await self.head()).revision <= revision else None
 
     async def remembered(self, idempotency_key: str) -> Remembered | None:
-        row = self._one("SELECT fingerprint, body FROM idempotency_keys WHERE idempotency_key = ?", idempotency_key)
+        row = await self._session.one(
+            "SELECT fingerprint, body FROM idempotency_keys WHERE idempotency_key = ?", idempotency_key
+        )
         return None if row is None else Remembered(*row)
 
     async def tenants(self) -> list[TenantProfile]:
-        return [rows.tenant_of(row) for row in self._all(f"{_TENANTS} ORDER BY tenant_id")]
+        return [rows.tenant_of(row) for row in await self._session.all(f"{_TENANTS} ORDER BY tenant_id")]
 
     async def active_tenant_ids(self) -> tuple[str, ...]:
-        found = self._all("SELECT tenant_id FROM tenants WHERE active ORDER BY tenant_id")
+        found = await self._session.all("SELECT tenant_id FROM tenants WHERE active = 1 ORDER BY tenant_id")
         return tuple(row["tenant_id"] for row in found)
 
     async def tenant_count(self) -> int:
-        row = self._one("SELECT count(*) FROM tenants")
+        row = await self._session.one("SELECT count(*) FROM tenants")
         return 0 if row is None else int(row[0])
 
     async def api_key(self, key_hash: str) -> ApiKey | None:
-        row = self._one(f"{_KEYS} WHERE key_hash = ?", key_hash)
+        row = await self._session.one(f"{_KEYS} WHERE key_hash = ?", key_hash)
         return None if row is None else rows.key_of(row)
 
     async def api_keys(self) -> list[ApiKey]:
-        return [rows.key_of(row) for row in self._all(f"{_KEYS} ORDER BY created_at, key_id")]
+        return [rows.key_of(row) for row in await self._session.all(f"{_KEYS} ORDER BY created_at, key_id")]
 
     async def instances(self, *, elsewhere_than: str | None = None) -> list[Instance]:
         where, values = _where(("reported_to != ?", elsewhere_than))
         columns = ", ".join(rows.INSTANCE_COLUMNS)
-        found = self._all(f"SELECT {columns} FROM instances{where} ORDER BY instance_id", *values)
+        found = await self._session.all(f"SELECT {columns} FROM instances{where} ORDER BY instance_id", *values)
         return [rows.instance_of(row) for row in found]
 
 

@@ -1,8 +1,7 @@
-"""Writing the embedded store, inside ``BEGIN IMMEDIATE``."""
+"""Writing a store, while no other writer does."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,10 +15,11 @@ from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import ChangeDraft, Remembered
-from flagconsole.store.sqlite_cohorts import SqliteCohortTransaction
-from flagconsole.store.sqlite_incidents import SqliteIncidentTransaction
-from flagconsole.store.sqlite_reader import SqliteReader
-from flagconsole.store.sqlite_rollouts import SqliteRolloutTransaction
+from flagconsole.store.session import Session, insert
+from flagconsole.store.sql_cohorts import SqlCohortTransaction
+from flagconsole.store.sql_incidents import SqlIncidentTransaction
+from flagconsole.store.sql_reader import SqlReader
+from flagconsole.store.sql_rollouts import SqlRolloutTransaction
 
 #: Clients this many revisions behind get a snapshot instead of a replay.
 EVENTS_KEPT: Final = 20_000
@@ -28,20 +28,18 @@ ANSWERS_KEPT: Final = timedelta(days=7)
 _TIDY_EVERY: Final = 500
 
 
-class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTransaction, SqliteCohortTransaction):
+class SqlTransaction(SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, SqlCohortTransaction):
     """One write transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
-        super().__init__(connection, clock)
+    def __init__(self, session: Session, clock: Clock) -> None:
+        super().__init__(session, clock)
         self.discarded = False
 
     def discard(self) -> None:
         self.discarded = True
 
-    def _insert(self, table: str, row: Mapping[str, Any], *, replace: bool = False) -> None:
-        verb = "INSERT OR REPLACE" if replace else "INSERT"
-        marks = ", ".join("?" * len(row))
-        self._connection.execute(f"{verb} INTO {table} ({', '.join(row)}) VALUES ({marks})", tuple(row.values()))
+    async def _insert(self, table: str, row: Mapping[str, Any], *, or_replace: Sequence[str] = ()) -> None:
+        await self._session.run(insert(table, row, or_replace=or_replace), *row.values())
 
     async def apply(self, draft: ChangeDraft) -> Change:
         head = await self.head()
@@ -52,11 +50,11 @@ class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTr
         flag = draft.flag.model_copy(
             update={"version": version, "updated_at": draft.changed_at, "updated_by": draft.changed_by}
         )
-        self._connection.execute("UPDATE store_head SET revision = ?, audit_hash = ?", (revision, change.hash))
-        self._save_flag(flag, change, draft)
+        await self._session.run("UPDATE store_head SET revision = ?, audit_hash = ?", revision, change.hash)
+        await self._save_flag(flag, change, draft)
         if draft.tenant_id is not None:
-            self._save_override(draft)
-        self._insert("flag_change_log", rows.change_row(change))
+            await self._save_override(draft)
+        await self._insert("flag_change_log", rows.change_row(change))
         event = Event(
             epoch=head.epoch,
             revision=revision,
@@ -65,36 +63,36 @@ class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTr
             override=draft.override,
         )
         same_cohort = current is not None and current.setting.same_cohort(flag.setting)
-        self._insert("flag_events", {"revision": revision, "body": event.to_json(same_cohort=same_cohort)})
+        await self._insert("flag_events", {"revision": revision, "body": event.to_json(same_cohort=same_cohort)})
         if revision % _TIDY_EVERY == 0:
-            self._tidy(revision, draft.changed_at)
+            await self._tidy(revision, draft.changed_at)
         return change
 
-    def _save_flag(self, flag: Flag, change: Change, draft: ChangeDraft) -> None:
+    async def _save_flag(self, flag: Flag, change: Change, draft: ChangeDraft) -> None:
         row = rows.flag_row(flag)
         row["last_change_id"] = change.change_id
         row["archived_at"] = rows.timestamp(draft.changed_at) if draft.archive else None
-        self._insert("feature_flags", row, replace=True)
+        await self._insert("feature_flags", row, or_replace=("flag_name",))
         if draft.archive:
-            self._connection.execute("DELETE FROM tenant_flag_overrides WHERE flag_name = ?", (flag.flag_name,))
+            await self._session.run("DELETE FROM tenant_flag_overrides WHERE flag_name = ?", flag.flag_name)
 
-    def _save_override(self, draft: ChangeDraft) -> None:
+    async def _save_override(self, draft: ChangeDraft) -> None:
         if draft.override is not None:
-            self._insert("tenant_flag_overrides", rows.override_row(draft.override), replace=True)
+            row = rows.override_row(draft.override)
+            await self._insert("tenant_flag_overrides", row, or_replace=("flag_name", "tenant_id"))
             return
-        self._connection.execute(
+        await self._session.run(
             "DELETE FROM tenant_flag_overrides WHERE flag_name = ? AND tenant_id = ?",
-            (draft.flag.flag_name, draft.tenant_id),
+            draft.flag.flag_name,
+            draft.tenant_id,
         )
 
-    def _tidy(self, revision: int, now: datetime) -> None:
-        self._connection.execute("DELETE FROM flag_events WHERE revision <= ?", (revision - EVENTS_KEPT,))
-        self._connection.execute(
-            "DELETE FROM idempotency_keys WHERE created_at < ?", (rows.timestamp(now - ANSWERS_KEPT),)
-        )
+    async def _tidy(self, revision: int, now: datetime) -> None:
+        await self._session.run("DELETE FROM flag_events WHERE revision <= ?", revision - EVENTS_KEPT)
+        await self._session.run("DELETE FROM idempotency_keys WHERE created_at < ?", rows.timestamp(now - ANSWERS_KEPT))
 
     async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
-        self._insert(
+        await self._insert(
             "idempotency_keys",
             {
                 "idempotency_key": idempotency_key,
@@ -112,16 +110,16 @@ class SqliteTransaction(SqliteReader, SqliteRolloutTransaction, SqliteIncidentTr
             given = [name for name in columns if name in fields and name != "tenant_id"]
             changes = ", ".join(f"{name} = excluded.{name}" for name in given)
             otherwise = f"DO UPDATE SET {changes}" if changes else "DO NOTHING"
-            self._connection.executemany(
+            await self._session.run_many(
                 f"INSERT INTO tenants ({', '.join(columns)}) VALUES ({marks}) ON CONFLICT (tenant_id) {otherwise}",
                 [tuple(rows.tenant_row(tenant).values()) for tenant in group],
             )
 
     async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
-        self._insert("api_keys", {**key.model_dump(mode="json"), "key_hash": key_hash})
+        await self._insert("api_keys", {**key.model_dump(mode="json"), "key_hash": key_hash})
 
     async def revoke_api_key(self, key_id: str, at: datetime) -> None:
-        self._connection.execute("UPDATE api_keys SET revoked_at = ? WHERE key_id = ?", (rows.timestamp(at), key_id))
+        await self._session.run("UPDATE api_keys SET revoked_at = ? WHERE key_id = ?", rows.timestamp(at), key_id)
 
 
 def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previous_hash: str) -> Change:
