@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from flagconsole.demo.workload import ERROR_RATE, MEDIAN_SECONDS, Workload
+from flagconsole.demo.workload import ERROR_RATE, MEDIAN_SECONDS, Outcome, Workload, asked, values_of
 
 TENANTS = [f"tenant-{number:04d}" for number in range(500)]
 
@@ -36,3 +36,24 @@ def test_operations_go_as_in_a_healthy_service():
 def test_tenants_differ_in_how_busy_they_are():
     often = Counter(tenant for tenant, _ in run(7)).most_common()
     assert often[0][1] > 10 * often[len(often) // 2][1]
+
+
+def test_people_are_asked_now_and_then_and_are_less_pleased_after_an_error():
+    chance = random.Random(3)
+
+    def satisfaction(ok):
+        answers = [asked(chance, Outcome(ok, 0.2, None, False)).csat for _ in range(20_000)]
+        given = [answer for answer in answers if answer is not None]
+        assert 400 < len(given) < 1600
+        return sum(given) / len(given)
+
+    assert satisfaction(True) > 0.95
+    assert satisfaction(False) < 0.75
+
+
+def test_ai_pricing_measures_what_only_it_knows():
+    chance = random.Random(3)
+    assert values_of("invoices.write", True, chance) is None
+    found = [values_of("estimates.ai_pricing", True, chance) for _ in range(2000)]
+    assert sum(values["suggestion_accuracy"] for values in found) / len(found) > 0.88
+    assert sum(values["pricing_variance"] for values in found) / len(found) < 0.13

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from flagconsole.demo.fault import Fault
-from flagconsole.demo.folder import demo_folder
+from flagconsole.demo.folder import DemoFolder, demo_folder
 from flagconsole.demo.running import announced
 from flagconsole.demo.service import ServiceSettings
 from flagconsole.demo.services import INSTANCES_PER_SERVICE, OPERATIONS_PER_SECOND, SERVICES, services_of
@@ -55,7 +55,7 @@ class Fleet(NamedTuple):
 async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterator[Fleet]:
     """Start everything in a temporary folder; end everything and remove the folder on the way out."""
     with demo_folder() as folder:
-        store_path = str(folder / "demo.db")
+        store_path = str(folder.path / "demo.db")
         service_key = await build(f"sqlite:{store_path}", seed, auto_rollback=auto_rollback)
         processes: list[asyncio.subprocess.Process] = []
         try:
@@ -63,10 +63,11 @@ async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterat
             processes.append(server)
             services = {}
             for name in SERVICES:
-                services[name] = await _start_service(name, url, service_key, str(folder), seed)
+                services[name] = await _start_service(name, url, service_key, folder, seed)
                 processes.append(services[name])
             with announced(f"sqlite:{store_path}"):
-                yield Fleet(url, key_file_of(store_path).read_text().strip(), str(folder), server, services)
+                api_key = key_file_of(store_path).read_text().strip()
+                yield Fleet(url, api_key, str(folder.path), server, services)
         finally:
             await _stop(processes)
 
@@ -80,12 +81,13 @@ def _write_playbooks(folder: Path) -> Path:
     return playbooks
 
 
-async def _start_server(store_path: str, folder: Path) -> tuple[asyncio.subprocess.Process, str]:
+async def _start_server(store_path: str, folder: DemoFolder) -> tuple[asyncio.subprocess.Process, str]:
     arguments = ("serve", "--store", f"sqlite:{store_path}", "--host", "127.0.0.1", "--port", "0")
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "flagconsole", *arguments, "--environment", "demo", "--end-with-stdin"),
-        *("--playbooks", str(_write_playbooks(folder))),
-        cwd=folder,
+        *("--playbooks", str(_write_playbooks(folder.path))),
+        cwd=folder.path,
+        pass_fds=(folder.lock,),
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -110,7 +112,9 @@ async def _drain(stream: asyncio.StreamReader) -> None:
         pass
 
 
-async def _start_service(name: str, url: str, service_key: str, folder: str, seed: int) -> asyncio.subprocess.Process:
+async def _start_service(
+    name: str, url: str, service_key: str, folder: DemoFolder, seed: int
+) -> asyncio.subprocess.Process:
     settings = ServiceSettings(
         url=url,
         api_key=service_key,
@@ -120,12 +124,13 @@ async def _start_service(name: str, url: str, service_key: str, folder: str, see
         weights=tuple(SERVICES[name].values()),
         tenants=tuple(tenant.tenant_id for tenant in tenant_records(seed)),
         operations_per_second=OPERATIONS_PER_SECOND,
-        cache_dir=folder,
+        cache_dir=str(folder.path),
         seed=seed,
     )
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "flagconsole.demo.service"),
-        cwd=folder,
+        cwd=folder.path,
+        pass_fds=(folder.lock,),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -10,16 +10,23 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 PREFIX: Final = "flagconsole-demo-"
-#: Held locked by the demo for as long as it lives: a lock ends with its process, however that ends, and unlike a process id
-#: it can't be anybody else's later.
+#: Held locked by the demo's processes for as long as one of them lives: a lock ends with its holders, however those end, and
+#: unlike a process id it can't be anybody else's later.
 _ALIVE: Final = "alive"
 
 
+class DemoFolder(NamedTuple):
+    """A demo's folder, and the lock that its processes inherit."""
+
+    path: Path
+    lock: int
+
+
 @contextmanager
-def demo_folder() -> Iterator[Path]:
+def demo_folder() -> Iterator[DemoFolder]:
     """A folder while the ``with`` lasts. Those of demos that were killed are removed first."""
     remove_stale(Path(tempfile.gettempdir()))
     with tempfile.TemporaryDirectory(prefix=PREFIX) as name:
@@ -29,7 +36,7 @@ def demo_folder() -> Iterator[Path]:
         with draft.open("w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             draft.rename(folder / _ALIVE)
-            yield folder
+            yield DemoFolder(folder, held.fileno())
 
 
 def remove_stale(parent: Path) -> None:

@@ -40,25 +40,24 @@ _BATCH: Final = 500
 
 
 class PastRollout(NamedTuple):
-    """A rollout that began some minutes ago, and the phase that somebody promoted it to by hand, if anybody did."""
+    """A rollout that began some minutes ago, and when and why somebody promoted it by hand. What isn't promoted by hand, the
+    controller promotes when it passes."""
 
     flag_name: str
     actor: str
     minutes_ago: float
     reason: str
-    promoted_minutes_ago: float | None = None
-    promoted_because: str = ""
+    promotions: tuple[tuple[float, str], ...] = ()
 
 
 PAST_ROLLOUTS: Final = (
-    PastRollout(JUDGED_FLAG, "jonas.payments", 8, "shadow reports are clean: links for everyone, step by step"),
+    PastRollout(JUDGED_FLAG, "jonas.payments", 7, "shadow reports are clean: links for everyone, step by step"),
     PastRollout(
         "scheduling.auto_assignment",
         "tom.field",
-        8,
+        4.5,
         "dispatchers ask for it",
-        promoted_minutes_ago=2,
-        promoted_because="pilot crews are happy, criteria hold so far",
+        ((3, "the pilot ran for a month"), (1.5, "pilot crews are happy, criteria hold so far")),
     ),
     PastRollout("estimates.ai_pricing", "priya.estimates", 1.5, "model 4 replaces model 3"),
 )
@@ -109,10 +108,9 @@ class _Past:
             actor = Actor(name=rollout.actor, role=Role.ADMIN)
             if minutes_ago <= rollout.minutes_ago and self._first("start", rollout):
                 await self._start(rollout, actor)
-            promoted = rollout.promoted_minutes_ago
-            if promoted is not None and minutes_ago <= promoted and self._first("promote", rollout):
-                because = rollout.promoted_because
-                await self._rollouts.promote(actor, rollout.flag_name, because, past_verdict=True)
+            for due, because in rollout.promotions:
+                if minutes_ago <= due and self._first(because, rollout):
+                    await self._rollouts.promote(actor, rollout.flag_name, because, past_verdict=True)
 
     def _first(self, what: str, rollout: PastRollout) -> bool:
         key = (what, rollout.flag_name)
