@@ -30,6 +30,10 @@ from flagconsole.domain.evaluation import OverrideRule, Ruleset
 
 if TYPE_CHECKING:
     from flagconsole.console.actions import Action
+    from flagconsole.console.incidents import IncidentRow, IncidentStory
+    from flagconsole.console.metric_windows import MetricWindow
+    from flagconsole.console.playbooks import PlaybookRow
+    from flagconsole.console.rollouts import RolloutRow, RolloutStory, VerdictRow
 
 #: Changes kept in memory, newest first; older ones are fetched when the history is opened.
 HISTORY_LIMIT: Final = 500
@@ -119,6 +123,15 @@ class ConsoleState:
     history: tuple[ChangeRow, ...] = ()
     reach: Mapping[str, Reach] = field(default_factory=dict)
     ledger: tuple[Action, ...] = ()
+    #: By flag: its newest rollout, the judge's looks (newest first), steps and checklist, and what was measured.
+    rollouts: Mapping[str, RolloutRow] = field(default_factory=dict)
+    verdicts: Mapping[str, tuple[VerdictRow, ...]] = field(default_factory=dict)
+    stories: Mapping[str, RolloutStory] = field(default_factory=dict)
+    metrics: Mapping[str, MetricWindow] = field(default_factory=dict)
+    #: By id.
+    incidents: Mapping[str, IncidentRow] = field(default_factory=dict)
+    incident_stories: Mapping[str, IncidentStory] = field(default_factory=dict)
+    playbooks: Mapping[str, PlaybookRow] = field(default_factory=dict)
     selected: str | None = None
     tenant: str | None = None
     filter_text: str = ""

@@ -1,0 +1,111 @@
+"""What was measured of a flag over a window, as the charts and tables need it: light rows read from the API's JSON.
+
+A value that wasn't measured is None, never zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from flagconsole.console.rollouts import number, whole
+from flagconsole.console.rows import Json, seconds_of
+
+Values = tuple[float | None, ...]
+
+#: The windows that ``[`` and ``]`` go through, in seconds, and their names.
+WINDOWS: Final = {300: "5m", 900: "15m", 3600: "1h", 21_600: "6h", 86_400: "24h", 604_800: "7d"}
+USUAL_WINDOW: Final = 900
+
+#: Groups in the order in which they are compared: who has the feature, and who hasn't.
+CANARY, CONTROL, ON, SHADOW = "canary", "control", "on", "shadow"
+#: The series that a metric of a plan is drawn from, where that has another name.
+_SERIES_OF: Final = {"p95_regression": "latency_p95", "ticket_increase": "tickets", "conversion_rate": "conversions"}
+
+
+class GroupRow(NamedTuple):
+    """One group: totals over the window, and a series for each metric."""
+
+    operations: int
+    tenants: int
+    totals: Mapping[str, float | None]
+    series: Mapping[str, Values]
+
+
+class MetricWindow(NamedTuple):
+    """One answer. ``starts`` are the steps' beginnings (server's seconds), ``newest_at`` the end of the newest bucket there
+    is, None where nothing was ever measured. ``fetched_at`` is the server's time of the answer."""
+
+    flag_name: str
+    window: int
+    fetched_at: float
+    since: float
+    until: float
+    step: int
+    newest_at: float | None
+    starts: tuple[float, ...]
+    groups: Mapping[str, GroupRow]
+    operations: int
+    tenants: int
+
+    def age(self, now: float) -> float | None:
+        """Seconds since the newest data; None where nothing was ever measured. ``now`` is the server's time."""
+        return None if self.newest_at is None else max(0.0, now - self.newest_at)
+
+    def series(self, group: str, metric: str) -> Values:
+        """One group's values for each step; all None where nothing was measured."""
+        row = self.groups.get(group)
+        found = None if row is None else row.series.get(_SERIES_OF.get(metric, metric))
+        return (None,) * len(self.starts) if found is None or len(found) != len(self.starts) else found
+
+    def total(self, group: str, metric: str) -> float | None:
+        """One group's value over the whole window."""
+        row = self.groups.get(group)
+        return None if row is None else row.totals.get(_SERIES_OF.get(metric, metric))
+
+    @property
+    def judged_group(self) -> str:
+        """The group that has the feature: the canary where there is one, else everyone, else who runs it in shadow."""
+        return next((name for name in (CANARY, ON, SHADOW) if name in self.groups), CANARY)
+
+    def between(self, group: str, metric: str, since: float, until: float) -> float | None:
+        """The mean of the steps that lie wholly from ``since`` to ``until`` (server's seconds), weighted by operations;
+        None where nothing was measured in them."""
+        values, operations = self.series(group, metric), self.series(group, "operations")
+        weighted = weights = 0.0
+        for start, value, count in zip(self.starts, values, operations, strict=True):
+            if start >= since and start + self.step <= until and value is not None and count:
+                weighted += value * count
+                weights += count
+        return weighted / weights if weights else None
+
+
+def metric_window(data: Json, window: int) -> MetricWindow:
+    """The window in ``GET /api/flags/{name}/metrics``."""
+    groups = data.get("groups")
+    return MetricWindow(
+        str(data["flag_name"]),
+        window,
+        seconds_of(data.get("now")) or 0.0,
+        seconds_of(data.get("since")) or 0.0,
+        seconds_of(data.get("until")) or 0.0,
+        max(1, whole(data.get("step_seconds"))),
+        seconds_of(data.get("newest_at")),
+        tuple(seconds_of(item) or 0.0 for item in data.get("starts") or ()),
+        {str(name): _group(item) for name, item in groups.items()} if isinstance(groups, Mapping) else {},
+        whole(data.get("operations")),
+        whole(data.get("active_tenants")),
+    )
+
+
+def _group(data: Json) -> GroupRow:
+    totals, series = data.get("totals") or {}, data.get("series") or {}
+    measured = {str(name): number(value) for name, value in totals.items() if not isinstance(value, Mapping)}
+    measured |= {str(name): number(item.get("value")) for name, item in (totals.get("custom") or {}).items()}
+    lines = {str(name): _values(values) for name, values in series.items() if not isinstance(values, Mapping)}
+    lines |= {str(name): _values(values) for name, values in (series.get("custom") or {}).items()}
+    return GroupRow(whole(totals.get("operations")), whole(totals.get("active_tenants")), measured, lines)
+
+
+def _values(values: object) -> Values:
+    return tuple(map(number, values)) if isinstance(values, list | tuple) else ()
