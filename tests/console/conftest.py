@@ -45,6 +45,8 @@ from flagconsole.domain.views import (
     You,
 )
 
+from .fake_rollouts import FakeRollouts
+
 NOW = datetime(2026, 3, 14, 3, 7, 31, tzinfo=UTC)
 EPOCH = "e1"
 
@@ -84,10 +86,11 @@ def nothing_measured(name: str, window: int) -> FlagMetrics:
     )
 
 
-class FakeServer:
+class FakeServer(FakeRollouts):
     """Keeps flags like a store would, as far as the console can tell."""
 
     def __init__(self) -> None:
+        super().__init__(NOW)
         self.flags_by_name: dict[str, Flag] = {}
         self.changes: list[Change] = []
         self.overrides: list[Override] = []

@@ -32,6 +32,7 @@ from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.console.state import Connection, ConsoleState, Phase
 from flagconsole.console.terminal import TolerantDriver, crash_line, write_crash_log
 from flagconsole.console.theme import Palette, textual_name
+from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
 
@@ -260,6 +261,15 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             if after.kind is Kind.KILL and after.stage is Stage.CONFIRMED is not before.stage:
                 self.ring(f"killed {after.key}", f"{after.flag_name} is killed on all {after.expected} instances")
         return ledger
+
+    def wish(self) -> Wish:
+        """What is on screen beyond what the stream brings."""
+        return self.console_screen.wish()
+
+    @property
+    def slow_link(self) -> bool:
+        """Whether as little as possible is to travel."""
+        return self.manners.slow_link
 
     def server_now(self) -> float:
         """The server's time of day, in seconds since the epoch."""

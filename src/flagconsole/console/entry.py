@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flagconsole.console.manners import Manners
 from flagconsole.console.place import Contexts, Place, Switch
@@ -86,6 +86,10 @@ def make_app(
     )
 
 
+#: What the stream brings besides changes.
+INCLUDED: Final = ("receipts", "incidents", "rollouts")
+
+
 def _connecting(place: Place, keeper: Keeper) -> Connect:
     """What loads the client beside the event loop, so that keys are answered meanwhile."""
     from flagconsole.console.session import Link, as_server
@@ -100,7 +104,7 @@ def _connecting(place: Place, keeper: Keeper) -> Connect:
         client = Client(place.url, place.api_key, position=None if known is None else (known.epoch, known.revision))
         return Link(
             as_server(client),
-            lambda position: aiter(Stream(place.url, place.api_key, include_receipts=True, position=position)),
+            lambda position: aiter(Stream(place.url, place.api_key, include=INCLUDED, position=position)),
         )
 
     async def connect() -> Link:

@@ -21,6 +21,7 @@ from flagconsole.domain.errors import FlagConsoleError, ReplicaBehind, Unreachab
 
 if TYPE_CHECKING:
     from flagconsole.console.keeper import Keeper
+    from flagconsole.console.watcher import Watcher
     from flagconsole.domain.views import FlagListing, HistoryPage, InstanceList, Status, TenantList
 
 #: Seconds between two publications of what the stream brought.
@@ -79,10 +80,17 @@ class Feed:
     """One connection's worth of keeping up. ``run`` never returns by itself; cancel it."""
 
     def __init__(
-        self, client: Reader, streams: StreamFactory, host: Host, clock: Clock, keeper: Keeper | None = None
+        self,
+        client: Reader,
+        streams: StreamFactory,
+        host: Host,
+        clock: Clock,
+        keeper: Keeper | None = None,
+        watcher: Watcher | None = None,
     ) -> None:
         self._client = client
         self._keeper = keeper
+        self._watcher = watcher
         self._streams = streams
         self._host = host
         self._clock = clock
@@ -193,6 +201,11 @@ class Feed:
                         if self._host.state.connection.phase is not model.Phase.LIVE:
                             # Who runs and what happened may have moved on while nothing was heard.
                             await self.fetch()
+                        if self._watcher is not None:
+                            self._watcher.catch_up()
+                    case frames.RolloutFrame() | frames.VerdictFrame() | frames.IncidentFrame():
+                        if self._watcher is not None:
+                            self._fold(*self._watcher.taken(frame))
                     case frames.Disconnected(problem=problem, retry_in=retry_in):
                         self._lost(problem, retry_in)
         except FlagConsoleError as error:

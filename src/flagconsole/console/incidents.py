@@ -180,7 +180,10 @@ def incident_story(data: Json) -> IncidentStory:
     incident = data["incident"]
     return IncidentStory(
         str(incident["incident_id"]),
-        tuple((str(item.get("tenant_id") or ""), str(item.get("name") or "")) for item in _objects(data, "affected_tenants")),
+        tuple(
+            (str(item.get("tenant_id") or ""), str(item.get("name") or ""))
+            for item in _objects(data, "affected_tenants")
+        ),
         tuple(
             TimelineRow(
                 seconds_of(item.get("at")) or 0.0,

@@ -10,11 +10,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from flagconsole.console import cache
+from flagconsole.console import cache, watched
 from flagconsole.console import state as model
 from flagconsole.console.cache import Cached, Json, Unusable
-from flagconsole.console.cache_parts import FLAGS, HISTORY, INSTANCES, OVERRIDES, TENANTS
+from flagconsole.console.cache_parts import (
+    FLAGS,
+    HISTORY,
+    INCIDENTS,
+    INSTANCES,
+    METRICS,
+    OVERRIDES,
+    ROLLOUTS,
+    TENANTS,
+)
 from flagconsole.console.clock import Clock
+from flagconsole.console.rollouts import whole
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.payload import PayloadError
 
@@ -147,6 +157,10 @@ def recall(state: ConsoleState, cached: Cached, clock: Clock) -> ConsoleState:
         state = model.with_instances(state, cached.part(INSTANCES))
         state = model.with_tenants(state, cached.part(TENANTS))
         state = model.with_history(state, cached.changes)
+        state = watched.with_rollouts(state, cached.part(ROLLOUTS))
+        state = watched.with_incidents(state, cached.part(INCIDENTS))
+        for item in cached.part(METRICS):
+            state = watched.with_metrics(state, item, whole(item.get("window")))
         connection = _with_status(state.connection, cached.status)
     except (PayloadError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Unusable(f"holds what can't be understood ({type(error).__name__})", damaged=True) from None

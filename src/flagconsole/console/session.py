@@ -14,6 +14,7 @@ from flagconsole.console.feed import Feed, Reader, StreamFactory
 from flagconsole.console.performer import Changer, Performer
 from flagconsole.console.questions import Answerer, Questions
 from flagconsole.console.state import Phase
+from flagconsole.console.watcher import RolloutReader, Watcher
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
@@ -71,8 +72,10 @@ class Session:
             lambda: (app.state.epoch, app.state.revision),
             app.report,
         )
-        self._feed = Feed(link.client, link.streams, app, app.clock, app.keeper)
+        watcher = Watcher(link.client, app, app.clock, app.keeper)
+        self._feed = Feed(link.client, link.streams, app, app.clock, app.keeper, watcher)
         app.run_worker(self._read_back(self._performer))
+        app.run_worker(watcher.run())
         try:
             await self._feed.run()
         finally:

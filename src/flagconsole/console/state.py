@@ -201,6 +201,8 @@ def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
         history=() if other_past else state.history,
         loaded=True,
     )
+    if other_past:
+        result = replace(result, rollouts={}, verdicts={}, stories={}, metrics={}, incidents={}, incident_stories={})
     return Applied(result, frozenset(changed))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
 from flagconsole.console.incidents import IncidentRow, incident_row, incident_story
 from flagconsole.console.metric_windows import metric_window
@@ -110,14 +110,6 @@ def with_metrics(state: ConsoleState, metrics: Json, window: int) -> ConsoleStat
 def with_playbooks(state: ConsoleState, playbooks: Sequence[Json]) -> ConsoleState:
     """The state after ``GET /api/playbooks``."""
     return replace(state, playbooks={row.name: row for row in map(playbook_row, playbooks)})
-
-
-def forgotten(state: ConsoleState) -> ConsoleState:
-    """The state without what belongs to another past of the store."""
-    empty: dict[str, Any] = {}
-    return replace(
-        state, rollouts=empty, verdicts=empty, stories=empty, incidents=empty, incident_stories=empty, metrics=empty
-    )
 
 
 def _newer(known: RolloutRow, row: RolloutRow) -> RolloutRow:

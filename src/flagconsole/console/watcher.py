@@ -7,17 +7,22 @@ looks, steps, timelines), is asked for only for what is on screen (``Wish``), at
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from flagconsole.console import watched
+from flagconsole.console.cache_parts import INCIDENTS, METRICS, ROLLOUTS
 from flagconsole.console.clock import Clock
 from flagconsole.console.metric_windows import USUAL_WINDOW
-from flagconsole.console.state import ConsoleState, Phase
-from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.console.rollouts import FAIL
+from flagconsole.console.state import Applied, ConsoleState, Phase
+from flagconsole.domain.errors import FlagConsoleError, NotAllowed, RouteNotFound
 
 if TYPE_CHECKING:
+    from flagconsole.client.stream import IncidentFrame, RolloutFrame, VerdictFrame
+    from flagconsole.console.keeper import Keeper
     from flagconsole.domain.flag_metrics import FlagMetrics
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
     from flagconsole.domain.playbook_views import PlaybookList
@@ -31,7 +36,7 @@ SLOW_PACE: Final = 30.0
 STORY_PACE: Final = 15.0
 #: Seconds between two glances at what is on screen.
 GLANCE: Final = 0.25
-ROLLOUTS: Final = 200
+MOST_ROLLOUTS: Final = 200
 LOOKS: Final = 100
 
 
@@ -63,7 +68,9 @@ class RolloutReader(Protocol):
         """What was measured of a flag."""
         ...
 
-    async def incidents(self, *, flag_name: str | None = None, open_only: bool = False, limit: int = 50) -> IncidentList:
+    async def incidents(
+        self, *, flag_name: str | None = None, open_only: bool = False, limit: int = 50
+    ) -> IncidentList:
         """Incidents, newest first."""
         ...
 
@@ -80,7 +87,11 @@ class Host(Protocol):
     """Who holds the state and knows what is on screen: the app."""
 
     state: ConsoleState
-    slow_link: bool
+
+    @property
+    def slow_link(self) -> bool:
+        """Whether as little as possible is to travel."""
+        ...
 
     def wish(self) -> Wish:
         """What is on screen now."""
@@ -90,14 +101,20 @@ class Host(Protocol):
         """Take a new state in which these flags look different."""
         ...
 
+    def ring(self, occasion: str, words: str) -> None:
+        """Ring for something that must not be missed, once for each ``occasion``."""
+        ...
+
 
 class Watcher:
     """Belongs to one connection; ``run`` never returns by itself, cancel it."""
 
-    def __init__(self, client: RolloutReader, host: Host, clock: Clock) -> None:
+    def __init__(self, client: RolloutReader, host: Host, clock: Clock, keeper: Keeper | None = None) -> None:
         self._client = client
+        self._keeper = keeper
         self._host = host
         self._clock = clock
+        self._behind = False
         self._measured: tuple[str, int] | None = None
         self._measured_at = float("-inf")
         self._told: tuple[object, ...] | None = None
@@ -105,26 +122,73 @@ class Watcher:
         self._story: tuple[object, ...] | None = None
         self._story_at = float("-inf")
 
-    async def fetch(self) -> None:
-        """Fetch what the stream goes on from: rollouts, incidents, playbooks."""
-        rollouts, active, incidents, playbooks = await asyncio.gather(
-            self._client.rollouts(limit=ROLLOUTS),
-            self._client.rollouts(active=True, limit=ROLLOUTS),
-            self._client.incidents(limit=watched.INCIDENTS_KEPT),
-            self._client.playbooks(),
-        )
-        state = self._host.state
-        both = [*rollouts.rollouts, *active.rollouts]
-        state = watched.with_rollouts(state, (item.model_dump(mode="json") for item in both))
-        state = watched.with_incidents(state, (item.model_dump(mode="json") for item in incidents.incidents))
+    def catch_up(self) -> None:
+        """The stream begins anew: what happened before it is fetched at the next glance, again until that works."""
+        self._behind = True
+
+    async def _fetch(self, _: Wish) -> None:
+        """Fetch what the stream goes on from: rollouts, incidents, playbooks. Without the right to them there are none."""
+        if not self._behind:
+            return
+        try:
+            rollouts, active, incidents, playbooks = await asyncio.gather(
+                self._client.rollouts(limit=MOST_ROLLOUTS),
+                self._client.rollouts(active=True, limit=MOST_ROLLOUTS),
+                self._client.incidents(limit=watched.INCIDENTS_KEPT),
+                self._client.playbooks(),
+            )
+        except (NotAllowed, RouteNotFound):
+            self._behind = False
+            return
+        self._behind = False
+        told = [item.model_dump(mode="json") for item in (*rollouts.rollouts, *active.rollouts)]
+        incidents_told = [item.model_dump(mode="json") for item in incidents.incidents]
+        state = watched.with_incidents(watched.with_rollouts(self._host.state, told), incidents_told)
         state = watched.with_playbooks(state, [item.model_dump(mode="json") for item in playbooks.playbooks])
+        newest = {item["flag_name"]: item for item in reversed(told)}
+        self._keep(ROLLOUTS, newest, whole=True)
+        self._keep(INCIDENTS, {item["incident_id"]: item for item in incidents_told}, whole=True)
         self._host.publish(state, frozenset(state.rollouts))
+
+    def taken(self, frame: RolloutFrame | VerdictFrame | IncidentFrame) -> Applied:
+        """The state after an event about a rollout, a look or an incident, and the flags that look different."""
+        from flagconsole.client import stream as frames
+
+        before = self._host.state
+        match frame:
+            case frames.VerdictFrame(text=text):
+                return Applied(watched.apply_verdict(before, text), frozenset())
+            case frames.IncidentFrame(text=text):
+                applied = watched.apply_incident(before, text)
+                part, key = INCIDENTS, "incident_id"
+            case _:
+                applied = watched.apply_rollout(before, frame.text)
+                part, key = ROLLOUTS, "flag_name"
+                self._ring(before, applied)
+        if applied.state is not before:
+            data = json.loads(frame.text)
+            self._keep(part, {data[key]: data}, whole=False)
+        return applied
+
+    def _ring(self, before: ConsoleState, applied: Applied) -> None:
+        """A guard that failed must not be missed."""
+        for name in applied.changed:
+            row, known = applied.state.rollouts[name], before.rollouts.get(name)
+            judged, was = row.judged, None if known is None else known.judged
+            if judged is not None and judged.kind == FAIL and (was is None or was.kind != FAIL):
+                self._host.ring(f"failed {row.rollout_id} {row.phase}", f"{name}: {judged.because}")
+
+    def _keep(self, part: str, items: dict[str, Any], *, whole: bool) -> None:
+        if self._keeper is not None:
+            at = self._clock.time() + self._host.state.connection.skew
+            self._keeper.part(part, items, at, whole=whole)
 
     async def run(self) -> None:
         """Ask for what is on screen until cancelled. A failure is the stream's to report; it is asked again."""
         while True:
             if self._host.state.connection.phase is Phase.LIVE:
                 wish = self._host.wish()
+                await self._try(self._fetch, wish)
                 await asyncio.gather(
                     self._try(self._measure, wish), self._try(self._tell, wish), self._try(self._tell_incident, wish)
                 )
@@ -149,6 +213,7 @@ class Watcher:
         self._measured, self._measured_at = asked, now
         answer = await self._client.metrics(name, wish.window)
         data = answer.model_dump(mode="json")
+        self._keep(METRICS, {name: {**data, "window": wish.window}}, whole=False)
         self._host.publish(watched.with_metrics(self._host.state, data, wish.window), frozenset())
 
     async def _tell(self, wish: Wish) -> None:

@@ -18,6 +18,7 @@ from flagconsole.console.keymap import TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.sheet import Sheet
+from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.banner import Banner
 from flagconsole.console.widgets.env_bar import EnvBar
 from flagconsole.console.widgets.footer import Footer
@@ -90,6 +91,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def copyable(self) -> str:
         """What ``y`` copies on this screen; empty where there is nothing."""
         return self.target() or ""
+
+    def wish(self) -> Wish:
+        """What this screen shows beyond what the stream brings: nothing, unless it says so."""
+        return Wish()
 
     def compose(self) -> ComposeResult:
         """Bars and body."""

@@ -12,6 +12,7 @@ from flagconsole.console import view
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
 from flagconsole.console.state import Order
+from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.detail import DetailPane, DetailStrip
 from flagconsole.console.widgets.flag_table import FlagTable
 
@@ -62,6 +63,10 @@ class FleetScreen(FilteredScreen):
             "clear": self.clear,
             "order": self.sort,
         }
+
+    def wish(self) -> Wish:
+        """What was measured of the flag under the cursor."""
+        return Wish(self.console.state.selected)
 
     def clear(self, _: str) -> None:
         """Take away the filter, or else the tenant."""
