@@ -14,7 +14,7 @@ from flagconsole.console.feed import Feed, Reader, StreamFactory
 from flagconsole.console.performer import Changer, Performer
 from flagconsole.console.questions import Answerer, Questions
 from flagconsole.console.state import Phase
-from flagconsole.console.watcher import Watcher
+from flagconsole.console.watcher import RolloutReader, Watcher
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
