@@ -129,6 +129,32 @@ async def offline(console: Any) -> None:
     await console.until("OFFLINE")
 
 
+async def break_glass(console: Any) -> None:
+    await offline(console)
+    await console.press("b")
+    await console.until("BREAK-GLASS")
+
+
+async def arm(console: Any) -> None:
+    await offline(console)
+    await console.press("a", "1")
+    await console.until("Y arm it")
+
+
+async def armed(console: Any) -> None:
+    await arm(console)
+    await console.press("Y")
+    await console.until("ARMED kill")
+
+
+async def connection_back(console: Any) -> None:
+    await armed(console)
+    console.clock.now += 20
+    console.server.change("pos.loyalty_points", "canary", percentage=5, reason="5 % is enough", silent=True)
+    await console.press("r")
+    await console.until("CONNECTION BACK")
+
+
 SCENES: list[Scene] = [
     fleet, filtered, tenant, detail, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
     instances, tenants, shadow, help_, palette, offline,
@@ -136,7 +162,11 @@ SCENES: list[Scene] = [
 
 
 LARGE_SCENES: list[Scene] = [fleet, detail, kill_progress, history, instances, tenants, shadow]
-CASES = [(scene, size) for scene in SCENES for size in (SMALL, MIDDLE)] + [(scene, LARGE) for scene in LARGE_SCENES]
+#: Without a connection, and what is not about flags.
+OFFLINE_SCENES: list[Scene] = [break_glass, arm, armed, connection_back]
+CASES = [(scene, size) for scene in [*SCENES, *OFFLINE_SCENES] for size in (SMALL, MIDDLE)] + [
+    (scene, LARGE) for scene in LARGE_SCENES
+]
 
 
 def file_name(scene: Scene, size: tuple[int, int]) -> str:

@@ -36,7 +36,7 @@ def test_upper_case_changes_the_world_and_lower_case_looks() -> None:
         (Powers(), set()),
         (Powers(operate=True), {"kill", "rollback"}),
         (Powers(operate=True, administer=True), {"kill", "rollback", "revive"}),
-        (Powers(offline=True), {"reconnect"}),
+        (Powers(offline=True), {"reconnect", "break_glass"}),
     ],
     ids=["viewer", "operator", "admin", "offline"],
 )

@@ -16,6 +16,7 @@ from textual.filter import LineFilter
 from flagconsole.console import actions, view
 from flagconsole.console import state as model
 from flagconsole.console.actions import IN_FLIGHT, Action, Kind, Stage
+from flagconsole.console.arming import Arming
 from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
@@ -126,6 +127,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._filter = HostileFilter()
         self._counter = Counter(self)
         self._navigator = Navigator(self)
+        self.arming = Arming(self)
         self.session = Session(self, connect, self.place.name, journal)
         self.register_theme(palette.textual_theme())
         self.theme = textual_name(palette.name)
@@ -212,6 +214,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         if state.connection.phase is Phase.LIVE:
             self.session.contacted()
         self.paint(changed)
+        self.arming.tick()
         self._counter.changed(changed)
 
     def write_terminal(self, sequence: str) -> None:
@@ -250,6 +253,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         if ledger != self.state.ledger:
             self.state = replace(self.state, ledger=ledger)
             self.paint()
+        self.arming.tick()
         if isinstance(self.screen, ConsoleScreen):
             self.screen.tick()
 
@@ -284,6 +288,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             live and connection.may_administer,
             connection.phase is Phase.OFFLINE,
             bool(self.warnings),
+            self.arming.armed is not None or (connection.may_arm and self.state.loaded),
         )
 
     def shown(self) -> Sequence[str]:

@@ -21,15 +21,17 @@ class Needs(StrEnum):
     ADMIN = "admin"
     OFFLINE = "offline"
     WARNED = "warned"
+    ARM = "arm"
 
 
 class Powers(NamedTuple):
-    """What the user can do at the moment."""
+    """What the user can do at the moment. ``arm``: a kill can be armed, or one is."""
 
     operate: bool = False
     administer: bool = False
     offline: bool = False
     warned: bool = False
+    arm: bool = False
 
     def allow(self, needs: Needs) -> bool:
         """Whether a command with these needs exists."""
@@ -42,6 +44,8 @@ class Powers(NamedTuple):
                 return self.offline
             case Needs.WARNED:
                 return self.warned
+            case Needs.ARM:
+                return self.arm
             case Needs.NOTHING:
                 return True
 
@@ -139,6 +143,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("detail_back", ("-", "escape"), "detail", "back", "previous screen", "move"),
     Command("reconnect", ("r",), "everywhere", "reconnect", "try the connection now", needs=Needs.OFFLINE,
             words=("reconnect",)),
+    Command("break_glass", ("b",), "flag", "break-glass", "the command that kills this flag from elsewhere",
+            needs=Needs.OFFLINE, words=("break-glass",)),
+    Command("arm", ("a",), "flag", "arm a kill", "decide on a kill now; asks again when the connection is back",
+            needs=Needs.ARM, words=("arm",)),
     Command("dismiss", ("x",), "everywhere", "", "put the warning in the banner away", needs=Needs.WARNED),
     Command("copy", ("y",), "everywhere", "", "copy the flag's name, or what is shown", words=("copy",)),
     Command("theme", (), "everywhere", "", "another theme", words=("theme",)),
@@ -166,6 +174,14 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("help.close", ("?", "escape", "q", "-", "ctrl+c"), "help", "close", "back to the screen", "move"),
     Command("help.down", ("j", "down", "pagedown"), "help", "", "scroll down", "move"),
     Command("help.up", ("k", "up", "pageup"), "help", "", "scroll up", "move"),
+    Command("armed.send", ("Y",), "armed", "send the kill", "send it now; counts once the sheet was seen", "act"),
+    Command("armed.drop", ("n",), "armed", "drop it", "forget it, nothing is sent", "move"),
+    Command("armed.diff", ("d",), "armed", "diff", "all that changed since, with its reasons", "move"),
+    Command("armed.keep", ("escape", "ctrl+c"), "armed", "keep armed", "close, and keep it until it expires", "move"),
+    Command("glass.reason", ("1", "2", "3", "4", "5"), "glass", "reason", "put this reason into the commands", "move"),
+    Command("glass.copy", ("y",), "glass", "copy the command", "copy the command line", "move"),
+    Command("glass.curl", ("c",), "glass", "copy the curl", "copy the curl", "move"),
+    Command("glass.close", ("escape", "n", "x", "ctrl+c"), "glass", "close", "back to the screen", "move"),
     Command("leaving.yes", ("Y",), "leaving", "leave anyway", "the action goes on at the server", "move"),
     Command("leaving.no", ("n", "escape", "ctrl+c"), "leaving", "stay", "stay here", "move"),
 )  # fmt: skip
@@ -185,6 +201,8 @@ CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "filtering": ("filtering",),
     "help": ("help",),
     "leaving": ("leaving",),
+    "armed": ("armed",),
+    "glass": ("glass",),
 }
 
 #: Contexts in which other printable keys are typed text.

@@ -44,6 +44,8 @@ class Navigator:
             "around": self._open_around,
             "tenant": self._open_tenant,
             "reconnect": lambda _: self._app.session.reconnect(),
+            "break_glass": self._open_break_glass,
+            "arm": self._open_arm,
             "dismiss": lambda _: self._app.dismiss_warnings(),
             "copy": lambda _: self._copy(),
             "theme": self._choose_theme,
@@ -80,6 +82,25 @@ class Navigator:
             self._app.say(f"{row.name} is not killed (it is {row.setting}): there is nothing to revive")
             return
         self._app.console_screen.open_sheet(ReviveSheet(row, self._app.state.connection.environment))
+
+    def _open_break_glass(self, argument: str) -> None:
+        from flagconsole.console.sheets.break_glass import BreakGlassSheet
+
+        row = self._target(argument)
+        if row is not None:
+            self._app.console_screen.open_sheet(BreakGlassSheet(row, self._app.state.connection.environment))
+
+    def _open_arm(self, argument: str) -> None:
+        from flagconsole.console.sheets.arm import ArmSheet
+
+        if self._app.arming.armed is not None:
+            self._app.arming.ask()
+            return
+        row = self._target(argument)
+        if row is not None and row.state is FlagState.KILL:
+            self._app.say(f"{row.name} is killed already, as far as is known: there is nothing to arm")
+        elif row is not None:
+            self._app.console_screen.open_sheet(ArmSheet(row, self._app.state.connection.environment))
 
     def _open_detail(self, argument: str) -> None:
         from flagconsole.console.screens.flag_detail import FlagDetailScreen

@@ -89,6 +89,11 @@ class Connection(NamedTuple):
         return ""
 
     @property
+    def may_arm(self) -> bool:
+        """Whether a kill can be decided on now, to be asked about once the connection is back."""
+        return self.phase is Phase.OFFLINE and not self.readonly and self.role in {"", "operator", "admin"}
+
+    @property
     def withheld_reason(self) -> str:
         """Why an action that the key map knows can't be taken at the moment."""
         if self.readonly:

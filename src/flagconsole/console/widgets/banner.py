@@ -60,6 +60,9 @@ class Banner(Painted):
         waiting = connection.phase is Phase.CONNECTING and console.state.loaded
         if connection.phase is Phase.OFFLINE or (waiting and clock.monotonic() - console.began_at >= PATIENCE):
             rows += offline_lines(console.state, width, clock.time(), clock.monotonic())
+        armed = console.arming.words()
+        if armed and not console.sheet_open:
+            rows.append(spread(line(span(f" {armed}", "strong")), line("  a shows it "), width))
         for words in list(console.warnings.values())[:MOST_WARNINGS]:
             rows.append(spread(line(span(f" ! {words}")), line("  x hides this "), width))
         return rows
