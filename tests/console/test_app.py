@@ -226,7 +226,7 @@ async def test_lost_connection_keeps_the_data_and_removes_the_actions(open_conso
         assert "connection reset" in screen
         assert "next try in 4s" in screen
         assert "pos.loyalty_points" in screen
-        assert "r reconnect" in footer(console)
+        assert "r retry" in footer(console)
         assert "K kill" not in footer(console)
         await console.press("K")
         assert "┏" not in console.screen()

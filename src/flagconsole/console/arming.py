@@ -60,9 +60,7 @@ class Arming:
     def arm(self, armed: Armed) -> None:
         """Keep it for five minutes."""
         self.armed, self._asked = armed, False
-        self._app.say(
-            f"armed: kill {armed.row.name}. Nothing was sent; you are asked again when the connection is back"
-        )
+        self._app.say(f"armed: kill {armed.row.name}; nothing was sent, it asks again when connected")
         self._app.paint()
 
     def drop(self, why: str) -> None:

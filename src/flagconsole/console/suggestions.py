@@ -29,6 +29,8 @@ OF_A_FLAG: Final = frozenset(
         "override",
         "set",
         "start",
+        "break_glass",
+        "arm",
     }
 )
 _OF_A_TENANT: Final = frozenset({"tenant", "go.tenants"})

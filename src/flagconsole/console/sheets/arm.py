@@ -45,9 +45,7 @@ class ArmSheet(ConfirmSheet):
         return [
             line(span(f"{self.row.setting} (v{self.row.version})", "strong"), span(f"  {known}", "warning")),
             line(span("THEN   ", "header"), "nothing is sent now, and nothing ever by itself"),
-            line(
-                span(" " * 7), f"connection back within {minutes} minutes {ARROW} shows what changed, asks for Y again"
-            ),
+            line(span(" " * 7), f"connected within {minutes} minutes {ARROW} it shows what changed, asks again"),
             line(span(" " * 7), "later, or when this console ends: it is forgotten"),
         ]
 

@@ -63,7 +63,7 @@ class ArmedSheet(KillSheet):
         if not self.live:
             return line(span("ARMED KILL", "danger"), " ", name, "  not sent")
         now = clock_text(self.console.server_now())
-        return line(span("CONNECTION BACK", "danger"), f" {now}Z · armed kill of ", name, " needs your answer")
+        return line(span("CONNECTION BACK", "danger"), f" {now}Z · armed: kill ", name)
 
     def closing_note(self) -> str:
         """Until when it stays armed."""
