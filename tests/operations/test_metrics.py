@@ -14,7 +14,7 @@ from flagconsole.domain.sketch import bin_of
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.telemetry import FeedbackBatch, TelemetryBatch
 from flagconsole.operations.metrics import flag_metrics, metric_value
-from flagconsole.operations.telemetry import feedback_write, telemetry_write
+from flagconsole.operations.telemetry import PhaseUnderWay, feedback_write, telemetry_write
 
 FLAG, DONE, OFF = "pos.lite", "pos.done", "pos.off"
 SDK = Actor(name="billing", role=Role.SDK)
@@ -231,7 +231,7 @@ def test_tenants_are_kept_finely_only_while_the_flag_is_under_way(now):
     widths = {(row.flag_name, row.seconds): row.tally.operations for row in write.tenants}
     assert widths == {(FLAG, 30): 10, (DONE, 3600): 20}
     assert {row.seconds for row in write.groups} == {30}
-    write, _ = telemetry_write(SDK, both, ruleset(), now, in_rollout={DONE})
+    write, _ = telemetry_write(SDK, both, ruleset(), now, in_rollout={DONE: PhaseUnderWay(0, frozenset())})
     assert {row.seconds for row in write.tenants} == {30}
 
 

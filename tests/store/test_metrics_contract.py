@@ -47,7 +47,7 @@ def tenant(tenant_id, start=T, name=CANARY, seconds=30, tally=ONE, latency=LATEN
 
 
 def a_row(tenant_id, name=CANARY, tally=ONE, latency=LATENCY) -> TenantRow:
-    return TenantRow(tenant_id, name, tally.operations, tally.errors, tally.critical_errors, latency)
+    return TenantRow(tenant_id, name, tally.operations, tally.errors, tally.critical_errors, tally.conversions, latency)
 
 
 def write(batch_id="b-1", expires_at=T + DAY, **rows) -> MetricWrite:

@@ -23,7 +23,7 @@ from flagconsole.domain.telemetry import MAX_FEEDBACK, Feedback, FeedbackBatch, 
 from flagconsole.operations.reading import ruleset_of
 from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.operations.rollouts import CHECKLIST
-from flagconsole.operations.telemetry import feedback_write, telemetry_write
+from flagconsole.operations.telemetry import Phases, PhaseUnderWay, feedback_write, telemetry_write
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.plan_file import shipped_plan
@@ -133,17 +133,19 @@ class _Past:
             ruleset = ruleset_of(await reader.head(), await reader.flag_views(), await reader.overrides())
             if self._workload is None:
                 self._workload = Workload(self._seed, [tenant.tenant_id for tenant in await reader.tenants()])
+            active = await reader.active_rollouts()
+        phases = {rollout.flag_name: PhaseUnderWay.of(rollout) for rollout in active}
         said: list[Feedback] = []
         writes: list[MetricWrite] = []
         now = begin.timestamp() + _STEP_SECONDS
         for rollout in PAST_ROLLOUTS:
             if ("start", rollout.flag_name) in self._done:
                 said += self._operate(rollout.flag_name, ruleset, begin, self._workload)
-                writes += self._measured(ruleset, now)
+                writes += self._measured(ruleset, phases, now)
         for first in range(0, len(said), MAX_FEEDBACK):
             events = tuple(said[first : first + MAX_FEEDBACK])
             batch = FeedbackBatch(batch_id=f"past-{secrets.token_hex(8)}", events=events)
-            writes.append(feedback_write(_SDK, batch, ruleset, now)[0])
+            writes.append(feedback_write(_SDK, batch, ruleset, now, in_rollout=phases)[0])
         await self._store.metrics.save(writes)
 
     def _operate(self, flag_name: str, ruleset: Ruleset, begin: datetime, workload: Workload) -> list[Feedback]:
@@ -162,7 +164,7 @@ class _Past:
             at += chance.expovariate(rate)
         return said
 
-    def _measured(self, ruleset: Ruleset, now: float) -> Iterator[MetricWrite]:
+    def _measured(self, ruleset: Ruleset, phases: Phases, now: float) -> Iterator[MetricWrite]:
         for table in self._usage.take(now, everything=True):
             rows = [cell.written(table.start, *key) for key, cell in table.cells.items()]
             for first in range(0, len(rows), _BATCH):
@@ -176,7 +178,7 @@ class _Past:
                         "buckets": some,
                     }
                 )
-                yield telemetry_write(_SDK, batch, ruleset, now)[0]
+                yield telemetry_write(_SDK, batch, ruleset, now, in_rollout=phases)[0]
 
     async def look(self) -> None:
         """Let the controller look."""

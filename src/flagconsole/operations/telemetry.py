@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.group import Group, group_of
+from flagconsole.domain.metric import CONVERSION_RATE, TICKET_INCREASE
 from flagconsole.domain.retention import COARSE_SECONDS
 from flagconsole.domain.role import Actor
+from flagconsole.domain.rollout import Rollout
 from flagconsole.domain.sketch import packed
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tally import Tally
@@ -25,12 +29,49 @@ from flagconsole.domain.telemetry import (
     TelemetryBatch,
     UsageBucket,
 )
-from flagconsole.store.metric_store import Critical, FeedbackRow, GroupBucket, MetricWrite, TenantBucket, ValueBucket
+from flagconsole.store.metric_store import (
+    Critical,
+    FeedbackRow,
+    GroupBucket,
+    MetricWrite,
+    PhaseValue,
+    TenantBucket,
+    ValueBucket,
+)
 
 #: A flag in one of these states is on its way; its tenants are kept in fine buckets.
 UNDER_WAY = frozenset({FlagState.SHADOW, FlagState.CANARY})
 
 HasRoom = Callable[[str, int], bool]
+#: The feedback and counts behind the standard metrics of plans.
+_BEHIND = {TICKET_INCREASE: "tickets", CONVERSION_RATE: "conversions"}
+
+
+class PhaseUnderWay(NamedTuple):
+    """The phase that a flag's rollout is in: when it began (seconds since the epoch), and the metrics that its plan limits,
+    which alone are summed up by tenant."""
+
+    since: int
+    metrics: frozenset[str]
+
+    @classmethod
+    def of(cls, rollout: Rollout) -> PhaseUnderWay:
+        """That of a rollout."""
+        limits = (one.metric for phase in rollout.plan.phases for one in (*phase.success, *phase.rollback))
+        return cls(int(rollout.phase_started_at.timestamp()), frozenset(_BEHIND.get(name, name) for name in limits))
+
+
+#: Flags in rollout with their phases.
+Phases = Mapping[str, PhaseUnderWay]
+#: The name that a tenant is summed up by in a flag's phase: its own, or none beyond the bound.
+Named = Callable[[str, int, str], str]
+
+
+def _own_name(flag_name: str, since: int, tenant_id: str) -> str:
+    return tenant_id
+
+
+_NONE: Phases = MappingProxyType({})
 
 
 def telemetry_write(
@@ -39,13 +80,15 @@ def telemetry_write(
     ruleset: Ruleset,
     now: float,
     *,
-    in_rollout: Collection[str] = (),
+    in_rollout: Phases = _NONE,
     has_room: HasRoom = lambda flag_name, start: True,
+    named: Named = _own_name,
 ) -> tuple[MetricWrite, Taken]:
     """What is kept of a batch, and what to answer. ``now`` in seconds since the epoch.
 
     Tenants are kept in the batch's buckets while their flag is in shadow, in canary or ``in_rollout``, otherwise by the
-    hour. Where ``has_room(flag, start)`` is false a tenant is counted without its name. Raises ``InvalidInput`` for a
+    hour. Where ``has_room(flag, start)`` is false a tenant is counted without its name; ``named`` says by which name its
+    custom metrics are summed up in a phase. Raises ``InvalidInput`` for a
     tenant that isn't that of the key.
     """
     counts: Counter[str] = Counter()
@@ -68,11 +111,20 @@ def telemetry_write(
         tenants=_tenants(kept, width, fine, has_room),
         values=_values(kept, width),
         criticals=_criticals(kept),
+        phase_values=_phase_values(_measured(kept, width), in_rollout, named),
     )
     return write, Taken(batch_id=batch.batch_id, **counts)
 
 
-def feedback_write(actor: Actor, batch: FeedbackBatch, ruleset: Ruleset, now: float) -> tuple[MetricWrite, Taken]:
+def feedback_write(
+    actor: Actor,
+    batch: FeedbackBatch,
+    ruleset: Ruleset,
+    now: float,
+    *,
+    in_rollout: Phases = _NONE,
+    named: Named = _own_name,
+) -> tuple[MetricWrite, Taken]:
     """What is kept of a batch of feedback, and what to answer. A tenant's group is the one it has now."""
     counts: Counter[str] = Counter()
     rows: list[FeedbackRow] = []
@@ -93,6 +145,7 @@ def feedback_write(actor: Actor, batch: FeedbackBatch, ruleset: Ruleset, now: fl
         batch_id=f"feedback {batch.batch_id}",
         expires_at=int(now) + LATE_FEEDBACK_SECONDS + EARLY_SECONDS,
         feedback=rows,
+        phase_values=_phase_values(_said(rows), in_rollout, named),
     )
     return write, Taken(batch_id=batch.batch_id, **counts)
 
@@ -180,6 +233,33 @@ def _values(buckets: list[UsageBucket], width: int) -> list[ValueBucket]:
         ValueBucket(flag, group, metric, kind, start, width, total, samples)
         for (flag, group, metric, kind, start), (total, samples) in sums.items()
     ]
+
+
+def _measured(buckets: list[UsageBucket], width: int) -> Iterable[PhaseValue]:
+    for bucket in buckets:
+        for metric, value in bucket.custom.items():
+            about = bucket.flag_name, bucket.start, metric, value.kind, bucket.group, bucket.tenant_id
+            yield PhaseValue(*about, value.total, value.count, bucket.start + width)
+
+
+def _said(rows: list[FeedbackRow]) -> Iterable[PhaseValue]:
+    for row in rows:
+        about = row.flag_name, row.occurred_at, row.metric, row.kind, row.group, row.tenant_id
+        yield PhaseValue(*about, row.value, 1, row.occurred_at)
+
+
+def _phase_values(happened: Iterable[PhaseValue], phases: Phases, named: Named) -> list[PhaseValue]:
+    """What happened in a phase under way and matters to its plan. Until here ``since`` is when it happened."""
+    sums: dict[PhaseValue, tuple[float, int, int]] = {}
+    for one in happened:
+        phase = phases.get(one.flag_name)
+        if phase is None or one.since < phase.since or one.metric not in phase.metrics:
+            continue
+        name = named(one.flag_name, phase.since, one.tenant_id)
+        key = one._replace(since=phase.since, tenant_id=name, total=0.0, samples=0, at=0)
+        total, samples, at = sums.get(key, (0.0, 0, 0))
+        sums[key] = total + one.total, samples + one.samples, max(at, one.at)
+    return [key._replace(total=total, samples=samples, at=at) for key, (total, samples, at) in sums.items()]
 
 
 def _criticals(buckets: list[UsageBucket]) -> list[Critical]:

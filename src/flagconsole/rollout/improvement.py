@@ -28,7 +28,7 @@ from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import GuardResult, Verdict, VerdictKind
 from flagconsole.operations.fence import Fence
 from flagconsole.rollout.phase_measurements import PhaseMeasurements, Subject
-from flagconsole.rollout.phase_values import phase_values
+from flagconsole.rollout.phase_values import values_since, with_conversions
 from flagconsole.rollout.shadow_baseline import restored_baseline
 from flagconsole.rollout.slot import References
 from flagconsole.rollout.store_judging import stored_verdict
@@ -133,9 +133,9 @@ class ImprovementVerdicts:
     async def _judged(self, rollout: Rollout, watched: _Watched, now: datetime) -> StoredVerdict:
         metrics, moment, measured = self._store.metrics, now.timestamp(), watched.measured
         await measured.catch_up(moment)
-        values = await phase_values(
-            metrics, measured.subject, int(moment) + 1, measured.active(watched.assignment.canary)
-        )
+        canary = watched.assignment.canary
+        values = await values_since(metrics, measured.subject, int(moment) + 1, measured.active(canary))
+        values = with_conversions(values, measured, canary)
         newest = await metrics.newest(rollout.flag_name)
         age = float("inf") if newest is None else max(0.0, moment - newest)
 

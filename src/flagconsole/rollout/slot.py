@@ -19,8 +19,8 @@ Integers = NDArray[np.int64]
 _PAIR: Final = np.dtype([("bin", "<i2"), ("times", "<u4")])
 #: Groups that belong to neither side of a comparison.
 _NEITHER: Final = frozenset({Group.OFF, Group.OTHER})
-#: The rows of a slot's counts, in the order of ``Counts``.
-COLUMNS: Final = ("operations", "errors", "slow", "criticals", "slower")
+#: The rows of a slot's counts; all but the last in the order of ``Counts``.
+COLUMNS: Final = ("operations", "errors", "slow", "criticals", "slower", "conversions")
 
 
 class References(NamedTuple):
@@ -66,7 +66,7 @@ def tenant_counts(rows: Sequence[TenantRow], index: Mapping[str, int], reference
     if not kept:
         return counts
     at = np.fromiter((index[row.tenant_id] for row in kept), np.intp, len(kept))
-    for place, column in ((0, "operations"), (1, "errors"), (3, "critical_errors")):
+    for place, column in ((0, "operations"), (1, "errors"), (3, "critical_errors"), (5, "conversions")):
         np.add.at(counts[place], at, np.fromiter((getattr(row, column) for row in kept), np.int64, len(kept)))
     pairs = np.frombuffer(b"".join([row.latency for row in kept]), _PAIR)
     sizes = np.fromiter((len(row.latency) // _PAIR.itemsize for row in kept), np.intp, len(kept))
@@ -102,5 +102,5 @@ def latency_of(bins: Integers) -> Latency:
 
 def counts_of(summed: Integers, references: References) -> Counts:
     """Summed rows as the judge takes them."""
-    operations, errors, slow, criticals, slower = summed.astype(np.float64)
+    operations, errors, slow, criticals, slower, _ = summed.astype(np.float64)
     return Counts(operations, errors, slow, criticals, None if references.slower is None else slower)

@@ -23,7 +23,7 @@ from flagconsole.domain.rollout import Rollout, StoredVerdict
 from flagconsole.domain.verdict import Verdict
 from flagconsole.rollout.judging import GroupValues, Judgement
 from flagconsole.rollout.phase_measurements import PhaseMeasurements, Subject
-from flagconsole.rollout.phase_values import phase_values
+from flagconsole.rollout.phase_values import phase_values, with_conversions
 from flagconsole.rollout.shadow_baseline import ShadowBaseline, Span, kept_baseline, references_of, restored_baseline
 from flagconsole.rollout.slot import References
 from flagconsole.store.cohort_protocol import DrawnCohort
@@ -90,8 +90,9 @@ class StoreJudging:
         return Judgement(stored_verdict(rollout, verdict, now), watched.kept)
 
     async def _of_groups(self, rollout: Rollout, watched: _Watched, now: datetime) -> Mapping[str, MetricValue]:
-        active = watched.measured.active(watched.assignment.canary)
-        found = await phase_values(self._store.metrics, watched.measured.subject, int(now.timestamp()) + 1, active)
+        measured, canary = watched.measured, watched.assignment.canary
+        found = await phase_values(self._store.metrics, measured.subject, measured.active(canary))
+        found = with_conversions(found, measured, canary)
         if self._values is None:
             return found
         return {**found, **await self._values.values(rollout, now)}

@@ -13,7 +13,7 @@ from flagconsole.domain.role import Actor
 from flagconsole.domain.shadow import ShadowBatch
 from flagconsole.domain.telemetry import LATE_SECONDS, FeedbackBatch, Taken, TelemetryBatch
 from flagconsole.operations.shadow_intake import shadow_write
-from flagconsole.operations.telemetry import feedback_write, telemetry_write
+from flagconsole.operations.telemetry import Phases, PhaseUnderWay, feedback_write, telemetry_write
 from flagconsole.store.metric_store import MetricWrite
 from flagconsole.store.protocol import Store
 
@@ -39,7 +39,8 @@ class TelemetryIntake:
         self._writing: asyncio.Task[None] | None = None
         self._tenants: Counter[tuple[str, int]] = Counter()
         self._names: dict[tuple[str, int], set[tuple[str, str, str]]] = {}
-        self._rollouts: frozenset[str] = frozenset()
+        self._rollouts: Phases = {}
+        self._named: dict[tuple[str, int], set[str]] = {}
         self._rollouts_at = float("-inf")
         #: Buckets and events by what became of them, since the server started.
         self.counts: Counter[str] = Counter()
@@ -50,7 +51,13 @@ class TelemetryIntake:
         """Take what an SDK measured. Raises ``StoreUnavailable`` when more comes than can be written."""
         now = await self._now()
         write, taken = telemetry_write(
-            actor, batch, self._ruleset(), now, in_rollout=self._rollouts, has_room=self._has_room
+            actor,
+            batch,
+            self._ruleset(),
+            now,
+            in_rollout=self._rollouts,
+            has_room=self._has_room,
+            named=self._name,
         )
         answer = await self._take(write, taken)
         if not answer.duplicate:
@@ -59,7 +66,8 @@ class TelemetryIntake:
 
     async def feedback(self, actor: Actor, batch: FeedbackBatch) -> Taken:
         """Take what people said. Raises ``StoreUnavailable`` when more comes than can be written."""
-        write, taken = feedback_write(actor, batch, self._ruleset(), await self._now())
+        now = await self._now()
+        write, taken = feedback_write(actor, batch, self._ruleset(), now, in_rollout=self._rollouts, named=self._name)
         return await self._take(write, taken)
 
     async def shadow(self, actor: Actor, batch: ShadowBatch) -> Taken:
@@ -81,7 +89,8 @@ class TelemetryIntake:
         async with self._store.read() as reader:
             now = (await reader.now()).timestamp()
             if not 0 <= now - self._rollouts_at < _ROLLOUTS_SECONDS:
-                self._rollouts = frozenset(rollout.flag_name for rollout in await reader.active_rollouts())
+                active = await reader.active_rollouts()
+                self._rollouts = {rollout.flag_name: PhaseUnderWay.of(rollout) for rollout in active}
                 self._rollouts_at = now
                 self._forget(now)
         return now
@@ -99,11 +108,20 @@ class TelemetryIntake:
         known.add(name)
         return True
 
+    def _name(self, flag_name: str, since: int, tenant_id: str) -> str:
+        known = self._named.setdefault((flag_name, since), set())
+        if tenant_id not in known and len(known) >= TENANTS_PER_BUCKET:
+            return ""
+        known.add(tenant_id)
+        return tenant_id
+
     def _forget(self, now: float) -> None:
         # Wide buckets last longer than an hour past their start; their count may well begin anew.
         for counted in (self._tenants, self._names):
             for key in [key for key in counted if key[1] < now - 3600 - LATE_SECONDS]:
                 del counted[key]
+        under_way = {(name, phase.since) for name, phase in self._rollouts.items()}
+        self._named = {key: names for key, names in self._named.items() if key in under_way}
 
     async def _take(self, write: MetricWrite, taken: Taken) -> Taken:
         if len(self._waiting) >= MOST_WAITING:

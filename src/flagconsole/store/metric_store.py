@@ -76,6 +76,36 @@ class FeedbackRow(NamedTuple):
     occurred_at: int
 
 
+class PhaseValue(NamedTuple):
+    """One tenant's custom metric or feedback in the phase of a rollout that began at ``since``: added to its sums, which are
+    the only thing that is kept of it by tenant. ``at`` is when the newest of it happened."""
+
+    flag_name: str
+    since: int
+    metric: str
+    kind: CustomKind
+    group: Group
+    tenant_id: str
+    total: float
+    samples: int
+    at: int
+
+
+class PhaseMoments(NamedTuple):
+    """The sums of one metric over a group's ``tenants`` that had any: of their totals t and samples n, and of t², t·n and n²,
+    which is all that an estimate with the tenant as its unit needs."""
+
+    metric: str
+    kind: CustomKind
+    group: Group
+    tenants: int
+    total: float
+    samples: int
+    total_squared: float
+    total_samples: float
+    samples_squared: float
+
+
 class MetricWrite(NamedTuple):
     """One batch as it is to be kept. ``expires_at``: until then the batch's id is remembered, so that it counts once."""
 
@@ -90,6 +120,7 @@ class MetricWrite(NamedTuple):
     findings: Sequence[FindingRow] = ()
     #: Flags with the end of the newest bucket of their shadow executions.
     shadow_newest: Sequence[tuple[str, int]] = ()
+    phase_values: Sequence[PhaseValue] = ()
 
 
 class TenantRow(NamedTuple):
@@ -100,6 +131,7 @@ class TenantRow(NamedTuple):
     operations: int
     errors: int
     critical_errors: int
+    conversions: int
     latency: bytes
 
 
@@ -114,6 +146,9 @@ class MetricStore(ShadowStore, Protocol):
 
     async def value_series(self, flag_name: str, since: int, until: int, step: int) -> list[ValueBucket]:
         """Custom metrics and feedback in steps, by start."""
+
+    async def phase_moments(self, flag_name: str, since: int) -> list[PhaseMoments]:
+        """What was said and measured by tenant in the phase that began at ``since``, by metric, kind and group."""
 
     async def tenant_rows(self, flag_name: str, since: int, until: int) -> list[TenantRow]:
         """Each tenant's buckets, one row each, by start and tenant. A span holds as many rows as tenants times buckets: ask for a

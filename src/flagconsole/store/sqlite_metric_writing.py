@@ -79,6 +79,12 @@ _SAMPLES = (
     "ON CONFLICT (flag_name, finding, name, detail) DO UPDATE SET old = excluded.old, new = excluded.new, at = excluded.at"
 )
 _NEWEST = "INSERT INTO shadow_newest (flag_name, at) VALUES (?, ?) ON CONFLICT (flag_name) DO UPDATE SET at = MAX(at, excluded.at)"
+_PHASE_VALUES = (
+    "INSERT INTO metric_phase_values "
+    "(flag_name, phase_since, metric, kind, group_name, tenant_id, total, count, newest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT (flag_name, phase_since, metric, kind, group_name, tenant_id) DO UPDATE SET total = total + excluded.total, "
+    "count = count + excluded.count, newest = MAX(newest, excluded.newest)"
+)
 
 
 def add_batch(connection: sqlite3.Connection, write: MetricWrite) -> bool:
@@ -110,6 +116,7 @@ def add_batch(connection: sqlite3.Connection, write: MetricWrite) -> bool:
     connection.executemany(_CRITICALS, write.criticals)
     connection.executemany(_FEEDBACK, write.feedback)
     _add_shadow(connection, write)
+    connection.executemany(_PHASE_VALUES, write.phase_values)
     return True
 
 
@@ -175,6 +182,7 @@ def _delete_old(connection: sqlite3.Connection, now: float, retention: Retention
         ("metric_feedback", "occurred_at < ?", old),
         ("shadow_samples", "at < ?", old),
         ("shadow_newest", "at < ?", old),
+        ("metric_phase_values", "newest < ?", old),
         ("metric_feedback", f"feedback_id <= ({excess})", FEEDBACK_KEPT),
     ):
         some = f"SELECT rowid FROM {table} WHERE {condition} LIMIT {_ROWS_AT_ONCE}"

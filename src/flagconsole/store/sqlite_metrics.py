@@ -15,7 +15,14 @@ from flagconsole.domain.retention import Retention
 from flagconsole.domain.sketch import merged
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import INCIDENT_SECONDS, CustomKind
-from flagconsole.store.metric_store import Critical, GroupBucket, MetricWrite, TenantRow, ValueBucket
+from flagconsole.store.metric_store import (
+    Critical,
+    GroupBucket,
+    MetricWrite,
+    PhaseMoments,
+    TenantRow,
+    ValueBucket,
+)
 from flagconsole.store.sqlite_metric_writing import add_batch, roll_up_once
 from flagconsole.store.sqlite_shadow import SqliteShadow
 from flagconsole.store.write_gate import WriteGate
@@ -81,9 +88,20 @@ class SqliteMetrics(SqliteShadow):
             for row in await self._read(sql, step, flag_name, since, until)
         ]
 
+    async def phase_moments(self, flag_name: str, since: int) -> list[PhaseMoments]:
+        sql = (
+            "SELECT metric, kind, group_name, COUNT(*), SUM(total), SUM(count), "
+            "SUM(total * total), SUM(total * count), SUM(1.0 * count * count) FROM metric_phase_values "
+            "WHERE flag_name = ? AND phase_since = ? GROUP BY metric, kind, group_name ORDER BY metric, kind, group_name"
+        )
+        return [
+            PhaseMoments(row[0], CustomKind(row[1]), Group(row[2]), *row[3:9])
+            for row in await self._read(sql, flag_name, since)
+        ]
+
     async def tenant_rows(self, flag_name: str, since: int, until: int) -> list[TenantRow]:
         sql = (
-            "SELECT tenant_id, group_name, operations, errors, critical_errors, latency FROM feature_usage_log "
+            "SELECT tenant_id, group_name, operations, errors, critical_errors, conversions, latency FROM feature_usage_log "
             "WHERE flag_name = ? AND bucket_start >= ? AND bucket_start < ? ORDER BY bucket_start, tenant_id, group_name"
         )
 
@@ -92,7 +110,7 @@ class SqliteMetrics(SqliteShadow):
             found = self._reader.cursor()
             found.row_factory = None
             rows = found.execute(sql, (flag_name, since, until))
-            return [TenantRow(row[0], _GROUPS[row[1]], row[2], row[3], row[4], row[5]) for row in rows]
+            return [TenantRow(tenant, _GROUPS[group], *rest) for tenant, group, *rest in rows]
 
         with self._translated():
             return await _in(self._reading, read)

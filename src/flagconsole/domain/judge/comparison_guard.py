@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flagconsole.domain.judge.interval import estimate, sequence_factor
+from flagconsole.domain.judge.interval import estimate, for_few, joint_freedom, sequence_factor
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +37,9 @@ class ComparisonGuard:
         if own is None or other is None or not own.telling or not other.telling:
             return
         error = math.sqrt(own.log_variance + other.log_variance)
-        self._deviations = math.log(own.value / other.value) / error
+        freedom = joint_freedom((own.log_variance, own.freedom), (other.log_variance, other.freedom))
+        # In units of the factor that so few tenants need.
+        self._deviations = math.log(own.value / other.value) / error * self._factor / for_few(self._factor, freedom)
         if self.fired_at is None and self._deviations > self._factor:
             self.fired_at = seconds
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +16,30 @@ FEWEST_TENANTS = 5
 FEWEST_EVENTS = 10
 
 
+@lru_cache(maxsize=64)
 def sequence_factor(alpha: float) -> float:
     """How many standard errors an asymptotic confidence sequence reaches on either side, for an error of ``alpha`` at all
     looks together, tuned to be narrowest at the number of tenants that there is."""
     doubled = -2 * math.log(alpha)
     tuning = doubled + math.log(doubled + 1)
     return math.sqrt(2 * (tuning + 1) / tuning * math.log(math.sqrt(tuning + 1) / alpha))
+
+
+def for_few(factor: float, freedom: float) -> float:
+    """``factor`` standard errors of a normal estimate, as standard errors of one whose own error is estimated with so many
+    degrees of freedom (Wallace's approximation to Student's t). Ten tenants say less of their spread than a thousand."""
+    if not math.isfinite(freedom):
+        return factor
+    freedom = max(freedom, 1.0)
+    normal = factor * (8 * freedom + 3) / (8 * freedom + 1)
+    return math.sqrt(freedom * math.expm1(min(normal * normal / freedom, 60.0)))
+
+
+def joint_freedom(*parts: tuple[float, float]) -> float:
+    """The degrees of freedom of a sum of variances, each with its own (Welch and Satterthwaite)."""
+    total = sum(variance for variance, _ in parts)
+    spread = sum(variance**2 / max(freedom, 1.0) for variance, freedom in parts)
+    return total**2 / spread if spread > 0 and math.isfinite(total) else math.inf
 
 
 @dataclass(frozen=True)
@@ -36,6 +55,11 @@ class Estimate:
     def telling(self) -> bool:
         """Whether the normal approximation means anything yet."""
         return self.tenants >= FEWEST_TENANTS and self.events >= FEWEST_EVENTS
+
+    @property
+    def freedom(self) -> float:
+        """The degrees of freedom of the error."""
+        return max(self.tenants - 1.0, 1.0)
 
     @property
     def log_variance(self) -> float:

@@ -12,7 +12,7 @@ from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.judge.assignment import Assignment
 from flagconsole.domain.judge.baseline import Baseline, Rate
 from flagconsole.domain.judge.guards import METRIC_OF_COLUMN, Fired, Guards
-from flagconsole.domain.judge.measurement import Measures
+from flagconsole.domain.judge.measures import Measures
 from flagconsole.domain.judge.observation import Counts, Observation
 from flagconsole.domain.judge.packed import pack, unpack
 from flagconsole.domain.judge.rank_budget import RankBudget, Scores, Window, schedule

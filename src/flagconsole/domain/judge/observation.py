@@ -64,15 +64,22 @@ class Latency:
 
 @dataclass(frozen=True)
 class GroupValue:
-    """One metric in one group: its value, how many observations made it, and their variance.
+    """One metric in one group: its value, how many observations made it, and how certain that is.
 
-    The value is a share for a ratio, a mean for a gauge or change, milliseconds for a latency. ``count`` are answers,
-    operations or events; ``variance`` is that of a single observation, None where it isn't known.
+    The value is a share for a ratio, a mean for a gauge or change, milliseconds for a latency, a number of events for a
+    count. ``count`` are answers, operations or events. ``error`` is the value's standard error with the tenant as the unit, from
+    ``tenants`` of them; without it ``variance``, that of a single observation, takes all observations as independent;
+    None where neither is known. ``exposure`` are the active tenants that events are counted in, ``squared`` is the sum of
+    the tenants' squared numbers of events.
     """
 
     value: float
     count: int
     variance: float | None = None
+    error: float | None = None
+    tenants: int | None = None
+    exposure: float | None = None
+    squared: float | None = None
 
 
 @dataclass(frozen=True)
@@ -81,13 +88,15 @@ class MetricValue:
     metrics that a plan has measured elsewhere, which then take the place of the counts.
 
     ``change`` metrics compare ``canary`` with ``control``; for the others the control is only shown. ``source`` names who
-    measured it where that wasn't the store: then its ``count`` says nothing. ``problem`` is why it isn't known now.
+    measured it where that wasn't the store: then its ``count`` says nothing. ``problem`` is why it isn't known now. ``note``
+    says how certain it is, where that needs words.
     """
 
     canary: GroupValue | None
     control: GroupValue | None = None
     source: str = ""
     problem: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)

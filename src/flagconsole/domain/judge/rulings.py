@@ -7,8 +7,8 @@ from typing import Any
 
 from flagconsole.domain import metric as names
 from flagconsole.domain.judge.guards import Fired
-from flagconsole.domain.judge.interval import sequence_factor
-from flagconsole.domain.judge.measurement import Measurement, Measures
+from flagconsole.domain.judge.measurement import Measurement
+from flagconsole.domain.judge.measures import Measures
 from flagconsole.domain.judge.observation import Observation
 from flagconsole.domain.judge.settings import JudgeSettings
 from flagconsole.domain.metric import MetricKind
@@ -41,10 +41,11 @@ class Rulings:
         self._phase = phase
         self._measures = measures
         self._confidence = settings.confidence
-        self._shown = sequence_factor(1 - settings.confidence)
+        self._shown = 1 - settings.confidence
         self._by_interval = [index for index, criterion in enumerate(phase.rollback) if _interval_decides(criterion)]
         self.budget = settings.interval_budget if self._by_interval else 0.0
-        self._strict = sequence_factor(2 * settings.interval_budget / max(len(self._by_interval), 1))
+        # One side of an interval can violate a limit.
+        self._strict = 2 * settings.interval_budget / max(len(self._by_interval), 1)
         self._violated: dict[int, float] = {}
         self._runs: dict[int, int] = {}
 
@@ -173,7 +174,7 @@ class Rulings:
             operations=0 if measured is None else measured.operations,
             tenants=0 if measured is None else measured.tenants,
             top_tenants=() if _elsewhere(criterion, seen) else self.top_tenants(criterion.metric, seen),
-            note=_said_elsewhere(criterion, seen) or note,
+            note=_said_elsewhere(criterion, seen) or note or _said_with(criterion, seen),
         )
 
     def top_tenants(self, metric: str, seen: Observation) -> tuple[Contribution, ...]:
@@ -217,6 +218,11 @@ def _said_elsewhere(criterion: Criterion, seen: Observation) -> str:
     if criterion.evidence is not Evidence.THRESHOLD:
         return said
     return f"{said}; {RUN_OF_LOOKS} looks in a row beyond the limit act, without a bound on false alarms"
+
+
+def _said_with(criterion: Criterion, seen: Observation) -> str:
+    value = seen.metrics.get(criterion.metric)
+    return "" if value is None else value.note
 
 
 def _shown(bound: float) -> float | None:

@@ -13,6 +13,7 @@ from flagconsole.store.sqlite_migrations.m0004_rollouts import m0004_rollouts
 from flagconsole.store.sqlite_migrations.m0005_incidents import m0005_incidents
 from flagconsole.store.sqlite_migrations.m0006_touched_rollouts import m0006_touched_rollouts
 from flagconsole.store.sqlite_migrations.m0007_shadow import m0007_shadow
+from flagconsole.store.sqlite_migrations.m0008_phase_values import m0008_phase_values
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -25,6 +26,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0005_incidents,
     m0006_touched_rollouts,
     m0007_shadow,
+    m0008_phase_values,
 )
 
 __all__ = ["ALL"]
