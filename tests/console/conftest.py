@@ -169,7 +169,7 @@ class FakeServer(FakeRollouts):
             action=action,
             change_type=kind,
             previous=previous,
-            new=flag.setting.model_dump(mode="json"),
+            new=more.pop("new", None) or flag.setting.model_dump(mode="json"),
             change_reason=reason,
             changed_by=who,
             changed_at=at,
@@ -211,7 +211,25 @@ class FakeServer(FakeRollouts):
             self.tell(change)
         return change
 
-    def tell(self, change: Change) -> None:
+    def override(self, name: str, tenant: str, state: str, *, reason: str, expires_in: float | None = None) -> Change:
+        """Give a tenant its own state as somebody else would, and tell the streams."""
+        item = Override(
+            flag_name=name,
+            tenant_id=tenant,
+            override_state=FlagState(state),
+            override_reason=reason,
+            expires_at=None if expires_in is None else NOW + timedelta(seconds=expires_in),
+            created_at=NOW,
+            created_by="maria",
+        )
+        self.overrides.append(item)
+        flag = self.flags_by_name[name]
+        new = item.model_dump(mode="json", include={"override_state", "override_reason", "expires_at"})
+        change = self._log(flag, Action.OVERRIDE_SET, reason, "maria", NOW, None, tenant_id=tenant, new=new)
+        self.tell(change, item)
+        return change
+
+    def tell(self, change: Change, override: Override | None = None) -> None:
         flag = self.flags_by_name.get(change.flag_name)
         text = json.dumps(
             {
@@ -219,7 +237,7 @@ class FakeServer(FakeRollouts):
                 "revision": change.change_id,
                 "change": change.model_dump(mode="json"),
                 "flag": None if flag is None else flag.model_dump(mode="json"),
-                "override": None,
+                "override": None if override is None else override.model_dump(mode="json"),
             }
         )
         self.send(ChangeFrame(EPOCH, change.change_id, text))

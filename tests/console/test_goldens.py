@@ -14,6 +14,8 @@ import pytest
 
 from flagconsole.domain.instance import Presence
 
+from .drawn_cohorts import a_drawn_cohort
+
 GOLDENS = Path(__file__).parent / "goldens"
 SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 50)
 
@@ -37,7 +39,47 @@ async def tenant(console: Any) -> None:
 
 async def detail(console: Any) -> None:
     await console.press("d")
-    await console.until("RECENT CHANGES" if console.app.size.height > 30 else "INSTANCES")
+    await console.until("RECENT CHANGES")
+
+
+async def cohort(console: Any) -> None:
+    await console.press("d", "2")
+    await console.until("murmur3")
+
+
+async def drawn_cohort(console: Any) -> None:
+    console.server.cohorts["pos.loyalty_points"] = a_drawn_cohort("pos.loyalty_points")
+    await console.press("d", "2")
+    await console.until("TIME ZONES")
+
+
+async def overrides(console: Any) -> None:
+    console.server.override("pos.loyalty_points", "tenant-0007", "off", reason="asked to wait", expires_in=3600)
+    await console.press("d", "3")
+    await console.until("asked to wait")
+
+
+async def dependents(console: Any) -> None:
+    await console.press("G", "d", "4")
+    await console.until("NEEDED BY")
+    await console.settled()
+
+
+async def versions(console: Any) -> None:
+    await console.press("d", "6")
+    await console.until("canary_percentage")
+
+
+async def json_(console: Any) -> None:
+    await console.press("d", "7")
+    await console.until('"flag_name"')
+
+
+async def tested_tenant(console: Any) -> None:
+    await console.press("d", "8", "t")
+    await console.type("tenant-0001")
+    await console.press("enter")
+    await console.until("STEPS")
 
 
 async def kill(console: Any) -> None:
@@ -156,12 +198,12 @@ async def connection_back(console: Any) -> None:
 
 
 SCENES: list[Scene] = [
-    fleet, filtered, tenant, detail, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
+    fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, tested_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
     instances, tenants, shadow, help_, palette, offline,
 ]  # fmt: skip
 
 
-LARGE_SCENES: list[Scene] = [fleet, detail, kill_progress, history, instances, tenants, shadow]
+LARGE_SCENES: list[Scene] = [fleet, detail, drawn_cohort, kill_progress, history, instances, tenants, shadow]
 #: Without a connection, and what is not about flags.
 OFFLINE_SCENES: list[Scene] = [break_glass, arm, armed, connection_back]
 CASES = [(scene, size) for scene in [*SCENES, *OFFLINE_SCENES] for size in (SMALL, MIDDLE)] + [

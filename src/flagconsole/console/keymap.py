@@ -55,7 +55,8 @@ class Command(NamedTuple):
 
     ``context`` is where (a screen, a sheet; ``everywhere`` means on each screen). ``group`` and ``help`` are for the help;
     ``label`` for the footer, empty where it isn't shown there; ``words`` call it from the palette. The first of ``keys`` is
-    shown. Of several that don't fit in a footer the one with the highest ``spare`` goes first, 0 never.
+    shown. Of several that don't fit in a footer the one with the highest ``spare`` goes first, 0 never. The argument of a
+    ``numbered`` command is the number of the key that was pressed among its keys, from 1.
     """
 
     id: str
@@ -67,6 +68,11 @@ class Command(NamedTuple):
     needs: Needs = Needs.NOTHING
     words: tuple[str, ...] = ()
     spare: int = 0
+    numbered: bool = False
+
+    def argument_of(self, key: str) -> str:
+        """What the command is told when ``key`` calls it."""
+        return str(self.keys.index(key) + 1) if self.numbered else ""
 
 
 _KEY_NAMES: Final = {
@@ -136,8 +142,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("watch", ("enter",), "tenants", "watch", "show this tenant's states in the fleet"),
     Command("scope", ("tab",), "history", "flag / all", "changes of this flag, or of all"),
     Command("older", ("o",), "history", "older", "fetch older changes", spare=2),
+    Command("tab", ("1", "2", "3", "4", "5", "6", "7", "8"), "detail", "tab",
+            "rules cohort overrides dependents instances versions JSON test", words=("tab",), numbered=True),
+    Command("next_tab", ("tab",), "detail", "", "next tab"),
     Command("detail.down", ("j", "down"), "detail", "", "scroll down", "move"),
     Command("detail.up", ("k", "up"), "detail", "", "scroll up", "move"),
+    Command("detail.page_down", ("pagedown",), "detail", "", "a page down", "move"),
+    Command("detail.page_up", ("pageup",), "detail", "", "a page up", "move"),
     Command("next_flag", ("n",), "detail", "next", "next flag of the table", "move", spare=2),
     Command("previous_flag", ("p",), "detail", "previous", "previous flag of the table", "move", spare=2),
     Command("detail_back", ("-", "escape"), "detail", "back", "previous screen", "move"),
@@ -156,7 +167,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
             words=("quit", "q"), spare=2),
     Command("detail_leave", ("ctrl+c",), "detail", "", "leave the console", "move"),
     # sheets and boxes: while one is open, only its own keys count
-    Command("sheet.reason", ("1", "2", "3", "4", "5", "6"), "confirm", "reason", "choose the reason", "act"),
+    Command("sheet.reason", ("1", "2", "3", "4", "5", "6"), "confirm", "reason", "choose the reason", "act",
+            numbered=True),
     Command("sheet.confirm", ("Y",), "confirm", "confirm", "do it; counts after a reason, typed by hand", "act"),
     Command("sheet.cancel", ("n", "escape", "ctrl+c"), "confirm", "cancel", "nothing is sent", "move"),
     Command("sheet.word", ("enter",), "typing", "done", "take the typed text", "move"),

@@ -237,11 +237,8 @@ def differing(before: object, after: object) -> tuple[tuple[str, str, str], ...]
     old = before if isinstance(before, Mapping) else {}
     new = after if isinstance(after, Mapping) else {}
     names = [*new, *(name for name in old if name not in new)]
-    return tuple(
-        (str(name), _value_text(old.get(name)), _value_text(new.get(name)))
-        for name in names
-        if old.get(name) != new.get(name)
-    )
+    words = ((str(name), _value_text(old.get(name)), _value_text(new.get(name))) for name in names)
+    return tuple(item for item in words if item[1] != item[2])
 
 
 def _value_text(value: object) -> str:

@@ -11,6 +11,7 @@ from flagconsole.console.keymap import Command, key_name
 from flagconsole.console.moment import MOMENT_HELP, moment_of
 from flagconsole.console.sheets.tenant import matching_tenants
 from flagconsole.console.state import ConsoleState, Order
+from flagconsole.console.tabs import Tab
 from flagconsole.console.theme import theme_files
 
 MOST: Final = 12
@@ -141,6 +142,12 @@ def _arguments(command_id: str, state: ConsoleState, typed: str, now: float) -> 
             return [(order.value, "") for order in Order if typed.casefold() in order.value]
         case "filter":
             return [(typed, "")]
+        case "tab":
+            return [
+                (str(tab.number), tab.title)
+                for tab in Tab
+                if typed.casefold() in (str(tab.number), "") or typed.casefold() in tab.title.casefold()
+            ]
         case "around":
             moment = moment_of(typed, now)
             if moment is None:

@@ -138,7 +138,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
                 return
             if command is not None:
                 self.console.say("")
-                self.call_command(command, "")
+                self.call_command(command, command.argument_of(key))
             else:
                 self.console.say_withheld(self.context, key)
 

@@ -1,135 +1,57 @@
-"""Flag detail: everything known of one flag on one screen."""
+"""Flag detail: everything known of one flag, in tabs that digits open."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Final
 
 from textual.widget import Widget
 
-from flagconsole.console.ages import ago_words, moment_text
-from flagconsole.console.glyphs import ARROW
-from flagconsole.console.line import Line, cell, line
+from flagconsole.console.flag_facts import FlagFacts, enabled_tenants, named
+from flagconsole.console.line import Line, line
+from flagconsole.console.log import Log
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
-from flagconsole.console.state import ConsoleState
-from flagconsole.console.widgets import detail
+from flagconsole.console.tabs import Tab, tab_line
+from flagconsole.console.widgets.change_table import change_text
+from flagconsole.console.widgets.detail import title_lines
+from flagconsole.console.widgets.flag_tabs import TAB_LINES, tab_counts
 from flagconsole.console.widgets.painted import Painted
-from flagconsole.domain.states import FlagState
 
-
-def override_lines(state: ConsoleState, name: str, now: float, most: int = 12) -> list[Line]:
-    """The tenants that have a state of their own."""
-    own = sorted(state.overrides.get(name, {}).values(), key=lambda item: item.tenant_id)
-    rows = []
-    for item in own[:most]:
-        until = ""
-        if item.expires_at is not None:
-            until = " expired" if item.expires_at <= now else f" until {moment_text(item.expires_at, now)}Z"
-        rows.append(
-            line(
-                span(item.tenant_id, "strong"),
-                f" {ARROW} ",
-                detail.state_span(item.state),
-                span(f"{until}  {item.who}: {item.reason}", "muted"),
-            )
-        )
-    if len(own) > most:
-        rows.append(line(span(f"and {len(own) - most} more", "muted")))
-    return rows
-
-
-def instance_lines(state: ConsoleState, now: float) -> list[Line]:
-    """The running SDKs: which have confirmed the newest revision, and who is behind."""
-    rows = sorted(state.expected, key=lambda item: (item.service, item.instance_id))
-    behind = [row for row in rows if not row.confirms(state.epoch, state.revision)]
-    if not rows:
-        return [line(span("no running SDK is known", "muted"))]
-    lines = [line(span(f"{len(rows) - len(behind)} of {len(rows)}", "strong"), f" have applied rev {state.revision}")]
-    lines += [
-        line(
-            span(f"! {row.instance_id}", "warning"),
-            span(f"  at rev {row.revision}, heard {ago_words(now - row.last_seen)}, {row.transport}", "muted"),
-        )
-        for row in behind[:6]
-    ]
-    return lines
-
-
-def recent_lines(state: ConsoleState, name: str, now: float, most: int = 8) -> list[Line]:
-    """The flag's newest changes."""
-    rows = [row for row in state.history if row.flag_name == name][:most]
-    return [
-        line(
-            cell(moment_text(row.at, now), 11, "muted"),
-            " ",
-            cell(row.who, 10),
-            " ",
-            span(f"{row.before} {ARROW} {row.after}"),
-            span(f"  {row.tenant_id}" if row.tenant_id is not None else "", "strong"),
-            span(f"  “{row.reason}”", "muted"),
-        )
-        for row in rows
-    ]
-
-
-def cohort_words(row: FlagRow) -> str:
-    """Who is enabled, in words."""
-    match row.state:
-        case FlagState.CANARY if row.cohort:
-            return f"on for {row.cohort} chosen tenants"
-        case FlagState.CANARY:
-            return f"on for {row.percentage} % of tenants, drawn by hash"
-        case FlagState.ON:
-            return "on for every tenant without an override"
-        case FlagState.SHADOW:
-            return "runs read-only for every tenant without an override"
-        case FlagState.KILL:
-            return "emergency off: no tenant has it, whatever its override"
-        case _:
-            return "off for every tenant without an override"
+#: Changes of a flag that are fetched at once when its versions are looked at.
+PAGE: Final = 20
+NO_PART: Final = "it is not part of the draw"
 
 
 class FlagDetailBody(Painted):
-    """The sections, in two columns where there is room. ``top`` is how far it is scrolled."""
+    """Title, tabs, and the open tab's rows as far as they are scrolled."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, screen: FlagDetailScreen) -> None:
         super().__init__()
-        self.flag_name = name
+        self._detail = screen
         self.top = 0
-
-    def sections(self, width: int) -> list[Line]:
-        """All rows."""
-        console = self.console
-        state, now = console.state, console.server_now()
-        row = state.flags.get(self.flag_name)
-        if row is None:
-            return [line(span(self.flag_name, "strong"), span("  is archived", "warning"))]
-        wide = width >= 110
-        half = (width - 3) // 2 if wide else width
-        left = [line(span(cohort_words(row))), *detail.reach_lines(state, row)]
-        left += detail.section("TENANT", detail.tenant_lines(state, row, now, half) or _no_tenant())
-        left += detail.section("NEEDS", detail.dependency_lines(state, row))
-        left += detail.section("NEEDED BY", detail.dependent_lines(state, row))
-        left += detail.section("OVERRIDES", override_lines(state, row.name, now))
-        right: list[Line] = []
-        if row.state is not FlagState.KILL:
-            right += detail.section("IF KILLED", detail.impact_lines(console.impact_of(row.name), half))[1:]
-        right += detail.section("INSTANCES", instance_lines(state, now))[0 if right else 1 :]
-        recent = detail.section("RECENT CHANGES", recent_lines(state, row.name, now))
-        title = detail.title_lines(row, width)
-        both = detail.columns_of(left, right, width) if wide else [*left, (), *right]
-        return [*title, (), *both, *recent]
+        self.at_end = False
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """What is scrolled into view."""
-        rows = self.sections(width - 2)
-        self.top = max(0, min(self.top, len(rows) - height))
-        return [line(" ", *row) for row in rows[self.top : self.top + height]]
-
-
-def _no_tenant() -> list[Line]:
-    return [line(span("t", "key"), span(" choose one: what it gets, and why", "muted"))]
+        """What is scrolled into view, under the title and the tabs."""
+        facts = self._detail.facts()
+        if facts is None:
+            return [line(" ", span(self._detail.flag_name, "strong"), span("  is archived", "warning"))]
+        tab = self._detail.tab
+        head = [line(" ", *row) for row in title_lines(facts.row, width - 2)]
+        head += [tab_line(tab, tab_counts(facts), width), line(span("─" * width, "faint"))]
+        rows = TAB_LINES[tab](facts, width - 2)
+        room = max(1, height - len(head))
+        self.at_end = self.top >= len(rows) - room
+        self.top = max(0, min(self.top, len(rows) - room))
+        seen = [line(" ", *row) for row in rows[self.top : self.top + room]]
+        below = len(rows) - self.top - room
+        if below > 0:
+            seen[-1] = line(span(f" ↓ {below + 1} more rows: j, PgDn", "muted"))
+        return [*head, *seen]
 
 
 class FlagDetailScreen(ConsoleScreen):
@@ -137,40 +59,173 @@ class FlagDetailScreen(ConsoleScreen):
 
     name_in_keymap = "detail"
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tab: Tab = Tab.RULES) -> None:
         super().__init__()
-        self.content_rows = FlagDetailBody(name)
+        self.flag_name = name
+        self.tab = tab
+        self.rows_shown = FlagDetailBody(self)
+        self._answers: dict[tuple[Tab, str, int, str | None], object] = {}
+        self._asked: set[tuple[Tab, str, int, str | None]] = set()
+        self._asking_older = False
+        self._history: Log | None = None
 
     def body(self) -> Iterable[Widget]:
-        """The sections."""
-        yield self.content_rows
+        """The tabs."""
+        yield self.rows_shown
 
     def target(self) -> str | None:
         """The flag that is shown."""
-        return self.content_rows.flag_name
+        return self.flag_name
+
+    # what is shown
+
+    @property
+    def _row(self) -> FlagRow | None:
+        return self.console.state.flags.get(self.flag_name)
+
+    def facts(self) -> FlagFacts | None:
+        """What the tabs show; None once the flag is archived."""
+        console, row = self.console, self._row
+        if row is None:
+            return None
+        changes = tuple(self._log().rows(console.state.history))
+        facts = FlagFacts(console.state, row, console.server_now(), console.impact_of(row.name), changes)
+        answer = self._answers.get(self._question())
+        if answer is None:
+            return facts
+        match self.tab:
+            case Tab.COHORT:
+                return facts._replace(cohort=answer)  # type: ignore[arg-type]
+            case Tab.JSON:
+                return facts._replace(json=answer)  # type: ignore[arg-type]
+            case Tab.TEST:
+                return facts._replace(placement=answer)  # type: ignore[arg-type]
+            case _:
+                return facts
+
+    def copyable(self) -> str:
+        """What the open tab is about: the tenants that have the feature by name, the changes, the JSON."""
+        facts = self.facts()
+        if facts is None:
+            return self.flag_name
+        match self.tab:
+            case Tab.JSON if isinstance(facts.json, dict):
+                return json.dumps(facts.json, indent=2)
+            case Tab.VERSIONS:
+                return "\n\n".join(map(change_text, facts.changes))
+            case Tab.OVERRIDES:
+                own = facts.state.overrides.get(facts.row.name, {}).values()
+                return (
+                    "\n".join(f"{item.tenant_id}\t{item.state.value}\t{item.reason}" for item in own) or facts.row.name
+                )
+            case Tab.RULES | Tab.COHORT:
+                have = enabled_tenants(facts.state, facts.row.name, facts.now)
+                return f"{facts.row.name}: {len(have)} tenants have it\n{named(facts.state, have)}"
+            case _:
+                return facts.row.name
+
+    # what is asked
+
+    def _question(self) -> tuple[Tab, str, int, str | None]:
+        """What the open tab asks the server: again whenever the flag has another version, or another tenant is chosen."""
+        row = self._row
+        tenant = self.console.state.tenant if self.tab is Tab.TEST else None
+        return self.tab, self.flag_name, row.version if row is not None else 0, tenant
+
+    def _log(self) -> Log:
+        if self._history is None:
+            self._history = Log(self.console.session.questions)
+        self._history.choose(self.flag_name)
+        return self._history
+
+    def _ask(self) -> None:
+        """Ask for what the open tab shows and isn't known yet; each thing once."""
+        if self.tab is Tab.VERSIONS and len(self._log().rows(self.console.state.history)) < PAGE:
+            self._ask_older()
+        question = self._question()
+        asks = {Tab.COHORT, Tab.JSON} if self.console.state.tenant is None else {Tab.COHORT, Tab.JSON, Tab.TEST}
+        if self.tab in asks and question not in self._asked and self.console.state.loaded:
+            self._asked.add(question)
+            self.run_worker(partial(self._answer, question), group="answer")
+
+    def _ask_older(self) -> None:
+        log = self._log()
+        if log.more and not log.full and not self._asking_older:
+            self._asking_older = True
+            self.run_worker(self._older, group="older")
+
+    async def _older(self) -> None:
+        try:
+            await self._log().fetch_older(self.console.state.history)
+        finally:
+            self._asking_older = False
+        self.rows_shown.repaint()
+
+    async def _answer(self, question: tuple[Tab, str, int, str | None]) -> None:
+        tab, name, _, tenant = question
+        questions = self.console.session.questions
+        if tab is Tab.COHORT:
+            self._answers[question] = await questions.cohort(name)
+        elif tab is Tab.JSON:
+            self._answers[question] = await questions.flag_json(name)
+        elif tenant is not None:
+            found = await questions.placement(name, tenant)
+            self._answers[question] = (
+                found if isinstance(found, str) else found.tenants[0] if found.tenants else NO_PART
+            )
+        if isinstance(self._answers.get(question), str):
+            self._asked.discard(question)  # the next look at the tab asks again
+        self.rows_shown.repaint()
+
+    # what is done
 
     def handlers(self) -> Mapping[str, Handler]:
         """What the detail's own commands do."""
         return {
             "detail.down": lambda _: self._scroll(1),
             "detail.up": lambda _: self._scroll(-1),
+            "detail.page_down": lambda _: self._scroll(self.rows_shown.size.height - 6),
+            "detail.page_up": lambda _: self._scroll(6 - self.rows_shown.size.height),
             "next_flag": lambda _: self._other(1),
             "previous_flag": lambda _: self._other(-1),
+            "tab": self._open_tab,
+            "next_tab": lambda _: self._go_tab(list(Tab)[self.tab.number % len(Tab)]),
             "detail_back": lambda _: self.console.back(),
             "detail_leave": lambda _: self.console.leave(),
         }
 
+    def show(self, changed: frozenset[str]) -> None:
+        """Paint, and ask for what is missing."""
+        super().show(changed)
+        if self._question() not in self._answers:
+            self._ask()
+
+    def _open_tab(self, number: str) -> None:
+        found = next((tab for tab in Tab if str(tab.number) == number), None)
+        if found is None:
+            self.console.say(f"there are the tabs 1 to {len(Tab)}")
+        else:
+            self._go_tab(found)
+
+    def _go_tab(self, tab: Tab) -> None:
+        self.tab = tab
+        self._ask()
+        self.rows_shown.top = 0
+        self.show(frozenset())
+
     def _scroll(self, rows: int) -> None:
-        self.content_rows.top += rows
-        self.content_rows.repaint()
+        self.rows_shown.top += rows
+        self.rows_shown.repaint()
+        if self.tab is Tab.VERSIONS and self.rows_shown.at_end:
+            self._ask_older()
 
     def _other(self, rows: int) -> None:
         self.console.move_selection(rows)
-        self.content_rows.flag_name = self.console.state.selected or self.content_rows.flag_name
-        self.content_rows.top = 0
+        self.flag_name = self.console.state.selected or self.flag_name
+        self.rows_shown.top = 0
         self.show(frozenset())
 
     def tick(self) -> None:
         """Ages."""
         super().tick()
-        self.content_rows.repaint()
+        self.rows_shown.repaint()

@@ -25,7 +25,7 @@ def footer(commands: Sequence[Command], width: int) -> Line:
 
 def _part(command: Command) -> Line:
     keys = command.keys
-    if len(keys) > 2 and all(key.isdigit() for key in keys):
+    if command.numbered:
         name = f"{keys[0]}–{keys[-1]}"
     elif command.id == "sheet.cancel":
         name = f"{key_name(keys[0])}/{key_name(keys[1])}"
