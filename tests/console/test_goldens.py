@@ -75,7 +75,7 @@ async def json_(console: Any) -> None:
     await console.until('"flag_name"')
 
 
-async def tested_tenant(console: Any) -> None:
+async def one_tenant(console: Any) -> None:
     await console.press("d", "8", "t")
     await console.type("tenant-0001")
     await console.press("enter")
@@ -198,7 +198,7 @@ async def connection_back(console: Any) -> None:
 
 
 SCENES: list[Scene] = [
-    fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, tested_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
+    fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
     instances, tenants, shadow, help_, palette, offline,
 ]  # fmt: skip
 

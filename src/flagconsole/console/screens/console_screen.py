@@ -6,13 +6,14 @@ All keys come here, and go to the open sheet or through the key map to a handler
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.worker import Worker
 
 from flagconsole.console.keymap import TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
@@ -157,6 +158,15 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         event.stop()
         if self.sheet is not None and not self.too_small:
             self.sheet.pasted(event.text)
+
+    # work
+
+    def background(
+        self, work: Callable[[], Coroutine[None, None, None]], *, group: str = "default", exclusive: bool = False
+    ) -> None:
+        """Run ``work`` beside the event loop's other tasks, for as long as this screen is there. It is a function, not a
+        coroutine: one that is replaced before it began has then not been begun."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=exclusive)
 
     # sheets
 

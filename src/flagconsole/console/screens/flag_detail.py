@@ -146,13 +146,13 @@ class FlagDetailScreen(ConsoleScreen):
         asks = {Tab.COHORT, Tab.JSON} if self.console.state.tenant is None else {Tab.COHORT, Tab.JSON, Tab.TEST}
         if self.tab in asks and question not in self._asked and self.console.state.loaded:
             self._asked.add(question)
-            self.run_worker(partial(self._answer, question), group="answer")
+            self.background(partial(self._answer, question), group="answer")
 
     def _ask_older(self) -> None:
         log = self._log()
         if log.more and not log.full and not self._asking_older:
             self._asking_older = True
-            self.run_worker(self._older, group="older")
+            self.background(self._older, group="older")
 
     async def _older(self) -> None:
         try:

@@ -139,7 +139,7 @@ class HistoryScreen(ListScreen):
         if self.around is None:
             self._fetch_older()
         else:
-            self.run_worker(partial(self._around, self.around))
+            self.background(partial(self._around, self.around))
 
     def go_around(self, text: str) -> None:
         """Rank by closeness to a time; without one, ask for it in the palette."""
@@ -152,7 +152,7 @@ class HistoryScreen(ListScreen):
             return
         self.around = moment
         self.table.select(None)
-        self.run_worker(partial(self._around, moment))
+        self.background(partial(self._around, moment))
 
     def _moved(self) -> None:
         self.row_changed()
@@ -179,7 +179,7 @@ class HistoryScreen(ListScreen):
         self._fetch_older()
 
     def _fetch_older(self) -> None:
-        self.run_worker(self._older)
+        self.background(self._older)
 
     async def _older(self) -> None:
         await self.held.fetch_older(self.console.state.history)
@@ -193,7 +193,7 @@ class HistoryScreen(ListScreen):
 
     def _verify(self) -> None:
         self.console.say("the server checks the whole chain …")
-        self.run_worker(self._verified)
+        self.background(self._verified)
 
     async def _verified(self) -> None:
         report = await self.console.session.questions.audit()

@@ -168,7 +168,7 @@ class ShadowScreen(ListScreen):
         seen = table.keys[table.top : table.top + max(1, table.size.height)]
         wanted = [key for key in seen if (known := self._asked.get(key)) is None or at - known.at >= ASK_AGAIN]
         if wanted and self.console.state.loaded:
-            self.run_worker(partial(self._ask, wanted), group="measured")
+            self.background(partial(self._ask, wanted), group="measured")
 
     async def _ask(self, names: Sequence[str]) -> None:
         for name in names:

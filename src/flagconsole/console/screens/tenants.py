@@ -130,7 +130,7 @@ class TenantsScreen(ListScreen):
     def on_mount(self) -> None:
         """Ask whom the newest incidents reached."""
         super().on_mount()
-        self.run_worker(self._ask_reached)
+        self.background(self._ask_reached)
 
     async def _ask_reached(self) -> None:
         self._reached = await self.console.session.questions.reached()
@@ -158,7 +158,7 @@ class TenantsScreen(ListScreen):
         if len(state.flags) <= INLINE_FLAGS:
             self._counted = flags_of(state, tenant_id, self.console.server_now())
             return self._counted
-        self.run_worker(partial(self._count, tenant_id), group="count", exclusive=True)
+        self.background(partial(self._count, tenant_id), group="count", exclusive=True)
         return known if known is not None and known.tenant_id == tenant_id else None
 
     async def _count(self, tenant_id: str) -> None:

@@ -44,7 +44,7 @@ def _without_draw(facts: FlagFacts, why: str) -> list[Line]:
         ]
     return [
         line(span(f"{row.percentage} % by hash", "strong"), span(f"   murmur3(“{row.name}:TENANT”) % 100 + 1 ≤ {row.percentage}", "muted")),
-        line(span(f"{why.rstrip(".")}; a higher percentage only adds tenants", "faint")),
+        line(span(f"{why.removesuffix('.')}; a higher percentage only adds tenants", "faint")),
         BLANK,
         *_inside(facts),
     ]  # fmt: skip
