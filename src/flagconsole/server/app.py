@@ -35,6 +35,7 @@ from flagconsole.server import (
     rollout_routes,
     shadow_routes,
     stream,
+    unleash_routes,
 )
 from flagconsole.server.counting import Counting
 from flagconsole.server.follower import Follower
@@ -50,6 +51,7 @@ from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.rollout_tender import RolloutTender
 from flagconsole.server.state import ServerState
 from flagconsole.server.telemetry_intake import TelemetryIntake
+from flagconsole.server.unleash_feed import UnleashFeed
 
 
 def create_app(
@@ -71,10 +73,11 @@ def create_app(
         book = InstanceBook(operations.store, hub, server_id=secrets.token_hex(8))
         await book.load()
         follower = await Follower.load(operations, hub, book)
+        unleash = UnleashFeed(hub)
         intake = TelemetryIntake(operations.store, lambda: follower.projection.ruleset)
         keeper = MetricKeeper(operations.store, retention or Retention())
         known_playbooks = read_playbooks() if playbooks is None else playbooks
-        state = ServerState(operations, hub, book, follower, Meters(), intake, known_playbooks)
+        state = ServerState(operations, hub, book, follower, Meters(), intake, unleash, known_playbooks)
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
@@ -87,6 +90,7 @@ def create_app(
             metrics=StoreSource(operations.store.metrics),
         )
         tender = RolloutTender(operations.store, leadership, known_playbooks, prometheus)
+        follower.on_change(unleash.tell)
         follower.on_change(lambda ruleset: hub.publish(refetch_frame(ruleset), channel=Channel.OFREP))
         follower.start()
         for teller in tellers:
@@ -129,6 +133,7 @@ def create_app(
         rollout_routes,
         shadow_routes,
         stream,
+        unleash_routes,
         public_routes,
     )
     for module in modules:

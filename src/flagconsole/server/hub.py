@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from enum import StrEnum
 from typing import Final
 
@@ -118,7 +118,7 @@ class Hub:
         for subscription in tuple(self._subscriptions):
             _end(subscription, "shutdown")
 
-    async def follow(self, subscription: Subscription, first: Callable[[], bytes]) -> AsyncIterator[bytes]:
+    async def follow(self, subscription: Subscription, first: Callable[[], bytes]) -> AsyncGenerator[bytes]:
         """The stream of one client: ``first()``, and from then on everything that is published, until it is ended.
 
         It runs in the task that sends it, which is cancelled where the client is too slow.

@@ -87,6 +87,41 @@ class InstanceBook:
         self._put(instance)
         return instance
 
+    def asked(
+        self,
+        instance_id: str,
+        service: str,
+        sdk_version: str,
+        transport: str,
+        now: datetime,
+        holds: tuple[str, int] | None = None,
+    ) -> None:
+        """A client that gives no receipts sent a request. ``holds`` is the position that the request shows it to have: that
+        confirms it. When it began to serve that position isn't known."""
+        known = self._known.get(instance_id)
+        epoch, revision, received_at = (
+            ("", 0, None) if known is None else (known.epoch, known.revision, known.received_at)
+        )
+        if holds is not None and (received_at is None or holds > (epoch, revision)):
+            (epoch, revision), received_at = holds, now
+        self._put(
+            Instance(
+                instance_id=instance_id,
+                service=service,
+                sdk_version=sdk_version,
+                epoch=epoch,
+                revision=revision,
+                received_at=received_at,
+                last_seen=now,
+                transport=transport,
+            )
+        )
+
+    def transport_of(self, instance_id: str) -> str | None:
+        """How the instance is known to follow; None where it isn't known."""
+        known = self._known.get(instance_id)
+        return None if known is None else known.transport
+
     async def forget_old(self, now: datetime) -> None:
         """Drop the instances that said goodbye or were lost long ago."""
         old = [

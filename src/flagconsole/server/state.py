@@ -22,6 +22,7 @@ from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.meters import Meters
 from flagconsole.server.projection import Projection
 from flagconsole.server.telemetry_intake import TelemetryIntake
+from flagconsole.server.unleash_feed import UnleashFeed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class ServerState:
     follower: Follower
     meters: Meters
     intake: TelemetryIntake
+    unleash: UnleashFeed
     playbooks: Mapping[str, Playbook]
 
     @property

@@ -12,6 +12,7 @@ from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.role import Actor
 from flagconsole.domain.shadow import ShadowBatch
 from flagconsole.domain.telemetry import LATE_SECONDS, FeedbackBatch, Taken, TelemetryBatch
+from flagconsole.operations.questions import QuestionReport, questions_write
 from flagconsole.operations.shadow_intake import shadow_write
 from flagconsole.operations.telemetry import Phases, PhaseUnderWay, feedback_write, telemetry_write
 from flagconsole.store.metric_store import MetricWrite
@@ -79,6 +80,11 @@ class TelemetryIntake:
         if not answer.duplicate:
             self.dropped += batch.dropped
         return answer
+
+    async def asked(self, report: QuestionReport) -> Taken:
+        """Take how often flags were asked for. Raises ``StoreUnavailable`` when more comes than can be written."""
+        write, taken = questions_write(report, self._ruleset(), await self._now())
+        return await self._take(write, taken)
 
     async def finish(self) -> None:
         """Write what still waits."""

@@ -1,0 +1,101 @@
+"""What Unleash's clients are sent: each feature encoded once, the whole payload once for each revision."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+
+from flagconsole.domain.evaluation import Ruleset
+from flagconsole.domain.unleash import MAPPING_VERSION, feature, feature_names, flag_of
+from flagconsole.server.hub import Channel, Hub
+
+_ETAG = re.compile(rf'^(?:W/)?"([0-9A-Za-z-]{{1,64}}:[0-9]{{1,18}}):{MAPPING_VERSION}"$')
+_EMPTY: Final = Ruleset("", -1, {}, {})
+
+
+def etag_of(ruleset: Ruleset) -> str:
+    """The tag of the payload at this position."""
+    return f'"{ruleset.epoch}:{ruleset.revision}:{MAPPING_VERSION}"'
+
+
+def position_of(etag: str) -> str | None:
+    """The ``epoch:revision`` that a client holds by its tag; None for a tag that isn't of this server's making."""
+    match = _ETAG.fullmatch(etag.strip())
+    return None if match is None else match[1]
+
+
+class UnleashFeed:
+    """The features at one position. Whoever asks first for a later one moves it on, and with that tells the streams."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._at = _EMPTY
+        self._features: dict[str, bytes] = {}
+        self._payload: bytes | None = None
+
+    def payload(self, ruleset: Ruleset) -> bytes:
+        """The answer to ``GET /api/client/features``."""
+        self._advance(ruleset)
+        if self._payload is None:
+            self._payload = b'{"version":2,"features":[' + b",".join(self._features.values()) + b'],"segments":[]}'
+        return self._payload
+
+    def hydration(self, ruleset: Ruleset) -> bytes:
+        """The frame that a stream begins with."""
+        self._advance(ruleset)
+        features = b",".join(self._features.values())
+        event = b'{"type":"hydration","eventId":%d,"features":[%s],"segments":[]}' % (ruleset.revision, features)
+        return _frame("unleash-connected", ruleset, [event])
+
+    def tell(self, ruleset: Ruleset) -> None:
+        """Let the streams know of new rules, if there are any streams."""
+        if self._hub.listens(Channel.UNLEASH):
+            self._advance(ruleset)
+
+    def _advance(self, ruleset: Ruleset) -> None:
+        if ruleset is self._at:
+            return
+        before, self._at, self._payload = self._at, ruleset, None
+        events: list[bytes] = []
+        names = feature_names(ruleset)
+        for name in names:
+            if name not in self._features or _differs(before, ruleset, flag_of(name)):
+                data = json.dumps(feature(ruleset, name), separators=(",", ":"), ensure_ascii=False).encode()
+                if self._features.get(name) != data:
+                    self._features[name] = data
+                    events.append(b'{"type":"feature-updated","eventId":%d,"feature":%s}' % (ruleset.revision, data))
+        if len(names) != len(self._features):
+            for name in self._features.keys() - set(names):
+                del self._features[name]
+                gone = {
+                    "type": "feature-removed",
+                    "eventId": ruleset.revision,
+                    "featureName": name,
+                    "project": "default",
+                }
+                events.append(json.dumps(gone, separators=(",", ":")).encode())
+        if events:
+            self._hub.publish(_frame("unleash-updated", ruleset, events), channel=Channel.UNLEASH)
+
+
+def _differs(before: Ruleset, after: Ruleset, flag_name: str) -> bool:
+    """Whether the flag's features may differ. Rulesets share what a change left alone, so identity is enough to see that."""
+    return (
+        before.rules.get(flag_name) is not after.rules[flag_name]
+        or before.overrides.get(flag_name) is not after.overrides.get(flag_name)
+        or not (before.same_graph(after) or _same_parents(before, after, flag_name))
+    )
+
+
+def _same_parents(before: Ruleset, after: Ruleset, flag_name: str) -> bool:
+    """Whether it names the same features as its parents: the same flags, each with dependencies of its own or without."""
+    closure = after.closure(flag_name)
+    return before.closure(flag_name) == closure and all(
+        bool(before.closure(name)) == bool(after.closure(name)) for name in closure
+    )
+
+
+def _frame(event: str, at: Ruleset, events: list[bytes]) -> bytes:
+    head = f"event: {event}\nid: {at.epoch}:{at.revision}\ndata: ".encode()
+    return head + b'{"events":[' + b",".join(events) + b"]}\n\n"

@@ -1,0 +1,97 @@
+"""Unleash's client API: what its SDKs need to follow this store when their URL is changed to this server's ``/api``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, Response
+from starlette.responses import StreamingResponse
+
+from flagconsole.domain.errors import ShuttingDown
+from flagconsole.server.follower import HEARTBEAT_SECONDS
+from flagconsole.server.hub import Channel, Subscription
+from flagconsole.server.presented_key import ProtocolClient
+from flagconsole.server.state import ServerState, State, at_least, parse_position
+from flagconsole.server.stream import HEADERS
+from flagconsole.server.strict_route import StrictRoute
+from flagconsole.server.unleash_client import Asker, Metrics, Registration, UnleashClient
+from flagconsole.server.unleash_feed import etag_of, position_of
+
+# Unleash describes these calls, not our own document.
+router = APIRouter(route_class=StrictRoute, include_in_schema=False)
+
+_POLLING: Final = "polling"
+_STREAM: Final = "stream"
+
+
+@router.get("/api/client/features")
+async def features(
+    state: State,
+    actor: ProtocolClient,
+    asker: Asker,
+    if_none_match: Annotated[str | None, Header(max_length=300)] = None,
+) -> Response:
+    """All flags as features. A client that shows a later position than this server's is not answered from before it."""
+    position = None if if_none_match is None else position_of(if_none_match)
+    if position is not None:
+        await at_least(state, position)
+    holds = None if position is None else parse_position(position)
+    state.book.asked(*asker, _POLLING, await state.now(), holds)
+    ruleset = state.projection.ruleset
+    headers = {"ETag": etag_of(ruleset), "Cache-Control": "no-cache"}
+    if holds == (ruleset.epoch, ruleset.revision):
+        return Response(status_code=304, headers=headers)
+    return Response(state.unleash.payload(ruleset), media_type="application/json", headers=headers)
+
+
+@router.post("/api/client/register", status_code=202)
+async def register(state: State, actor: ProtocolClient, body: Registration) -> Response:
+    """A client says that it has started."""
+    await _heard(state, body.client)
+    return Response(status_code=202)
+
+
+@router.post("/api/client/metrics", status_code=202)
+async def metrics(state: State, actor: ProtocolClient, asker: Asker, body: Metrics) -> Response:
+    """A client says how often it was asked for which flag. It is kept when the answer comes."""
+    report = body.report()
+    if report is not None:
+        await state.intake.asked(report)
+    await _heard(state, asker if asker.service != "unknown" else body.client)
+    return Response(status_code=202)
+
+
+@router.get("/api/client/streaming")
+async def streaming(
+    state: State,
+    actor: ProtocolClient,
+    asker: Asker,
+    last_event_id: Annotated[str | None, Header(max_length=90)] = None,
+) -> StreamingResponse:
+    """All flags, and then each change. It always begins with all, whatever the client has; but never with what is older."""
+    if state.hub.closing:
+        raise ShuttingDown()
+    if last_event_id:
+        await at_least(state, last_event_id)
+    subscription = Subscription(key_id=actor.key_id, instance_id=asker.instance_id, channel=Channel.UNLEASH)
+    frames = state.hub.follow(subscription, lambda: state.unleash.hydration(state.projection.ruleset))
+    return StreamingResponse(_seen(state, asker, frames), media_type="text/event-stream", headers=HEADERS)
+
+
+async def _heard(state: ServerState, client: UnleashClient) -> None:
+    transport = state.book.transport_of(client.instance_id) or _POLLING
+    state.book.asked(*client, transport, await state.now())
+
+
+async def _seen(state: ServerState, asker: UnleashClient, frames: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+    """The frames; the client counts as heard from while its connection takes them. What it makes of them isn't known."""
+    due = 0.0
+    async with aclosing(frames):
+        async for data in frames:
+            yield data
+            if time.monotonic() >= due:
+                due = time.monotonic() + HEARTBEAT_SECONDS
+                state.book.asked(*asker, _STREAM, await state.now())
