@@ -25,11 +25,10 @@ from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.cohort_views import CohortView
 from flagconsole.domain.errors import CohortNotFound, FlagConsoleError
 from flagconsole.domain.flag import Flag, Override
-from flagconsole.domain.flag_metrics import FlagMetrics
-from flagconsole.domain.incident_views import IncidentDetail, IncidentList
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.requests import Kill, Revive, Rollback, TenantRecord
 from flagconsole.domain.role import Role
+from flagconsole.domain.shadow_report import ShadowReport
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.views import (
     AuditReport,
@@ -46,6 +45,7 @@ from flagconsole.domain.views import (
 )
 
 from .fake_rollouts import FakeRollouts
+from .shadow_reports import no_executions
 
 NOW = datetime(2026, 3, 14, 3, 7, 31, tzinfo=UTC)
 EPOCH = "e1"
@@ -65,25 +65,6 @@ class FakeClock(Clock):
 
     def pressed_at(self, event: Timed) -> float:
         return self.now
-
-
-def nothing_measured(name: str, window: int) -> FlagMetrics:
-    """What a server says of a flag that nobody measured."""
-    return FlagMetrics(
-        flag_name=name,
-        now=NOW,
-        since=NOW - timedelta(seconds=window),
-        until=NOW,
-        step_seconds=60,
-        newest_at=None,
-        age_seconds=None,
-        active_tenants=0,
-        operations=0,
-        latency_mean=None,
-        starts=(),
-        groups={},
-        comparison=(),
-    )
 
 
 class FakeServer(FakeRollouts):
@@ -110,8 +91,7 @@ class FakeServer(FakeRollouts):
         self.streams: list[asyncio.Queue[Any]] = []
         self.asked_history: list[tuple[str | None, int, int | None]] = []
         self.cohorts: dict[str, CohortView] = {}
-        self.incident_details: dict[str, IncidentDetail] = {}
-        self.measured: dict[str, FlagMetrics] = {}
+        self.shadow_reports: dict[str, ShadowReport] = {}
 
     # building
 
@@ -361,15 +341,9 @@ class FakeServer(FakeRollouts):
             raise CohortNotFound(flag=name)
         return self.cohorts[name]
 
-    async def incidents(self, **_: Any) -> IncidentList:
-        return IncidentList(now=NOW, incidents=tuple(item.incident for item in self.incident_details.values()))
-
-    async def incident(self, incident_id: str) -> IncidentDetail:
-        return self.incident_details[incident_id]
-
-    async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics:
+    async def shadow_report(self, name: str, window: int = 86_400) -> ShadowReport:
         self._failing()
-        return self.measured.get(name) or nothing_measured(name, window)
+        return self.shadow_reports.get(name) or no_executions(name)
 
     async def kill(self, name: str, body: Kill, *, idempotency_key: str | None = None) -> ChangeResult:
         async def act() -> ChangeResult:

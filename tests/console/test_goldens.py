@@ -15,6 +15,7 @@ import pytest
 from flagconsole.domain.instance import Presence
 
 from .drawn_cohorts import a_drawn_cohort
+from .shadow_reports import with_mismatches
 
 GOLDENS = Path(__file__).parent / "goldens"
 SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 50)
@@ -150,8 +151,17 @@ async def tenants(console: Any) -> None:
 
 
 async def shadow(console: Any) -> None:
+    console.server.add("pos.tabs", "shadow", ago=90_000)
+    console.server.change("pos.tabs", "shadow", reason="look at the new tax", who="ci")
+    console.server.shadow_reports["pos.tabs"] = with_mismatches("pos.tabs")
+    await console.until("pos.tabs")
+    await console.press("7", "j")
+    await console.until("READINESS")
+
+
+async def shadow_empty(console: Any) -> None:
     await console.press("7")
-    await console.until("nothing was measured")
+    await console.until("No shadow executions")
 
 
 async def help_(console: Any) -> None:
@@ -199,7 +209,7 @@ async def connection_back(console: Any) -> None:
 
 SCENES: list[Scene] = [
     fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
-    instances, tenants, shadow, help_, palette, offline,
+    instances, tenants, shadow, shadow_empty, help_, palette, offline,
 ]  # fmt: skip
 
 

@@ -12,9 +12,9 @@ from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
     from flagconsole.domain.cohort_views import CohortView
-    from flagconsole.domain.flag_metrics import FlagMetrics
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
     from flagconsole.domain.requests import Rollback
+    from flagconsole.domain.shadow_report import ShadowReport
     from flagconsole.domain.views import AuditReport, ChangeResult, FlagDetail, HistoryPage
 
 Answer = TypeVar("Answer")
@@ -54,8 +54,8 @@ class Answerer(Protocol):
         """The cohort that was drawn for a flag."""
         ...
 
-    async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics:
-        """What was measured of a flag."""
+    async def shadow_report(self, name: str) -> ShadowReport:
+        """What shadow executions say of a flag."""
         ...
 
     async def verify_audit(self) -> AuditReport:
@@ -87,18 +87,6 @@ class Reached(NamedTuple):
     flag_name: str
     started_at: float
     tenants: frozenset[str] | None
-
-
-class ShadowMeasured(NamedTuple):
-    """What was measured of a flag in shadow in a day. Shares are fractions, None where nothing was measured; ``latency_p95``
-    in milliseconds, ``age`` of the newest measurement of the flag in seconds."""
-
-    operations: int
-    tenants: int
-    success_rate: float | None
-    error_rate: float | None
-    latency_p95: float | None
-    age: float | None
 
 
 class Questions:
@@ -153,25 +141,9 @@ class Questions:
         """Whether the whole log's chain holds."""
         return await self._ask(lambda client: client.verify_audit())
 
-    async def shadow_measured(self, name: str) -> ShadowMeasured | str:
-        """What was measured of a flag in shadow in the last 24 h."""
-        from flagconsole.domain.group import Group
-
-        found = await self._ask(lambda client: client.metrics(name, window=86_400))
-        if isinstance(found, str):
-            return found
-        group = found.groups.get(Group.SHADOW)
-        if group is None:
-            return ShadowMeasured(0, 0, None, None, None, found.age_seconds)
-        totals = group.totals
-        return ShadowMeasured(
-            totals.operations,
-            totals.active_tenants,
-            totals.success_rate,
-            totals.error_rate,
-            totals.latency_p95,
-            found.age_seconds,
-        )
+    async def shadow_report(self, name: str) -> ShadowReport | str:
+        """What shadow executions of the last 24 h say of a flag."""
+        return await self._ask(lambda client: client.shadow_report(name))
 
     async def reached(self) -> tuple[Reached, ...] | str:
         """Whom the newest incidents reached. An incident that was counted is asked for only once."""

@@ -53,6 +53,8 @@ class ListScreen(FilteredScreen):
 
     #: Whether the pane stands beside the list where there is room for both; else it is always below.
     PANE_BESIDE = True
+    #: Whether the pane tells more than the rows do: below them it then gets more room than they.
+    PANE_TELLS = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -85,6 +87,7 @@ class ListScreen(FilteredScreen):
         yield self.filter_line
         with_pane = Container(self.table, self.pane, classes="list")
         with_pane.set_class(not self.PANE_BESIDE, "-below")
+        with_pane.set_class(self.PANE_TELLS, "-telling")
         yield with_pane
 
     @property

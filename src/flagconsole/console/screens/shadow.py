@@ -1,27 +1,27 @@
-"""Shadow: the flags that run read-only, what was measured of them, and how far that is from a canary's demands."""
+"""Shadow: the flags that run read-only, what their executions came to, and how ready they are for a canary."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flagconsole.console import filtering
-from flagconsole.console.ages import age_text, ago, ago_words
+from flagconsole.console.ages import ago, ago_words
 from flagconsole.console.glyphs import DONE, FAILED
-from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
-from flagconsole.console.questions import ShadowMeasured
+from flagconsole.console.line import BLANK, Line, cell, line, spread
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.detail import title_lines
+from flagconsole.console.widgets.shadow_report import report_lines
 from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
 from flagconsole.domain.states import FlagState
 
-#: What a canary asks of shadow: the least share of successes, the largest share of errors.
-LEAST_SUCCESS: Final = 0.95
-MOST_ERRORS: Final = 0.02
+if TYPE_CHECKING:
+    from flagconsole.domain.shadow_report import ShadowReport
+
 #: Seconds after which a flag's measurements are asked for again.
 ASK_AGAIN: Final = 30.0
 
@@ -30,7 +30,7 @@ class Asked(NamedTuple):
     """What the server said of a flag, and when (monotonic seconds)."""
 
     at: float
-    answer: ShadowMeasured | str
+    answer: ShadowReport | str
 
 
 def in_shadow(state: ConsoleState, row: FlagRow) -> bool:
@@ -58,11 +58,12 @@ class ShadowTable(VirtualTable[str]):
             [
                 Column("name", "FLAG", 22, grows=True),
                 Column("since", "SINCE", 5, right=True),
-                Column("operations", "OPS 24h", 8, right=True, spare=1),
-                Column("success", "SUCC%", 6, right=True),
+                Column("ready", "FOR CANARY", 11),
+                Column("executions", "EXEC 24h", 8, right=True, spare=1),
+                Column("success", "SUCC%", 6, right=True, spare=2),
                 Column("errors", "ERR%", 6, right=True),
-                Column("latency", "P95 ms", 7, right=True, spare=2),
-                Column("age", "AGE", 5, right=True, spare=3),
+                Column("consistent", "SAME%", 6, right=True, spare=3),
+                Column("age", "AGE", 4, right=True, spare=4),
             ],
             width,
         )
@@ -79,22 +80,22 @@ class ShadowTable(VirtualTable[str]):
         if column.id == "since":
             since = self.console.server_now() - (row.last.at if row.last is not None else row.updated_at)
             return cell(ago(since), width, "muted", right=True)
-        found = asked.answer if asked is not None and isinstance(asked.answer, ShadowMeasured) else None
+        found = asked.answer if asked is not None and not isinstance(asked.answer, str) else None
         if found is None:
             return cell("…" if asked is None else "?", width, "faint", right=True)
         match column.id:
-            case "operations":
-                return cell(found.operations or "–", width, right=True)
+            case "ready":
+                return _ready(found, width)
+            case "executions":
+                return cell(found.executions or "none", width, "plain" if found.executions else "warning", right=True)
             case "success":
-                bad = found.success_rate is not None and found.success_rate < LEAST_SUCCESS
-                return cell(_percent(found.success_rate), width, "danger" if bad else "plain", right=True)
+                return cell(_percent(found.success_rate), width, right=True)
             case "errors":
-                bad = found.error_rate is not None and found.error_rate > MOST_ERRORS
-                return cell(_percent(found.error_rate), width, "danger" if bad else "plain", right=True)
-            case "latency":
-                return cell("–" if found.latency_p95 is None else f"{found.latency_p95:.0f}", width, right=True)
+                return cell(_percent(found.error_rate), width, right=True)
+            case "consistent":
+                return cell(_percent(found.consistency), width, right=True)
             case _:
-                return cell("–" if found.age is None else ago(found.age), width, "muted", right=True)
+                return cell("–" if found.age_seconds is None else ago(found.age_seconds), width, "muted", right=True)
 
     def empty(self) -> Sequence[Line]:
         """Why there are none, and what to do."""
@@ -113,6 +114,7 @@ class ShadowScreen(ListScreen):
     """What runs read-only."""
 
     name_in_keymap = "shadow"
+    PANE_TELLS = True
     table: ShadowTable
 
     def __init__(self) -> None:
@@ -137,12 +139,9 @@ class ShadowScreen(ListScreen):
 
     def title_line(self, width: int) -> Line:
         """What a canary asks for."""
-        left = line(span(" SHADOW ", "header"), span(f"{len(self.table.keys)} flags run read-only", "plain"))
-        return spread(
-            left,
-            line(span(f"a canary asks for success ≥ {LEAST_SUCCESS:.0%}, errors ≤ {MOST_ERRORS:.0%} ", "muted")),
-            width,
-        )
+        count = len(self.table.keys)
+        left = line(span(" SHADOW ", "header"), span(f"{count} flag{'s run' if count != 1 else ' runs'} read-only"))
+        return spread(left, line(span("  a canary asks for success ≥ 95 %, errors ≤ 2 % ", "muted")), width)
 
     def refill(self) -> None:
         """Those that pass the filter, by name."""
@@ -175,7 +174,7 @@ class ShadowScreen(ListScreen):
             known = self._asked.get(name)
             if known is not None and self.console.clock.monotonic() - known.at < ASK_AGAIN:
                 continue  # another asker was quicker
-            answer = await self.console.session.questions.shadow_measured(name)
+            answer = await self.console.session.questions.shadow_report(name)
             self._asked[name] = Asked(self.console.clock.monotonic(), answer)
             self.table.repaint()
             self.pane.repaint()
@@ -195,41 +194,19 @@ class ShadowScreen(ListScreen):
                 line(span(f"changed {ago_words(now - row.last.at)} by {row.last.who}: “{row.last.reason}”", "muted"))
             )
         asked = self._asked.get(row.name)
-        rows += [BLANK, line(span("MEASURED IN SHADOW, last 24 h", "header"))]
+        rows.append(BLANK)
         if asked is None:
-            rows.append(line(span("asking …", "muted")))
-        elif isinstance(asked.answer, str):
-            rows.append(line(span(f"can't be had: {asked.answer}", "warning")))
-        else:
-            rows += measured_lines(asked.answer, width)
-        rows += [BLANK, line(span("READINESS", "header"))]
-        said = "not known: it is made of shadow results (consistency, UI intents, effects kept back), and this server has none"
-        return [*rows, *wrapped(said, width, "warning", most=3)]
+            return [*rows, line(span("asking …", "muted"))]
+        if isinstance(asked.answer, str):
+            return [*rows, line(span(f"the report can't be had: {asked.answer}", "warning"))]
+        return [*rows, *report_lines(asked.answer, width)]
 
 
-def measured_lines(found: ShadowMeasured, width: int) -> list[Line]:
-    """What services measured while the flag was in shadow, against what a canary asks for."""
-    if not found.operations:
-        said = "nothing was measured. Services report what runs in shadow when they wrap it in the SDK's operation()"
-        return wrapped(said, width, "warning", most=3)
-    age = "" if found.age is None else f", newest {age_text(found.age)} old"
-    rows = [line(span(found.operations, "strong"), span(f" operations of {found.tenants} tenants{age}"))]
-    rows.append(
-        _against("success", found.success_rate, f"≥ {LEAST_SUCCESS:.0%}", (found.success_rate or 0) >= LEAST_SUCCESS)
-    )
-    rows.append(_against("errors", found.error_rate, f"≤ {MOST_ERRORS:.0%}", (found.error_rate or 0) <= MOST_ERRORS))
-    if found.latency_p95 is not None:
-        rows.append(line(cell("  p95", 11), cell(f"{found.latency_p95:.0f} ms", 9, right=True)))
-    return rows
-
-
-def _against(name: str, value: float | None, limit: str, good: bool) -> Line:
-    if value is None:
-        return line(cell(f"? {name}", 11, "warning"), span("not measured", "muted"))
-    mark, role = (DONE, "good") if good else (FAILED, "danger")
-    return line(
-        cell(f"{mark} {name}", 11, role), cell(f"{value:.2%}", 9, right=True), span(f"  wanted {limit}", "muted")
-    )
+def _ready(report: ShadowReport, width: int) -> Span:
+    if not report.executions:
+        return cell("? no data", width, "warning")
+    ready = report.ready_for_canary.ready
+    return cell(f"{DONE} ready" if ready else f"{FAILED} not ready", width, "good" if ready else "danger")
 
 
 def _percent(value: float | None) -> str:

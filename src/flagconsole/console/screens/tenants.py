@@ -96,6 +96,7 @@ class TenantsScreen(ListScreen):
     """Who the customers are."""
 
     name_in_keymap = "tenants"
+    PANE_TELLS = True
     table: TenantTable
 
     def __init__(self, tenant_id: str | None = None) -> None:
