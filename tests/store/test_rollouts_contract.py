@@ -65,3 +65,28 @@ async def test_verdicts_of_all_flags_are_found_by_number(store, clock):
         assert [verdict.flag_name for _, verdict in found] == ["pos.full", "pos.lite"]
         assert found[-1][0] == newest
         assert len(await reader.verdicts_after(newest - 2, 1)) == 1
+
+
+async def test_looks_are_counted_by_verdict_in_a_span(store, clock):
+    rollout = a_rollout(clock)
+    kinds = (VerdictKind.NO_DATA, VerdictKind.PASS, VerdictKind.PASS, VerdictKind.FAIL)
+    moments = []
+    async with store.write() as tx:
+        for kind in kinds:
+            clock.forward(seconds=30)
+            moments.append(clock())
+            await tx.add_verdict(a_look(clock, rollout).model_copy(update={"kind": kind}))
+        await tx.add_verdict(a_look(clock, a_rollout(clock, "pos.full", 2)))
+    async with store.read() as reader:
+        found = await reader.verdicts_by_kind("r1", moments[0], moments[2])
+        assert [(item.first.kind, item.looks, item.first.at) for item in found] == [(VerdictKind.PASS, 2, moments[1])]
+        assert len(await reader.verdicts_by_kind("r1", a_rollout(clock).started_at, clock())) == 0
+
+
+async def test_one_rollout_is_found_by_its_id_whatever_became_of_it(store, clock):
+    ended = a_rollout(clock).ended(RolloutStatus.KILLED, "errors", clock())
+    async with store.write() as tx:
+        await tx.save_rollout(ended)
+    async with store.read() as reader:
+        assert await reader.rollout("r1") == ended
+        assert await reader.rollout("r2") is None

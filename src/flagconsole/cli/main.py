@@ -28,6 +28,7 @@ COMMANDS: dict[str, Entry] = {
     "incidents": Entry(_LOOK, "incidents:incidents", "Follow, write up, close and export incidents."),
     "canary-status": Entry(_LOOK, "rollout:canary_status", "Show the rollouts that are under way."),
     "monitor": Entry(_LOOK, "monitor:monitor", "Follow a rollout live, and roll it back if it fails."),
+    "replay": Entry(_LOOK, "replay:replay", "Judge a rollout's past by another plan."),
     "kill": Entry(_ACT, "kill:kill", "Turn a flag off for everyone, at once, and wait for the proof."),
     "revive": Entry(_ACT, "revive:revive", "Clear a kill."),
     "rollback": Entry(_ACT, "rollback:rollback", "Undo a flag's newest change, or return to an earlier one."),

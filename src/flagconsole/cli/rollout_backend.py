@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from flagconsole.domain import rollout_requests as ask
     from flagconsole.domain.incident_views import IncidentDetail
+    from flagconsole.domain.replay import Replay
     from flagconsole.domain.role import Actor
     from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
     from flagconsole.operations.rollout_service import RolloutOperations
@@ -47,6 +48,7 @@ class RolloutBackend(Protocol):
     ) -> RolloutResult: ...
     async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist: ...
     async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage: ...
+    async def replay(self, name: str, body: ask.ReplayAsk) -> Replay: ...
     async def begin_playbook(
         self, name: str, body: ask.PlaybookBegin, *, idempotency_key: str | None = None, dry_run: bool = False
     ) -> IncidentDetail: ...
@@ -159,6 +161,12 @@ class EmbeddedRollouts:
 
     async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage:
         return await self._rollouts().verdicts(self._actor, name, before=before, limit=limit)
+
+    async def replay(self, name: str, body: ask.ReplayAsk) -> Replay:
+        from flagconsole.rollout.replay import replay_asked
+
+        rollout = await self._rollouts().past(self._actor, name, body.rollout_id)
+        return await replay_asked(self._operations.store, rollout, body)
 
     async def begin_playbook(
         self, name: str, body: ask.PlaybookBegin, *, idempotency_key: str | None = None, dry_run: bool = False

@@ -41,6 +41,8 @@ class Patience(NamedTuple):
 
 
 READ: Final = Patience(3, 5.0)
+#: What keeps a server busy for long isn't asked for again.
+ONCE: Final = Patience(1, 5.0)
 CHANGE: Final = Patience(4, 10.0)
 #: Nothing is worth trying again as much as a kill.
 KILL: Final = Patience(12, 20.0, first_wait=0.05)

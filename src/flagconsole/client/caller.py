@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import httpx
 from pydantic import ValidationError
 
-from flagconsole.client.attempts import CHANGE, READ, Answer, Patience, answer_to
+from flagconsole.client.attempts import CHANGE, ONCE, READ, Answer, Patience, answer_to
 from flagconsole.client.position import HEADER, Position, position_text
 from flagconsole.domain.errors import OutcomeUnknown, UnexpectedAnswer
 from flagconsole.domain.flag import Frozen
@@ -32,6 +32,15 @@ class Caller:
     async def get(self, path: str, model: type[Model], **query: Any) -> Model:
         """Read ``path`` as ``model``; a query value of ``None`` is left out."""
         answer = await self._ask("GET", path, query, READ)
+        try:
+            return self._read(answer, model)
+        except ValidationError as error:
+            raise UnexpectedAnswer(url=self._url, problem=_first_problem(error)) from error
+
+    async def compute(self, path: str, model: type[Model], body: Frozen, *, seconds: float) -> Model:
+        """Ask for something that changes nothing and takes up to ``seconds``, as ``model``."""
+        content = body.model_dump_json(exclude_unset=True).encode()
+        answer = await self._ask("POST", path, {}, ONCE, content=content, read_seconds=seconds)
         try:
             return self._read(answer, model)
         except ValidationError as error:
@@ -88,6 +97,7 @@ class Caller:
         headers: dict[str, str] | None = None,
         idempotency_key: str | None = None,
         repeatable: bool = True,
+        read_seconds: float | None = None,
     ) -> Answer:
         params = {name: value for name, value in query.items() if value is not None}
 
@@ -98,7 +108,10 @@ class Caller:
                 sent[HEADER] = seen
             if content is not None:
                 sent["Content-Type"] = "application/json"
-            return self._connection.build_request(method, path, params=params, headers=sent, content=content)
+            request = self._connection.build_request(method, path, params=params, headers=sent, content=content)
+            if read_seconds is not None:
+                request.extensions["timeout"] = request.extensions["timeout"] | {"read": read_seconds}
+            return request
 
         return await answer_to(
             self._connection, make_request, patience, idempotency_key=idempotency_key, repeatable=repeatable

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
 from urllib.parse import quote
 
 from flagconsole.client.caller import Caller
 from flagconsole.domain import rollout_requests as ask
 from flagconsole.domain.incident_views import IncidentDetail
 from flagconsole.domain.playbook_views import PlaybookList
+from flagconsole.domain.replay import Replay
 from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
+
+#: A replay may wait for another one before it runs.
+REPLAY_SECONDS: Final = 90.0
 
 
 class RolloutCalls:
@@ -95,6 +100,11 @@ class RolloutCalls:
         return await self._caller.change(
             "POST", path, RolloutResult, body, idempotency_key=idempotency_key, dry_run=dry_run
         )
+
+    async def replay(self, name: str, body: ask.ReplayAsk) -> Replay:
+        """A rollout's past judged by another plan."""
+        path = f"/api/flags/{quote(name, safe='')}/replay"
+        return await self._caller.compute(path, Replay, body, seconds=REPLAY_SECONDS)
 
     async def playbooks(self) -> PlaybookList:
         """The playbooks that rollbacks go by there."""

@@ -259,6 +259,14 @@ class RolloutNotFound(FlagConsoleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class NoSuchRollout(FlagConsoleError):
+    """{flag!r} never had the rollout {rollout_id!r}."""
+
+    code = "no_such_rollout"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
 class IncidentNotFound(FlagConsoleError):
     """There is no incident {incident_id!r}."""
 

@@ -13,6 +13,7 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 
 from flagconsole.domain.flag import Frozen, Percentage
+from flagconsole.domain.group import Group
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind, MetricName
 from flagconsole.domain.names import FlagName, Label
 from flagconsole.domain.plan_metric import ONE_NUMBER, PlanMetric, refuse_metric
@@ -148,7 +149,13 @@ class PhaseKind(StrEnum):
         """The state that the flag has during the phase."""
         return _STATE_OF[self]
 
+    @property
+    def judged(self) -> Group:
+        """The group that is under judgement during the phase."""
+        return _JUDGED.get(self, Group.ON)
 
+
+_JUDGED = {PhaseKind.SHADOW: Group.SHADOW, PhaseKind.CANARY: Group.CANARY}
 _STATE_OF = {
     PhaseKind.SHADOW: FlagState.SHADOW,
     PhaseKind.CANARY: FlagState.CANARY,

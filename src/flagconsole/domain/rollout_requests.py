@@ -51,6 +51,21 @@ class Abort(Frozen):
     abort_reason: ReasonText
 
 
+class ReplayAsk(Frozen):
+    """``POST /api/flags/{name}/replay``: the flag's newest rollout, or another of its own, judged by another plan; without one
+    by the plan that it had."""
+
+    rollout_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    plan_name: Label | None = None
+    plan: Plan | None = None
+
+    @model_validator(mode="after")
+    def _one_plan(self) -> Self:
+        if self.plan is not None and self.plan_name is not None:
+            raise ValueError("plan_name and plan: give one of them")
+        return self
+
+
 class PlaybookBegin(Frozen):
     """``POST /api/flags/{name}/playbook``. Without a ``playbook_name`` the one that the rollout's failing metric asks for,
     else ``immediate``. With a ``rollout_id`` only where that very rollout is still running."""

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput
+from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput, NoSuchRollout
 from flagconsole.domain.plan import Plan
 from flagconsole.domain.role import Actor
 from flagconsole.domain.rollout import Rollout, RolloutStep
@@ -170,6 +170,20 @@ class RolloutOperations:
         authorize(actor, Operation.READ)
         async with self.store.read() as reader:
             return await reader.active_rollouts()
+
+    async def past(self, actor: Actor, flag_name: str, rollout_id: str | None = None) -> Rollout:
+        """One rollout of the flag, under way or over: that one, or the newest."""
+        authorize(actor, Operation.READ)
+        async with self.store.read() as reader:
+            if await reader.flag(flag_name) is None:
+                raise FlagNotFound(flag=flag_name)
+            if rollout_id is None:
+                found = next(iter(await reader.rollouts(flag_name=flag_name, limit=1)), None)
+            else:
+                found = await reader.rollout(rollout_id)
+        if found is None or found.flag_name != flag_name:
+            raise NoSuchRollout(flag=flag_name, rollout_id=rollout_id or "newest")
+        return found
 
     async def steps(self, actor: Actor, rollout_id: str) -> list[RolloutStep]:
         """What happened to a rollout, in order."""

@@ -67,9 +67,11 @@ def plan_for(flag: Flag, asked: RolloutStart) -> Plan:
 
     Raises ``InvalidInput`` for a name that isn't known.
     """
-    if asked.plan is not None:
-        return asked.plan
-    wanted = asked.plan_name or flag.plan or SHIPPED[0]
+    return asked.plan or named_plan(asked.plan_name or flag.plan or SHIPPED[0], flag.flag_name)
+
+
+def named_plan(wanted: str, flag_name: str) -> Plan:
+    """A shipped plan as it applies to the flag. Raises ``InvalidInput`` for a name that isn't known."""
     if wanted not in SHIPPED:
         raise InvalidInput(
             f"Plans here are {', '.join(SHIPPED)}; or give one whole.",
@@ -77,7 +79,7 @@ def plan_for(flag: Flag, asked: RolloutStart) -> Plan:
             problem="is not a known plan",
             value=wanted,
         )
-    return shipped_plan(wanted).for_flag(flag.flag_name)
+    return shipped_plan(wanted).for_flag(flag_name)
 
 
 def parse_plan(text: str, source: str) -> PlanFile:

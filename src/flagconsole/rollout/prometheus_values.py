@@ -23,7 +23,6 @@ ALL_SECONDS: Final = 8.0
 AT_ONCE: Final = 8
 WINDOW_SECONDS: Final = 3600
 _SHORTEST_WINDOW: Final = 60
-_JUDGED: Final = {PhaseKind.SHADOW: Group.SHADOW, PhaseKind.CANARY: Group.CANARY, PhaseKind.FULL: Group.ON}
 
 
 class PrometheusValues:
@@ -39,7 +38,7 @@ class PrometheusValues:
         wanted = {name: asked for name, asked in rollout.plan.metrics.items() if name in _limited(phase)}
         if not wanted:
             return {}
-        judged = _JUDGED.get(phase.kind, Group.ON)
+        judged = phase.kind.judged
         groups = (judged, Group.CONTROL) if phase.kind is PhaseKind.CANARY else (judged,)
         readings = await self._readings(rollout, wanted, groups, now)
         return {

@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 
 from flagconsole.domain.bucketing import in_percentage
 from flagconsole.domain.flag import Flag
-from flagconsole.domain.group import Group
 from flagconsole.domain.judge import Assignment, Baseline, Judge, JudgeSettings, MetricValue
 from flagconsole.domain.plan import PhaseKind
 from flagconsole.domain.rollout import Rollout, StoredVerdict
@@ -31,7 +30,6 @@ from flagconsole.store.protocol import Store
 
 #: Phases under way that are kept between two looks; beginning with one draws its alternative cohorts anew.
 _WATCHED: Final = 16
-_JUDGED: Final = {PhaseKind.SHADOW: Group.SHADOW, PhaseKind.CANARY: Group.CANARY, PhaseKind.FULL: Group.ON}
 
 
 class Question(NamedTuple):
@@ -123,16 +121,15 @@ class StoreJudging:
             references = References() if span is None else await references_of(metrics, flag.flag_name, span)
             question = _question(rollout, flag, drawn, active, references)
         else:
-            question = _kept_question(state["fixed"]["question"])
+            question = kept_question(state["fixed"]["question"])
         shadow = None
         if span is not None:
             window = settings.half_hour_seconds
             shadow = ShadowBaseline(metrics, flag.flag_name, span, question.tenants, question.references, window)
         since = int(rollout.phase_started_at.timestamp())
-        judged = _JUDGED.get(phase.kind, Group.ON)
-        subject = Subject(flag.flag_name, since, question.tenants, judged, question.references)
+        subject = Subject(flag.flag_name, since, question.tenants, phase.kind.judged, question.references)
         measured = PhaseMeasurements(metrics, subject, settings)
-        watched = _Watched(question, _assignment(rollout, question, drawn), settings, measured, shadow)
+        watched = _Watched(question, assignment_of(rollout.flag_name, question, drawn), settings, measured, shadow)
         if state is not None:
             measured.restore(state["changing"]["measured"])
             before = restored_baseline(state["fixed"]["baseline"], len(question.tenants))
@@ -160,7 +157,8 @@ class StoreJudging:
         return watched.judge
 
 
-def _kept_question(kept: dict[str, Any]) -> Question:
+def kept_question(kept: dict[str, Any]) -> Question:
+    """The question that a judge's state was kept with."""
     return Question(kept["basis"], tuple(kept["tenants"]), tuple(kept["cohort"]), References(*kept["references"]))
 
 
@@ -179,11 +177,12 @@ def _question(
     return Question("hand_picked", tuple(sorted({*active, *chosen})), chosen, references)
 
 
-def _assignment(rollout: Rollout, question: Question, drawn: DrawnCohort | None) -> Assignment:
+def assignment_of(flag_name: str, question: Question, drawn: DrawnCohort | None) -> Assignment:
+    """Who is compared with whom; by hand where the draw that gave the cohort isn't at hand."""
     if question.basis == "everyone":
         return Assignment.everyone(question.tenants)
     if question.basis == "hash":
-        return Assignment.drawn(question.tenants, question.cohort, seed_text=f"hash/{rollout.flag_name}")
+        return Assignment.drawn(question.tenants, question.cohort, seed_text=f"hash/{flag_name}")
     if question.basis == "drawn" and drawn is not None and drawn.selection.design.tenants == question.tenants:
         return Assignment.of_design(drawn.selection.design)
     return Assignment.hand_picked(question.tenants, question.cohort)

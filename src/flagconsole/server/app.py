@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -77,7 +78,9 @@ def create_app(
         intake = TelemetryIntake(operations.store, lambda: follower.projection.ruleset)
         keeper = MetricKeeper(operations.store, retention or Retention())
         known_playbooks = read_playbooks() if playbooks is None else playbooks
-        state = ServerState(operations, hub, book, follower, Meters(), intake, unleash, known_playbooks)
+        state = ServerState(
+            operations, hub, book, follower, Meters(), intake, unleash, known_playbooks, prometheus, asyncio.Lock()
+        )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))

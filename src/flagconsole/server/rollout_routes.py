@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from flagconsole.domain import rollout_requests as ask
+from flagconsole.domain.replay import Replay
 from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
 from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
 from flagconsole.rollout.plan_file import plan_for
@@ -131,6 +132,18 @@ async def abort(
     """End the rollout and leave the flag as it is."""
     aborted = await _rollouts(state).abort(actor, name, body.abort_reason, idempotency_key=key, dry_run=dry_run)
     return await _done(state, RolloutResult(rollout=aborted, dry_run=dry_run))
+
+
+@router.post("/api/flags/{name}/replay", summary="Judge the past by another plan", responses=problems(404, 413, 415))
+async def replay(state: State, actor: Reader, name: Name, body: ask.ReplayAsk) -> Replay:
+    """What another plan would have said and done of a rollout that ran. Changes nothing; takes up to half a minute."""
+    from flagconsole.rollout.prometheus_values import PrometheusValues
+    from flagconsole.rollout.replay import replay_asked
+
+    rollout = await _rollouts(state).past(actor, name, body.rollout_id)
+    async with state.replaying:
+        values = None if state.prometheus is None else PrometheusValues(state.prometheus)
+        return await replay_asked(state.operations.store, rollout, body, values)
 
 
 @router.get("/api/flags/{name}/checklist", summary="The pre-canary checklist", responses=problems())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import authenticate
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.service import Operations
+from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
@@ -27,7 +29,7 @@ from flagconsole.server.unleash_feed import UnleashFeed
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """The running parts of one server."""
+    """The running parts of one server. ``replaying`` lets one replay run at a time: each takes a core for seconds."""
 
     operations: Operations
     hub: Hub
@@ -37,6 +39,8 @@ class ServerState:
     intake: TelemetryIntake
     unleash: UnleashFeed
     playbooks: Mapping[str, Playbook]
+    prometheus: PrometheusSource | None
+    replaying: asyncio.Lock
 
     @property
     def projection(self) -> Projection:

@@ -26,6 +26,9 @@ class CohortReader(Protocol):
     async def newest_cohort(self, flag_name: str) -> DrawnCohort | None:
         """The newest cohort that was drawn for the flag, in force or not."""
 
+    async def cohorts(self, flag_name: str, limit: int) -> list[DrawnCohort]:
+        """The flag's newest draws, newest first."""
+
     async def cohort_in_force(self, flag: Flag) -> DrawnCohort | None:
         """The draw that gave the flag the cohort it has, which after a rollback is an older one; None where its cohort is by
         hash, chosen by hand, or not among its newest draws."""

@@ -27,6 +27,13 @@ class Tick(NamedTuple):
     note: str
 
 
+class VerdictsOfKind(NamedTuple):
+    """How many looks in a span gave this verdict, and the first of them."""
+
+    looks: int
+    first: StoredVerdict
+
+
 class RolloutReader(Protocol):
     """Reading rollouts."""
 
@@ -46,6 +53,12 @@ class RolloutReader(Protocol):
         self, flag_name: str, *, rollout_id: str | None = None, before: int | None = None, limit: int = 100
     ) -> list[tuple[int, StoredVerdict]]:
         """Looks of the judge with their numbers, newest first."""
+
+    async def verdicts_by_kind(self, rollout_id: str, since: datetime, until: datetime) -> list[VerdictsOfKind]:
+        """The looks at a rollout after ``since`` up to ``until``, by verdict, the one that was given first coming first."""
+
+    async def rollout(self, rollout_id: str) -> Rollout | None:
+        """One rollout, under way or over."""
 
     async def rollouts_touched(self) -> int:
         """The number of the newest write of any rollout."""

@@ -34,6 +34,9 @@ class SqlCohortReader:
     async def newest_cohort(self, flag_name: str) -> DrawnCohort | None:
         return next(await self._newest_first(flag_name, 1), None)
 
+    async def cohorts(self, flag_name: str, limit: int) -> list[DrawnCohort]:
+        return list(await self._newest_first(flag_name, limit))
+
     async def cohort_in_force(self, flag: Flag) -> DrawnCohort | None:
         if not flag.canary_tenant_ids or flag.canary_holdout_ids is None:
             return None

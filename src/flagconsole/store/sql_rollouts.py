@@ -6,7 +6,7 @@ from datetime import datetime
 
 from flagconsole.domain.errors import RolloutUnderWay
 from flagconsole.domain.rollout import Rollout, RolloutStep, StoredVerdict
-from flagconsole.store.rollout_protocol import Lease, Tick
+from flagconsole.store.rollout_protocol import Lease, Tick, VerdictsOfKind
 from flagconsole.store.rows import timestamp
 from flagconsole.store.session import ConstraintViolated, Session, insert
 
@@ -49,6 +49,19 @@ class SqlRolloutReader:
         sql = f"SELECT verdict_id, body FROM verdicts WHERE {' AND '.join(conditions)} ORDER BY verdict_id DESC LIMIT ?"
         found = await self._session.all(sql, *values, limit)
         return [(row["verdict_id"], StoredVerdict.model_validate_json(row["body"])) for row in found]
+
+    async def verdicts_by_kind(self, rollout_id: str, since: datetime, until: datetime) -> list[VerdictsOfKind]:
+        # The bodies of the others are not read: there may be thousands of looks.
+        sql = (
+            "SELECT times, body FROM verdicts JOIN (SELECT MIN(verdict_id) AS oldest, COUNT(*) AS times FROM verdicts "
+            "WHERE rollout_id = ? AND at > ? AND at <= ? GROUP BY kind) AS kinds ON verdict_id = oldest ORDER BY oldest"
+        )
+        found = await self._session.all(sql, rollout_id, timestamp(since), timestamp(until))
+        return [VerdictsOfKind(row["times"], StoredVerdict.model_validate_json(row["body"])) for row in found]
+
+    async def rollout(self, rollout_id: str) -> Rollout | None:
+        row = await self._session.one("SELECT body FROM rollouts WHERE rollout_id = ?", rollout_id)
+        return None if row is None else Rollout.model_validate_json(row["body"])
 
     async def rollouts_touched(self) -> int:
         row = await self._session.one("SELECT coalesce(max(touched), 0) FROM rollouts")

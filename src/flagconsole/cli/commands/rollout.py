@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -51,22 +50,10 @@ def start(invocation: Invocation, flag: str, plan: str | None, reason: str) -> N
 
 def _start_body(flag: str, plan: str | None, reason: str) -> RolloutStart:
     from flagconsole.cli.asking import ask
-    from flagconsole.domain.errors import InvalidInput
+    from flagconsole.cli.plan_option import asked_plan
     from flagconsole.domain.rollout_requests import RolloutStart
-    from flagconsole.rollout.plan_file import SHIPPED, parse_plan
 
-    if plan is None or plan in SHIPPED:
-        return ask(RolloutStart, start_reason=reason, plan_name=plan)
-    try:
-        text = Path(plan).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(
-            f"Shipped plans are {', '.join(SHIPPED)}.",
-            field="plan",
-            problem="can't be read",
-            value=safe_text(plan, 200),
-        ) from error
-    return ask(RolloutStart, start_reason=reason, plan=parse_plan(text, plan).for_flag(flag))
+    return ask(RolloutStart, start_reason=reason, **asked_plan(flag, plan))
 
 
 @click.command("promote")
