@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -17,11 +18,14 @@ from flagconsole.domain.text import safe_text
 
 #: In ``api_key_in``: the key is not in the file but in the operating system's keyring.
 KEYRING: Final = "keyring"
+#: The file's tables, each read by whoever knows them.
+TABLES: Final = ("contexts", "console", "keys")
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """What is configured. ``api_key_url`` is the server that the key is for: it is sent to no other."""
+    """What is configured. ``api_key_url`` is the server that the key is for: it is sent to no other. ``context`` is the one
+    that counts where nothing else is asked for. ``tables`` are the file's tables as they stand, not checked yet."""
 
     url: str | None = None
     store: str | None = None
@@ -29,6 +33,8 @@ class Configuration:
     api_key: str | None = None
     api_key_in: str | None = None
     api_key_url: str | None = None
+    context: str | None = None
+    tables: Mapping[str, Any] = field(default_factory=dict)
 
 
 def configuration_path() -> Path:
@@ -47,7 +53,8 @@ def load(path: Path) -> Configuration:
         return Configuration()
     except (OSError, ValueError) as error:
         raise InvalidInput(field=str(path), problem="can't be read as TOML", value=safe_text(error, 200)) from None
-    return Configuration(**{field.name: _text(path, data, field.name) for field in fields(Configuration)})
+    texts = {item.name: _text(path, data, item.name) for item in fields(Configuration) if item.name != "tables"}
+    return Configuration(**texts, tables={name: data[name] for name in TABLES if name in data})
 
 
 def _text(path: Path, data: dict[str, Any], name: str) -> str | None:
@@ -59,15 +66,24 @@ def _text(path: Path, data: dict[str, Any], name: str) -> str | None:
 
 def save(path: Path, **settings: str | None) -> None:
     """Write these settings into the file, None removes one. Comments and other keys stay; the file is only its owner's."""
+
+    def set_all(document: MutableMapping[str, Any]) -> None:
+        for name, value in settings.items():
+            if value is None:
+                document.pop(name, None)
+            else:
+                document[name] = value
+
+    change(path, set_all)
+
+
+def change(path: Path, edit: Callable[[MutableMapping[str, Any]], None]) -> None:
+    """Change the file's document by ``edit``. Comments and what isn't touched stay; the file is only its owner's."""
     import tomlkit
 
     load(path)  # a file that can't be read must not be overwritten
     document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    for name, value in settings.items():
-        if value is None:
-            document.pop(name, None)
-        else:
-            document[name] = value
+    edit(document)
     try:
         _replace(path, tomlkit.dumps(document))
     except OSError as error:
@@ -91,20 +107,20 @@ def _replace(path: Path, text: str) -> None:
         raise
 
 
-def server_url(value: str, field: str = "url") -> str:
+def server_url(value: str, name: str = "url") -> str:
     """``value`` as the address of a server, without a slash at its end. Raises ``InvalidInput``."""
     problem = "must be like https://flags.example.com"
     try:
         parts = urlsplit(value.strip())
         port = parts.port
     except ValueError:
-        raise InvalidInput(field=field, problem=problem, value=safe_text(value, 200)) from None
+        raise InvalidInput(field=name, problem=problem, value=safe_text(value, 200)) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or not value.isprintable() or " " in value.strip():
-        raise InvalidInput(field=field, problem=problem, value=safe_text(value, 200))
+        raise InvalidInput(field=name, problem=problem, value=safe_text(value, 200))
     if "@" in parts.netloc:
-        raise InvalidInput(field=field, problem="must not hold a user or password", value=f"{parts.scheme}://…")
+        raise InvalidInput(field=name, problem="must not hold a user or password", value=f"{parts.scheme}://…")
     if parts.query or parts.fragment:
-        raise InvalidInput(field=field, problem="must not have a query or fragment", value=safe_text(value, 200))
+        raise InvalidInput(field=name, problem="must not have a query or fragment", value=safe_text(value, 200))
     host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
     return f"{parts.scheme}://{host}{'' if port is None else f':{port}'}{parts.path.rstrip('/')}"
 

@@ -24,6 +24,7 @@ class Invocation:
     store: str | None = None
     api_key: str | None = None
     tenant: str | None = None
+    context: str | None = None
     as_json: bool = False
     dry_run: bool = False
     idempotency_key: str | None = None
@@ -53,12 +54,13 @@ def _shared(*flags: str, **attributes: Any) -> Callable[[F], F]:
 
 
 def connection_options(command: F) -> F:
-    """``--url``, ``--store``, ``--api-key`` and ``--tenant``."""
+    """``--context``, ``--url``, ``--store``, ``--api-key`` and ``--tenant``."""
     for option in (
         _shared("--tenant", metavar="ID", help="The tenant that is meant."),
         _shared("--api-key", metavar="KEY", help="The API key to use (better: FLAGCONSOLE_API_KEY)."),
         _shared("--store", metavar="URL", help="Work on this store, such as sqlite:flags.db, without a server."),
         _shared("--url", metavar="URL", help="Work on this server."),
+        _shared("--context", metavar="NAME", help="Work in this context of the configuration."),
     ):
         command = option(command)
     return command

@@ -49,6 +49,7 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry(_RUN, "serve:serve", "Serve a store over HTTP."),
     "init": Entry(_SETUP, "init:init", "Load a catalogue of flags into an empty store."),
     "config": Entry(_SETUP, "config:config", "Choose the server, the key and the tenant."),
+    "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),
     "tenants": Entry(_SETUP, "tenants:tenants", "Import, export and list the tenants."),
     "keys": Entry(_SETUP, "keys:keys", "Make, list and revoke API keys."),
     "audit": Entry(_SETUP, "audit:audit", "Check that nobody has edited the log."),

@@ -12,6 +12,7 @@ import platformdirs
 
 from flagconsole.cli import configuration
 from flagconsole.cli.configuration import KEYRING, Configuration, server_url
+from flagconsole.cli.contexts import Context, context_named
 from flagconsole.domain.errors import InvalidInput, Unauthenticated
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ DEMO: Final = "demo"
 @dataclass(frozen=True, slots=True)
 class Target:
     """A server (``url``) or an embedded store (``store``), never both. ``asked_tenant`` is the one of this very command,
-    ``tenant`` also the environment's and the configured one."""
+    ``tenant`` also the environment's and the configured one. ``context`` is the context that named the place, if any."""
 
     url: str | None
     store: str | None
@@ -32,11 +33,14 @@ class Target:
     asked_tenant: str | None
     given_key: str | None
     configured: Configuration
+    context: Context | None = None
 
     def api_key(self) -> str:
         """The key for the server. Raises ``Unauthenticated`` where none is known for it."""
         if self.given_key:
             return self.given_key
+        if self.context is not None:
+            return self.context.api_key()
         known = self.configured
         has_key = known.api_key is not None or known.api_key_in == KEYRING
         if has_key and known.api_key_url not in {None, self.url}:
@@ -61,8 +65,12 @@ def default_store() -> str:
 def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> Target:
     """What the command's options say, else the environment, else the configuration, else the embedded store."""
     configured = configuration.load(configuration.configuration_path())
-    variables = {name: environment.get(f"FLAGCONSOLE_{name}") or None for name in ("URL", "STORE", "API_KEY", "TENANT")}
+    names = ("URL", "STORE", "API_KEY", "TENANT", "CONTEXT")
+    variables = {name: environment.get(f"FLAGCONSOLE_{name}") or None for name in names}
     url, store = _place(asked.url, asked.store, "--url and --store")
+    context = _context(asked, variables, configured)
+    if context is not None:
+        url, store = context.url, context.store
     if url is None and store is None:
         url, store = _place(variables["URL"], variables["STORE"], "FLAGCONSOLE_URL and FLAGCONSOLE_STORE")
     if url is None and store is None:
@@ -71,14 +79,32 @@ def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> T
         from flagconsole.demo.running import running_demo
 
         store = running_demo()
+    # A context's own key is for its server; the environment's may be for another one.
+    own_key = context is not None and context.key is not None
     return Target(
         url=None if url is None else server_url(url),
         store=(store or default_store()) if url is None else None,
-        tenant=asked.tenant or variables["TENANT"] or configured.tenant,
+        tenant=asked.tenant or variables["TENANT"] or (context.tenant if context is not None else configured.tenant),
         asked_tenant=asked.tenant,
-        given_key=asked.api_key or variables["API_KEY"],
+        given_key=asked.api_key or (None if own_key else variables["API_KEY"]),
         configured=configured,
+        context=context,
     )
+
+
+def _context(asked: Invocation, variables: Mapping[str, str | None], configured: Configuration) -> Context | None:
+    """The context that counts: the one asked for; else, where no place is named, the environment's or the chosen one."""
+    place = asked.url or asked.store
+    if asked.context is not None and place is not None:
+        problem = "only one of them can be given"
+        raise InvalidInput(field="--context and --url or --store", problem=problem, value=asked.context)
+    if asked.context is not None:
+        return context_named(configured, asked.context)
+    if place is not None or variables["URL"] or variables["STORE"]:
+        return None
+    if variables["CONTEXT"]:
+        return context_named(configured, variables["CONTEXT"], "FLAGCONSOLE_CONTEXT")
+    return None if configured.context is None else context_named(configured, configured.context, "context")
 
 
 def resolve_store(asked: str | None, environment: Mapping[str, str] = os.environ) -> str:

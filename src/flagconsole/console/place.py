@@ -50,6 +50,10 @@ class Contexts(Protocol):
         """The place of one, its key fetched; may take seconds. Raises ``FlagConsoleError`` where that can't be done."""
         ...
 
+    def keep(self, setting: str, value: str | bool) -> None:
+        """Write one of the console's settings into the configuration. Raises ``FlagConsoleError``."""
+        ...
+
 
 class Switch(NamedTuple):
     """What the app returns when it ends only to begin again somewhere else."""

@@ -16,14 +16,20 @@ from flagconsole.cli.output import print_fields, print_json, say, talk
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.text import safe_text
 
-_ENVIRONMENT = ("FLAGCONSOLE_URL", "FLAGCONSOLE_STORE", "FLAGCONSOLE_API_KEY", "FLAGCONSOLE_TENANT")
+_ENVIRONMENT = (
+    "FLAGCONSOLE_CONTEXT",
+    "FLAGCONSOLE_URL",
+    "FLAGCONSOLE_STORE",
+    "FLAGCONSOLE_API_KEY",
+    "FLAGCONSOLE_TENANT",
+)
 
 
 @click.group("config", cls=SuggestingGroup)
 def config() -> None:
     """Choose the server, the key and the tenant.
 
-    FLAGCONSOLE_URL, FLAGCONSOLE_STORE, FLAGCONSOLE_API_KEY and FLAGCONSOLE_TENANT override what is configured.
+    FLAGCONSOLE_CONTEXT, FLAGCONSOLE_URL, FLAGCONSOLE_STORE, FLAGCONSOLE_API_KEY and FLAGCONSOLE_TENANT override what is configured.
     """
 
 
@@ -66,7 +72,7 @@ def set_api_key(invocation: Invocation, key: str) -> None:
     It goes into the operating system's keyring where there is one, else into the configuration file, which only its
     owner can read.
     """
-    secret = _secret(key)
+    secret = secret_of(key)
     url = _configured_url(invocation)
     settings: dict[str, str | None] = {"api_key": None, "api_key_in": KEYRING, "api_key_url": url}
     if invocation.dry_run:
@@ -104,10 +110,12 @@ def show(invocation: Invocation) -> None:
     """Show what is configured, and what overrides it. Never shows a key."""
     path = configuration_path()
     known, target = load(path), invocation.target()
+    chosen = target.context
     kept = "keyring" if known.api_key_in == KEYRING else "file" if known.api_key else None
     overridden = [name for name in _ENVIRONMENT if os.environ.get(name)]
     data: dict[str, Any] = {
         "path": str(path),
+        "context": None if chosen is None else chosen.name,
         "url": target.url,
         "store": target.store,
         "tenant": target.tenant,
@@ -118,10 +126,14 @@ def show(invocation: Invocation) -> None:
     if invocation.as_json:
         print_json(data)
         return
-    key = "not configured" if kept is None else f"kept in the {kept} for {known.api_key_url or 'any server'}"
+    if chosen is not None and chosen.key is not None:
+        key = f"from {chosen.key.in_words()}"
+    else:
+        key = "not configured" if kept is None else f"kept in the {kept} for {known.api_key_url or 'any server'}"
     print_fields(
         [
             ("configuration", str(path)),
+            ("context", "none" if chosen is None else chosen.name),
             ("works on", target.url or str(target.store)),
             ("tenant", target.tenant or "not configured"),
             ("API key", key),
@@ -136,7 +148,8 @@ def _configured_url(invocation: Invocation) -> str | None:
     return target.url
 
 
-def _secret(key: str) -> str:
+def secret_of(key: str) -> str:
+    """The key that was given, or (``-``) the first line of standard input. Raises ``InvalidInput``, which never shows it."""
     secret = (sys.stdin.readline() if key == "-" else key).strip()
     if not secret or not secret.isascii() or not secret.isprintable() or " " in secret:
         # The value is a secret, or something close to one, so it isn't repeated.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import ExitStack
+from dataclasses import replace
 
 import click
 
@@ -14,7 +16,10 @@ from flagconsole.cli.invocation import Invocation, connection_options
 @click.option("--readonly", is_flag=True, help="Look, but change nothing.")
 @click.option("--mouse", is_flag=True, help="Use the mouse (and give up selecting text with it).")
 @click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters only.")
-@click.option("--theme", metavar="NAME", help="night, day, high-contrast, mono or one of yours.")
+@click.option("--slow-link", is_flag=True, help="Send as little as possible to the terminal: 256 colours, slow charts.")
+@click.option(
+    "--theme", metavar="NAME", help="night, day, high-contrast, deuteranopia, tritanopia, mono or one of yours."
+)
 @connection_options
 @click.pass_obj
 def console(
@@ -22,6 +27,7 @@ def console(
     readonly: bool = False,
     mouse: bool = False,
     ascii_only: bool = False,
+    slow_link: bool = False,
     theme: str | None = None,
 ) -> None:
     """Open the console. Without a configured server it serves the embedded store for itself.
@@ -33,21 +39,25 @@ def console(
 
         click.get_current_context().invoke(status)
         return
+    from flagconsole.cli.configuration import configuration_path
+    from flagconsole.cli.contexts import ConfiguredContexts, Context
+    from flagconsole.cli.manners_file import manners_of
     from flagconsole.console.entry import run_console
-    from flagconsole.console.manners import Manners
-    from flagconsole.console.place import Place
 
     target = invocation.target()
-    manners = Manners(mouse=mouse, ascii_only=ascii_only, theme=theme)
-    if target.url is not None:
-        place = Place(target.url, target.api_key(), readonly=readonly, tenant=target.tenant)
-        code = run_console(place, manners)
-    else:
-        from flagconsole.cli.own_server import own_server
-
-        with own_server(str(target.store)) as server:
-            place = Place(
-                server.url, server.api_key, known_as=str(target.store), readonly=readonly, tenant=target.tenant
-            )
-            code = run_console(place, manners)
+    manners = manners_of(target.configured, configuration_path())
+    manners = replace(
+        manners,
+        mouse=mouse or manners.mouse,
+        ascii_only=ascii_only or manners.ascii_only,
+        slow_link=slow_link or manners.slow_link,
+        theme=theme or manners.theme,
+    )
+    with ExitStack() as stack:
+        contexts = ConfiguredContexts(stack, readonly=readonly)
+        # A place that was named by itself is a context without a name.
+        context = target.context or Context("", url=target.url, store=target.store)
+        key = target.api_key() if target.url is not None else None
+        place = contexts.placed(context, key, target.tenant)
+        code = run_console(place, manners, contexts)
     click.get_current_context().exit(code)
