@@ -17,7 +17,7 @@ TICKET_SHARE: Final = 0.25
 #: How many operations of everybody err while the whole service has an incident.
 INCIDENT_SHARE: Final = 0.12
 #: How many times as long operations take.
-SLOWDOWN: Final = 1.9
+SLOWDOWN: Final = 3.0
 FINGERPRINT: Final = "PaymentLinkCurrencyError"
 
 
