@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 #: The typical operation: its error rate, and its latency in seconds.
 ERROR_RATE: Final = 0.003
 MEDIAN_SECONDS: Final = 0.24
-CRITICAL_RATE: Final = 1e-6
 CONVERSION_RATE: Final = 0.06
 #: What people say of it. A minute of the demo stands for an hour or more, so they say it often.
 CSAT_RATE: Final = 0.04
@@ -67,12 +66,11 @@ class Workload:
         return chance.choices(self._tenants, cum_weights=self._cumulative)[0]
 
     def outcome(self, chance: random.Random, tenant: str) -> Outcome:
-        """How an operation of ``tenant`` goes."""
+        """How an operation of ``tenant`` goes. Critical errors don't happen by themselves within a demo's minutes."""
         traits = self._traits[tenant]
-        critical = "DataIntegrityError" if chance.random() < CRITICAL_RATE else None
-        ok = critical is None and chance.random() >= traits.error_rate
+        ok = chance.random() >= traits.error_rate
         seconds = traits.median_seconds * math.exp(chance.gauss(0.0, _LATENCY_NOISE))
-        return Outcome(ok, seconds, critical, ok and chance.random() < CONVERSION_RATE, chance.random() < TICKET_RATE)
+        return Outcome(ok, seconds, None, ok and chance.random() < CONVERSION_RATE, chance.random() < TICKET_RATE)
 
 
 def asked(chance: random.Random, outcome: Outcome) -> Outcome:

@@ -22,7 +22,7 @@ def run_limit(rates: np.ndarray, looks: int = 240, control: float = 0.003, tenan
     for look in range(1, looks + 1):
         operations = np.full(tenants, 5.0)
         events = rng.binomial(5, rates).astype(float)
-        guard.advance(look * 30.0, operations, events, float(rates.mean()), control)
+        guard.advance(look * 30.0, operations, events, (1000.0, 1000.0 * float(rates.mean())), control)
     return guard.fired_at
 
 
@@ -46,6 +46,19 @@ def test_one_tenant_alone_can_never_fire_the_limit_guard() -> None:
 def test_the_limit_guard_waits_while_control_is_as_bad() -> None:
     assert run_limit(np.full(20, 0.06), control=0.05) is None
     assert run_limit(np.full(20, 0.06), control=math.nan) is not None
+
+
+def test_the_limit_guard_does_not_take_chance_after_an_incident_of_everybody_for_the_canary() -> None:
+    """In a phase of minutes half an hour shrinks to half a minute: a handful of errors, twice the control's by chance."""
+    guard = LimitGuard(0.02, 20, 0.0005, 300, 37)
+    for look in range(1, 6):  # everybody fails alike, so the evidence against the limit is overwhelming
+        guard.advance(look * 10.0, np.full(20, 5.0), np.full(20, 0.6), (300.0, 36.0), 0.12)
+    for look in range(6, 10):  # and it is over
+        guard.advance(look * 10.0, np.full(20, 5.0), np.zeros(20), (200.0, 3.0), 0.003)
+    assert guard.nearness == 1.0
+    assert guard.fired_at is None
+    guard.advance(100.0, np.full(20, 5.0), np.full(20, 1.0), (200.0, 30.0), 0.003)
+    assert guard.fired_at == 100.0
 
 
 def test_a_cohort_of_one_tenant_can_still_be_found() -> None:

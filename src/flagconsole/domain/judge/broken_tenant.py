@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flagconsole.domain.judge.interval import lower_bound
+
 Floats = NDArray[np.float64]
 
 #: A tenant is broken when at least this share of its operations failed in half an hour, beyond doubt of 3 deviations …
@@ -68,14 +70,3 @@ def suspects(operations: Floats, errors: Floats) -> NDArray[np.intp]:
     """The places of tenants that may be broken, given what they did in half an hour."""
     places = np.flatnonzero(errors >= SUSPECT_ERRORS)
     return places[lower_bound(errors[places], operations[places], 2.0) >= SUSPECT_SHARE]
-
-
-def lower_bound(events: Floats, trials: Floats, deviations: float) -> Floats:
-    """Wilson's lower bound of a share, 0 where nothing was tried."""
-    trials = np.maximum(trials, 1.0)
-    share = np.minimum(events / trials, 1.0)
-    square = deviations**2
-    centre = share + square / (2 * trials)
-    reach = deviations * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
-    bound: Floats = np.maximum((centre - reach) / (1 + square / trials), 0.0)
-    return bound

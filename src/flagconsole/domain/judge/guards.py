@@ -95,11 +95,12 @@ class Guards:
         """Take in one look and what happened since the last one."""
         half_hour = seen.last_half_hour
         operations, errors = since_last.operations[self._canary], since_last.errors[self._canary]
-        recent, beside = self._rate(half_hour, 0), self._rate(half_hour, 1)
+        recent, beside = self._sums(half_hour, 0), self._sums(half_hour, 1)
+        control_rate = beside[1] / beside[0] if beside[0] > 0 else float("nan")
         for entry in self._entries.values():
             guard = entry.guard
             if isinstance(guard, LimitGuard):
-                guard.advance(seen.seconds, operations, errors, recent, beside)
+                guard.advance(seen.seconds, operations, errors, recent, control_rate)
             elif isinstance(guard, GrossGuard):
                 guard.advance(seen.seconds, since_last.operations, since_last.errors)
             elif isinstance(guard, CriticalGuard):
@@ -110,10 +111,10 @@ class Guards:
         if self._broken is not None:
             self._broken.advance(seen.seconds, half_hour.operations, half_hour.errors)
 
-    def _rate(self, counts: Counts, group: int) -> float:
-        """The error rate of the cohort (0) or the control (1); NaN where nothing ran."""
-        operations = float(self._weights[group] @ counts.operations)
-        return float(self._weights[group] @ counts.errors) / operations if operations > 0 else float("nan")
+    def _sums(self, counts: Counts, group: int) -> tuple[float, float]:
+        """Operations and errors of the cohort (0) or the control (1)."""
+        weights = self._weights[group]
+        return float(weights @ counts.operations), float(weights @ counts.errors)
 
     @property
     def budget(self) -> float:

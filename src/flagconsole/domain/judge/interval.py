@@ -91,3 +91,14 @@ def tail_index(p95: float | None, p99: float | None) -> float:
     if p95 is None or p99 is None or not (0 < p95 < p99 < math.inf):
         return 4.0
     return min(max(math.log(5.0) / math.log(p99 / p95), 0.5), 20.0)
+
+
+def lower_bound(events: Floats, trials: Floats, deviations: float) -> Floats:
+    """Wilson's lower bound of a share, 0 where nothing was tried."""
+    trials = np.maximum(trials, 1.0)
+    share = np.minimum(events / trials, 1.0)
+    square = deviations**2
+    centre = share + square / (2 * trials)
+    reach = deviations * np.sqrt(share * (1 - share) / trials + square / (4 * trials**2))
+    bound: Floats = np.maximum((centre - reach) / (1 + square / trials), 0.0)
+    return bound

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flagconsole.domain.judge.e_process import EProcess
+from flagconsole.domain.judge.interval import lower_bound
 
 Floats = NDArray[np.float64]
 
@@ -16,6 +17,8 @@ Floats = NDArray[np.float64]
 ALTERNATIVES = (1.5, 2.5, 5.0, 12.0, 25.0)
 #: The last half hour must be this many times as bad as the control, or the fault isn't the canary's.
 CONTROL_FACTOR = 1.5
+#: And so many standard errors above it, since in a short phase half an hour holds few errors, and less than a minute of time.
+CONTROL_DEVIATIONS = 4.0
 
 
 class LimitGuard:
@@ -42,10 +45,11 @@ class LimitGuard:
         return float(np.clip(self._evidence / self._threshold, 0.0, 1.0))
 
     def advance(
-        self, seconds: float, operations: Floats, events: Floats, recent_rate: float, control_rate: float
+        self, seconds: float, operations: Floats, events: Floats, recent: tuple[float, float], control_rate: float
     ) -> None:
-        """Take in what happened to the cohort's tenants since the last look. ``recent_rate`` and ``control_rate`` are
-        the rates of the last half hour; a NaN control (there is none) doesn't hold the guard back."""
+        """Take in what happened to the cohort's tenants since the last look. ``recent`` are the cohort's operations and
+        events of the last half hour, ``control_rate`` is the control's rate then; a NaN (there is none) doesn't hold the
+        guard back."""
         total_events, total_operations = float(events.sum()), float(operations.sum())
         if self._leaves_out:
             hits = np.concatenate(([total_events], total_events - events))
@@ -55,8 +59,7 @@ class LimitGuard:
             misses = np.array([total_operations - total_events])
         wealth = self._process.advance(seconds, np.outer(hits, self._hit) + np.outer(misses, self._miss))
         self._evidence = float(wealth.min())
-        shared = math.isfinite(control_rate) and recent_rate < CONTROL_FACTOR * control_rate
-        if self.fired_at is None and self._evidence >= self._threshold and not shared:
+        if self.fired_at is None and self._evidence >= self._threshold and not _shared(recent, control_rate):
             self.fired_at = seconds
 
     def state(self) -> dict[str, Any]:
@@ -68,3 +71,13 @@ class LimitGuard:
         self._process.restore(state["process"])
         self.fired_at = state["fired_at"]
         self._evidence = float(state["evidence"])
+
+
+def _shared(recent: tuple[float, float], control_rate: float) -> bool:
+    """Whether the control does so badly too that what happens lately isn't the canary's own. Its evidence stays for a while
+    after an incident of everybody is over, and then two errors by chance may be twice the control's."""
+    if not math.isfinite(control_rate):
+        return False
+    operations, events = np.array([recent[0]]), np.array([recent[1]])
+    least = float(lower_bound(events, operations, CONTROL_DEVIATIONS)[0])
+    return recent[1] < CONTROL_FACTOR * control_rate * recent[0] or least <= control_rate
