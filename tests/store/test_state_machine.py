@@ -20,7 +20,7 @@ from flagconsole.domain.states import FlagState
 from flagconsole.operations.service import Operations
 from flagconsole.store import open_store
 
-from ..conftest import ADMIN, BACKENDS, StandingClock
+from ..conftest import ADMIN, StandingClock
 
 NAMES = ["a.one", "a.two", "b.three"]
 TENANTS = ["t1", "t2"]
@@ -51,7 +51,7 @@ class Lives(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.folder = tempfile.TemporaryDirectory()
         self.clock = StandingClock()
-        self.url = BACKENDS["sqlite"](Path(self.folder.name))
+        self.url = f"sqlite:{Path(self.folder.name, 'flags.db')}"
         self.store = self.runner.run(open_store(self.url, clock=self.clock))
         self.model: dict[str, ModelFlag] = {}
         self.revision = 0

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.errors import InvalidInput, StoreUnavailable
 from flagconsole.store.clock import Clock, system_clock
 
 if TYPE_CHECKING:
     from flagconsole.store.protocol import Store
 
 
-async def open_store(url: str, *, clock: Clock = system_clock) -> Store:
-    """Open the store at ``url`` (``sqlite:PATH`` or ``sqlite:///ABSOLUTE``), creating it where it doesn't exist.
+#: The schemes of URLs that lead to PostgreSQL.
+POSTGRES_SCHEMES: Final = ("postgresql", "postgres")
 
-    Raises ``InvalidInput`` for a URL of another kind and ``StoreUnavailable`` when the file can't be used.
+
+async def open_store(url: str, *, clock: Clock = system_clock, listen_url: str | None = None) -> Store:
+    """Open the store at ``url``: ``sqlite:PATH`` or ``sqlite:///ABSOLUTE``, created where it doesn't exist, or
+    ``postgresql://…``, whose tables are. ``listen_url`` is a direct way to the same database where ``url`` leads through a
+    pooler.
+
+    Raises ``InvalidInput`` for a URL of another kind and ``StoreUnavailable`` when the file or database can't be used.
     """
+    if url.partition(":")[0] in POSTGRES_SCHEMES:
+        try:
+            from flagconsole.store.postgres import PostgresStore
+        except ImportError:
+            raise StoreUnavailable(
+                "Install it with: pip install 'flagconsole[postgres]'", problem="the driver for PostgreSQL isn't there"
+            ) from None
+        return await PostgresStore.open(url, listen_url=listen_url, clock=clock)
     from flagconsole.store.sqlite import SqliteStore
 
     return await SqliteStore.open(sqlite_path(url), clock=clock)
@@ -25,7 +39,7 @@ def sqlite_path(url: str) -> str:
     """The file of a ``sqlite:`` URL. Raises ``InvalidInput`` for other URLs and for in-memory databases."""
     scheme, colon, rest = url.partition(":")
     if not colon or scheme != "sqlite":
-        raise InvalidInput(field="store", problem="must be sqlite:PATH", value=url)
+        raise InvalidInput(field="store", problem="must be sqlite:PATH or postgresql://…", value=url)
     if rest.startswith("///"):
         rest = rest[2:]
     if not rest or rest.startswith((":", "//")) or "\0" in rest or "?" in rest:

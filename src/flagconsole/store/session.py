@@ -7,6 +7,7 @@ them and turns its driver's errors into these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Protocol
 
 
@@ -23,6 +24,9 @@ class Row(Protocol):
 
 class Session(Protocol):
     """Runs statements in the transaction that is open."""
+
+    async def now(self) -> datetime:
+        """The store's time."""
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
         """Every row."""

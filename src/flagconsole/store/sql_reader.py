@@ -13,7 +13,6 @@ from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
-from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
 from flagconsole.store.session import Session
 from flagconsole.store.sql_cohorts import SqlCohortReader
@@ -30,12 +29,11 @@ _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 class SqlReader(SqlRolloutReader, SqlIncidentReader, SqlCohortReader):
     """A consistent view, in a session's transaction."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
+    def __init__(self, session: Session) -> None:
         self._session = session
-        self._clock = clock
 
     async def now(self) -> datetime:
-        return self._clock()
+        return await self._session.now()
 
     async def head(self) -> Head:
         row = await self._session.one("SELECT epoch, revision, audit_hash FROM store_head WHERE id = 1")

@@ -13,7 +13,6 @@ from flagconsole.domain.flag import Flag
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
-from flagconsole.store.clock import Clock
 from flagconsole.store.protocol import ChangeDraft, Remembered
 from flagconsole.store.session import Session, insert
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
@@ -31,8 +30,8 @@ _TIDY_EVERY: Final = 500
 class SqlTransaction(SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, SqlCohortTransaction):
     """One write transaction."""
 
-    def __init__(self, session: Session, clock: Clock) -> None:
-        super().__init__(session, clock)
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.discarded = False
 
     def discard(self) -> None:
@@ -98,7 +97,7 @@ class SqlTransaction(SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, S
                 "idempotency_key": idempotency_key,
                 "fingerprint": remembered.fingerprint,
                 "body": remembered.body,
-                "created_at": rows.timestamp(self._clock()),
+                "created_at": rows.timestamp(await self.now()),
             },
         )
 

@@ -82,7 +82,7 @@ class SqliteStore:
             with _translated(self._path):
                 await self._begin()
             try:
-                transaction = SqlTransaction(SqliteSession(self._writer), self._clock)
+                transaction = SqlTransaction(SqliteSession(self._writer, self._clock))
                 yield transaction
                 if transaction.discarded:
                     self._writer.rollback()
@@ -110,7 +110,7 @@ class SqliteStore:
         try:
             with _translated(self._path):
                 connection.execute("BEGIN")
-            yield SqlReader(SqliteSession(connection), self._clock)
+            yield SqlReader(SqliteSession(connection, self._clock))
         finally:
             with suppress(sqlite3.Error):
                 connection.rollback()

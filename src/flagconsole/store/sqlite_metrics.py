@@ -15,20 +15,12 @@ from flagconsole.domain.retention import Retention
 from flagconsole.domain.sketch import merged
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import INCIDENT_SECONDS, CustomKind
-from flagconsole.store.metric_store import (
-    Critical,
-    GroupBucket,
-    MetricWrite,
-    PhaseMoments,
-    TenantRow,
-    ValueBucket,
-)
+from flagconsole.store.metric_store import Critical, GroupBucket, MetricWrite, PhaseMoments, TenantRow, ValueBucket
+from flagconsole.store.metric_tables import BATCHES_AT_ONCE
 from flagconsole.store.sqlite_metric_writing import add_batch, roll_up_once
 from flagconsole.store.sqlite_shadow import SqliteShadow
 from flagconsole.store.write_gate import WriteGate
 
-#: Batches in one transaction. A kill waits for one such transaction at most.
-BATCHES_AT_ONCE: Final = 2
 _GROUPS: Final = {group.value: group for group in Group}
 _SUMS: Final = ", ".join(f"SUM({name})" for name in Tally._fields)
 

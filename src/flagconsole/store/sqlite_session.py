@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from flagconsole.store.clock import Clock
 from flagconsole.store.session import ConstraintViolated, Row
 
 
 class SqliteSession:
     """``Session`` on a connection that has a transaction open."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
+
+    async def now(self) -> datetime:
+        return self._clock()
 
     async def all(self, sql: str, *values: Any) -> Sequence[Row]:
         return self._connection.execute(sql, values).fetchall()

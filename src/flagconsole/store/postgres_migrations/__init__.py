@@ -1,0 +1,25 @@
+"""The schema in PostgreSQL, by the same numbers as the embedded store's: one list of statements for each step."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flagconsole.store.postgres_migrations.p0001_flags import FLAGS
+from flagconsole.store.postgres_migrations.p0002_tenant_profiles import TENANT_PROFILES
+from flagconsole.store.postgres_migrations.p0003_metrics import METRICS
+from flagconsole.store.postgres_migrations.p0004_rollouts import ROLLOUTS
+from flagconsole.store.postgres_migrations.p0005_incidents import INCIDENTS
+from flagconsole.store.postgres_migrations.p0006_touched_rollouts import TOUCHED_ROLLOUTS
+from flagconsole.store.postgres_migrations.p0007_shadow import SHADOW
+from flagconsole.store.postgres_migrations.p0008_phase_values import PHASE_VALUES
+
+ALL: Final[tuple[tuple[str, ...], ...]] = (
+    FLAGS,
+    TENANT_PROFILES,
+    METRICS,
+    ROLLOUTS,
+    INCIDENTS,
+    TOUCHED_ROLLOUTS,
+    SHADOW,
+    PHASE_VALUES,
+)

@@ -1,0 +1,65 @@
+"""Bringing a PostgreSQL database to the schema that this version knows, whoever starts first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flagconsole.domain.audit import GENESIS
+from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.store.epoch import new_epoch
+from flagconsole.store.postgres_migrations import ALL
+from flagconsole.store.postgres_session import Connection
+
+#: The number of the newest migration; the same as the embedded store's.
+SCHEMA_VERSION: Final = len(ALL)
+#: Of several servers that start at once, one migrates and the others wait for this lock.
+_LOCK: Final = 0x666C6167
+
+
+async def migrate(connection: Connection) -> None:
+    """Bring the database to ``SCHEMA_VERSION``, all at once. Raises ``StoreUnavailable`` for one made by a newer version."""
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")
+        row = await (await connection.execute("SELECT coalesce(max(version), 0) FROM schema_version")).fetchone()
+        found = 0 if row is None else int(row[0])
+        if found > SCHEMA_VERSION:
+            raise StoreUnavailable(
+                "Use that version, or restore a backup made before the upgrade.",
+                problem=f"its schema is version {found}, made by a newer flagconsole (this one knows {SCHEMA_VERSION})",
+            )
+        for statements in ALL[found:]:
+            for statement in statements:
+                await connection.execute(statement)
+        if found < SCHEMA_VERSION:
+            await connection.execute("DELETE FROM schema_version")
+            await connection.execute("INSERT INTO schema_version (version) VALUES (%s)", (SCHEMA_VERSION,))
+        await connection.execute(
+            "INSERT INTO store_head (id, epoch, revision, audit_hash) VALUES (1, %s, 0, %s) ON CONFLICT DO NOTHING",
+            (new_epoch(), GENESIS),
+        )
+
+
+async def refuse_unsafe(connection: Connection) -> None:
+    """Refuse a database that could lose what it acknowledged, or can't be written to. Raises ``StoreUnavailable``."""
+    row = await (
+        await connection.execute(
+            "SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()"
+        )
+    ).fetchone()
+    assert row is not None
+    fsync, synchronous_commit, in_recovery = row
+    if in_recovery:
+        raise StoreUnavailable(
+            "Point the store's URL at the primary; several hosts and target_session_attrs=read-write find it.",
+            problem="it is a replica, which takes no writes",
+        )
+    if fsync != "on":
+        raise StoreUnavailable(
+            "Set fsync = on.", problem="its fsync is off: a power cut could take acknowledged kills with it"
+        )
+    if synchronous_commit == "off":
+        raise StoreUnavailable(
+            "Set synchronous_commit = on.",
+            problem="its synchronous_commit is off: a crash could take acknowledged kills with it",
+        )
