@@ -18,8 +18,9 @@ class ComparisonGuard:
     that ``budget`` leaves. It assumes that the two groups drift alike, which nobody can promise for a hand-picked cohort.
     """
 
-    def __init__(self, column: str, canary: NDArray[np.bool_], budget: float) -> None:
+    def __init__(self, column: str, canary: NDArray[np.bool_], budget: float, drift: float) -> None:
         self.column = column
+        self._drift = drift
         self._canary = canary
         self._factor = sequence_factor(2 * budget)
         self._deviations = 0.0
@@ -32,7 +33,7 @@ class ComparisonGuard:
 
     def advance(self, seconds: float, events: Floats, exposure: Floats) -> None:
         """Take in the events of the whole phase and each tenant's exposure (operations, or the events expected)."""
-        own, other = estimate(events, exposure, self._canary), estimate(events, exposure, ~self._canary)
+        own, other = (estimate(events, exposure, group, self._drift) for group in (self._canary, ~self._canary))
         self._deviations = 0.0
         if own is None or other is None or not own.telling or not other.telling:
             return

@@ -80,10 +80,10 @@ class Guards:
         if assignment.basis is CohortBasis.HAND_PICKED and assignment.has_control:
             for column in ("errors", "slow"):
                 budget = settings.rank_budget / 2
-                comparison = ComparisonGuard(column, canary, budget)
+                rate = None if baseline is None else baseline.rate(column)
+                comparison = ComparisonGuard(column, canary, budget, 0.0 if rate is None else rate.drift)
                 why = f"the cohort's {column} are above control, by tenants"
                 self._entries[f"comparison {column}"] = _Entry(comparison, METRIC_OF_COLUMN[column], budget, why)
-                rate = None if baseline is None else baseline.rate(column)
                 if rate is not None:
                     self._rates[column] = rate.expected
         before = 0 if baseline is None else baseline.broken_tenants

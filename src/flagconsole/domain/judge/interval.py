@@ -67,10 +67,12 @@ class Estimate:
         return (self.error / self.value) ** 2 if self.value > 0 else math.inf
 
 
-def estimate(events: Floats, exposure: Floats, group: NDArray[np.bool_]) -> Estimate | None:
+def estimate(events: Floats, exposure: Floats, group: NDArray[np.bool_], drift: float = 0.0) -> Estimate | None:
     """The ratio of sums over the group's tenants (a ratio estimator); None where nothing was exposed.
 
-    The error is never below what counting alone would give, so that a group without any event isn't taken for certain.
+    The error is never below what counting and the tenants' ``drift`` (the variance of the factor by which each changes by
+    itself) leave open: a group without any event isn't taken for certain, nor one that is nearly all one tenant, from which that
+    tenant can't be seen to differ.
     """
     active = group & (exposure > 0)
     tenants = int(active.sum())
@@ -81,8 +83,8 @@ def estimate(events: Floats, exposure: Floats, group: NDArray[np.bool_]) -> Esti
     value = seen / total
     between = float(((events[active] - value * exposure[active]) ** 2).sum()) / total**2
     between *= tenants / max(tenants - 1, 1)
-    counting = (seen + 1.0) / total**2
-    return Estimate(value, math.sqrt(max(between, counting)), seen, tenants)
+    least = (seen + 1.0 + drift * value**2 * float((exposure[active] ** 2).sum())) / total**2
+    return Estimate(value, math.sqrt(max(between, least)), seen, tenants)
 
 
 def tail_index(p95: float | None, p99: float | None) -> float:
