@@ -3,45 +3,46 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from bench.judge import BEGIN, END, jobs_of, main, report
 from bench.judge_cells import JUDGE, PLAN, Run
 from bench.judge_file import Experiment
 
-SCENARIOS = PLAN["long bursts"]
-RUNS = [Run("long bursts", name, JUDGE, -1, 0, "") for name in SCENARIOS]
+SCENARIOS = PLAN["half"]
+RUNS = [Run("half", name, JUDGE, -1, 0, "") for name in SCENARIOS]
 
 
 def test_what_is_done_is_not_done_again(tmp_path):
     path = tmp_path / "runs.jsonl"
     experiment = Experiment(path, "c0de")
-    assert len(jobs_of(experiment, ["long bursts"], range(3))) == 3
-    experiment.add("long bursts", SCENARIOS, 0, RUNS)
-    experiment.add("long bursts", SCENARIOS[:1], 1, RUNS[:1])
+    assert len(jobs_of(experiment, ["half"], range(0, 15, 5))) == 3
+    experiment.add("half", SCENARIOS, 0, RUNS)
+    experiment.add("half", SCENARIOS[:1], 5, RUNS[:1])
     with path.open("a") as file:
         file.write('{"code": "c0de", "world": "long bu')  # stopped in the middle of a line
     again = Experiment(path, "c0de")
     assert again.runs == [*RUNS, RUNS[0]]
-    jobs = jobs_of(again, ["long bursts"], range(3))
-    assert [(job.seed, job.scenarios) for job in jobs] == [(1, SCENARIOS[1:]), (2, SCENARIOS)]
-    again.add("long bursts", SCENARIOS, 2, RUNS)
-    assert len(Experiment(path, "c0de").runs) == 5
+    jobs = jobs_of(again, ["half"], range(0, 15, 5))
+    assert [(job.seed, job.scenarios) for job in jobs] == [(5, SCENARIOS[1:]), (10, SCENARIOS)]
+    again.add("half", SCENARIOS, 10, RUNS)
+    assert len(Experiment(path, "c0de").runs) == 2 * len(SCENARIOS) + 1
 
 
 def test_runs_of_other_code_are_not_mixed_in(tmp_path):
     path = tmp_path / "runs.jsonl"
-    Experiment(path, "c0de").add("long bursts", SCENARIOS, 0, RUNS)
+    Experiment(path, "c0de").add("half", SCENARIOS, 0, RUNS)
     with pytest.raises(ValueError, match="other code"):
         Experiment(path, "0ther")
-    assert len(Experiment(path).runs) == 2  # a report may be of any
+    assert len(Experiment(path).runs) == len(SCENARIOS)  # a report may be of any
 
 
 def test_the_report_is_put_between_its_marks(tmp_path, capsys):
     path, page = tmp_path / "runs.jsonl", tmp_path / "judge.md"
     experiment = Experiment(path, "c0de")
-    found = [Run("long bursts", "healthy", JUDGE, 119, 900, "rank budget"), *RUNS[:1] * 3]
-    experiment.add("long bursts", SCENARIOS, 0, found)
+    found = [Run("half", "healthy", JUDGE, 119, 900, "rank budget"), *RUNS[:1] * 3]
+    experiment.add("half", SCENARIOS, 0, found)
     look = {"tenants": 500, "median_ms": 9.4, "slowest_ms": 20.0, "median_cpu_ms": 9.0, "restart_ms": 500.0}
     experiment.add_look(look | {"state_bytes": 16_485})
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
@@ -69,6 +70,12 @@ def test_what_can_not_be_done_is_refused(arguments, said, capsys):
 
 def test_lines_are_plain_json(tmp_path):
     path = tmp_path / "runs.jsonl"
-    Experiment(path, "c0de").add("long bursts", SCENARIOS, 7, RUNS)
+    Experiment(path, "c0de").add("half", SCENARIOS, 7, RUNS)
     [line] = path.read_text().splitlines()
     assert json.loads(line)["seed"] == 7
+
+
+def test_other_worlds_get_a_part_of_the_seeds():
+    experiment = Experiment(Path("/none"), None)
+    assert [job.seed for job in jobs_of(experiment, ["half"], range(12))] == [0, 5, 10]
+    assert len(jobs_of(experiment, ["main"], range(12))) == 12

@@ -174,7 +174,21 @@ def test_old_data_is_no_data_and_moves_nothing(tools: Tools, age: float) -> None
     for seen in fleet.looks(TWO_HOURS + 5, canary_errors=0.05):
         verdict = judge.look(replace(seen, data_age_seconds=age))
         assert verdict.outcome is VerdictKind.NO_DATA
-    assert judge.state() == before
+    # All that stays of it is that there was a gap.
+    assert judge.state() | {"looked_at": None, "gap_at": None} == before
+
+
+def test_after_a_gap_nothing_passes_until_some_looks_had_data(tools: Tools) -> None:
+    fleet = tools.Fleet.drawn()
+    judge = fleet.judge()
+    looks = list(fleet.looks(TWO_HOURS + 20))[TWO_HOURS + 2 :]
+    assert judge.look(looks[0]).outcome is VerdictKind.PASS
+    assert judge.look(replace(looks[1], data_age_seconds=90.0)).outcome is VerdictKind.NO_DATA
+    outcomes = [judge.look(seen) for seen in looks[2:9]]
+    assert [one.outcome for one in outcomes] == [VerdictKind.INCONCLUSIVE] * 4 + [VerdictKind.PASS] * 3
+    assert "4 more looks without a gap" in outcomes[0].reason
+    # A look that never came, since its source was too slow, is a gap as well.
+    assert judge.look(looks[11]).outcome is VerdictKind.INCONCLUSIVE
 
 
 def test_too_few_operations_or_tenants_are_no_data_however_long_it_lasts(tools: Tools) -> None:

@@ -23,16 +23,21 @@ ALTERNATIVES = (1.5, 2.0, 3.0, 6.0)
 class GrossGuard:
     """An e-process on whose tenant errs first: each event belongs to the canary with a chance that its exposure gives.
 
-    In each block of five minutes a tenant counts once, so that a burst inside one tenant is one event. Exposure is the chance, by its own baseline, that a tenant not yet hit in this block errs in this look.
+    In each block of five minutes a tenant counts once, so that a burst inside one tenant is one event; since a long burst
+    is one in each of many blocks, the evidence has to be there with any single tenant of the cohort left out as well. Exposure
+    is the chance, by its own baseline, that a tenant not yet hit in this block errs in this look.
     """
 
     def __init__(self, canary: NDArray[np.bool_], rates: Floats, settings: JudgeSettings) -> None:
         self._canary = canary
-        self._weights = np.stack([canary, ~canary]).astype(np.float64)
+        self._control = (~canary).astype(np.float64)
         self._rates = rates
         self._threshold = -math.log(settings.gross_budget)
         self._ratios = np.array(ALTERNATIVES)
-        self._process = EProcess(1, len(ALTERNATIVES), settings.horizon_seconds, settings.half_hour_seconds)
+        # A cohort of one has nobody left when that one is left out.
+        self._leaves_out = int(canary.sum()) > 1
+        streams = 1 + int(canary.sum()) * self._leaves_out
+        self._process = EProcess(streams, len(ALTERNATIVES), settings.horizon_seconds, settings.half_hour_seconds)
         self._block_seconds = settings.block_seconds
         self._hit = np.zeros(canary.size, np.bool_)
         self._block = 0
@@ -55,15 +60,18 @@ class GrossGuard:
         newly = at_risk & (errors > 0)
         exposure = -np.expm1(-operations * self._rates) * at_risk
         self._hit |= newly
-        exposed, met = self._weights @ exposure, self._weights @ newly
-        own, other = TOLERATED_RATIO * float(exposed[0]), float(exposed[1])
-        hits, misses = float(met[0]), float(met[1])
-        ratios = np.zeros((1, len(ALTERNATIVES)))
-        if own > 0 and other > 0:
-            null = own / (own + other)
-            bet = self._ratios * own / (self._ratios * own + other)
-            ratios[0] = hits * np.log(bet / null) + misses * np.log((1 - bet) / (1 - null))
-        self._evidence = float(self._process.advance(seconds, ratios)[0])
+        other, misses = float(exposure @ self._control), float(newly @ self._control)
+        inside = exposure[self._canary], newly[self._canary].astype(np.float64)
+        own, hits = (np.array([values.sum()]) for values in inside)
+        if self._leaves_out:
+            own, hits = (np.append(total, total - values) for total, values in zip((own, hits), inside, strict=True))
+        own = TOLERATED_RATIO * np.maximum(own, 0.0)[:, None]
+        ratios = np.zeros((own.size, len(ALTERNATIVES)))
+        if other > 0:
+            some = own[:, 0] > 0
+            null, bet = own[some] / (own[some] + other), self._ratios * own[some] / (self._ratios * own[some] + other)
+            ratios[some] = hits[some, None] * np.log(bet / null) + misses * np.log((1 - bet) / (1 - null))
+        self._evidence = float(self._process.advance(seconds, ratios).min())
         if self.fired_at is None and self._evidence >= self._threshold:
             self.fired_at = seconds
 

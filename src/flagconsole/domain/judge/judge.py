@@ -26,6 +26,10 @@ from flagconsole.domain.verdict import CohortBasis, GuardResult, Verdict, Verdic
 
 STATE_VERSION = 1
 RANK_TEST = "rank budget"
+#: After a look without data, or none where one was due, so many looks (and this many seconds of lateness each) must have been
+#: without a gap before anything passes: a source that comes and goes is no source.
+STEADY_LOOKS = 5
+LATE_SECONDS = 5.0
 #: Scores of tenants without a baseline: how much rates of tenants differ anyway.
 UNKNOWN_DRIFT = 1.0
 
@@ -62,6 +66,8 @@ class Judge:
             self._ranks = RankBudget(redraws, schedule(self.settings), assignment.seed("ties"))
         self._last_seconds = -math.inf
         self._confirmed_at: float | None = None
+        self._looked_at: float | None = None
+        self._gap_at: float | None = None
         zeros = np.zeros(assignment.size)
         self._totals = Counts(zeros, zeros, zeros, zeros)
 
@@ -86,6 +92,7 @@ class Judge:
         self.advance(seen)
         fired = self.fired()
         criteria = self._rulings.results(seen, fired)
+        self._notice_gap(seen, any(one.outcome is VerdictKind.NO_DATA for one in criteria))
         operations = seen.whole_phase.operations[self.assignment.canary]
         total, active = int(operations.sum()), int((operations > 0).sum())
         outcome, reason = self._outcome(seen, fired, [(one.outcome, one.metric) for one in criteria], total, active)
@@ -144,7 +151,28 @@ class Judge:
             return VerdictKind.INCONCLUSIVE, f"not yet within limits beyond doubt: {', '.join(open_ones)}"
         if not phase.success:
             return VerdictKind.INCONCLUSIVE, "the phase has no success criteria, so nothing can pass"
+        left = self._looks_until_steady(seen)
+        if left:
+            return (
+                VerdictKind.INCONCLUSIVE,
+                f"data was missing a moment ago: {left} more looks without a gap are needed",
+            )
         return VerdictKind.PASS, "all criteria hold"
+
+    def _notice_gap(self, seen: Observation, missing: bool) -> None:
+        before = self._looked_at
+        if before is not None and seen.seconds <= before:
+            return  # repeated, or late
+        self._looked_at = seen.seconds
+        late = 1.5 * self.settings.tick_seconds + LATE_SECONDS
+        if missing or self._stale(seen) or (before is not None and seen.seconds - before > late):
+            self._gap_at = seen.seconds
+
+    def _looks_until_steady(self, seen: Observation) -> int:
+        if self._gap_at is None:
+            return 0
+        steady = (seen.seconds - self._gap_at) / self.settings.tick_seconds
+        return max(0, math.ceil(STEADY_LOOKS - steady))
 
     def _stale(self, seen: Observation) -> bool:
         # Also true for NaN: data of unknown age is not fresh.
@@ -229,6 +257,8 @@ class Judge:
             "assignment": self.assignment.fingerprint(),
             "last_seconds": None if math.isinf(self._last_seconds) else self._last_seconds,
             "confirmed_at": self._confirmed_at,
+            "looked_at": self._looked_at,
+            "gap_at": self._gap_at,
             "totals": pack(totals),
             "guards": self._guards.state(),
             "rulings": self._rulings.state(),
@@ -264,6 +294,7 @@ class Judge:
     def _restore(self, state: dict[str, Any]) -> None:
         self._last_seconds = -math.inf if state["last_seconds"] is None else float(state["last_seconds"])
         self._confirmed_at = state["confirmed_at"]
+        self._looked_at, self._gap_at = state["looked_at"], state["gap_at"]
         operations, errors = unpack(state["totals"], np.float64, (2, self.assignment.size))
         zeros = np.zeros(self.assignment.size)
         self._totals = Counts(operations, errors, zeros, zeros)
