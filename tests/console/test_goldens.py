@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from flagconsole.console.screens.settings import SettingsScreen
+
 from flagconsole.domain.instance import Presence
 
 from .drawn_cohorts import a_drawn_cohort
@@ -214,8 +216,16 @@ SCENES: list[Scene] = [
 
 
 LARGE_SCENES: list[Scene] = [fleet, detail, drawn_cohort, kill_progress, history, instances, tenants, shadow]
+
+
+async def settings(console: Any) -> None:
+    console.app.options = console.app.options._replace(log_folder=Path("/home/me/.local/state/flagconsole"))
+    console.app.push_screen(SettingsScreen())
+    await console.until("configuration")
+
+
 #: Without a connection, and what is not about flags.
-OFFLINE_SCENES: list[Scene] = [break_glass, arm, armed, connection_back]
+OFFLINE_SCENES: list[Scene] = [break_glass, arm, armed, connection_back, settings]
 CASES = [(scene, size) for scene in [*SCENES, *OFFLINE_SCENES] for size in (SMALL, MIDDLE)] + [
     (scene, LARGE) for scene in LARGE_SCENES
 ]

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rich.color import ColorSystem
 from textual.app import App
 from textual.filter import LineFilter
 
@@ -31,8 +32,10 @@ from flagconsole.console.screens.fleet import FleetScreen
 from flagconsole.console.session import Connect, Session
 from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.console.state import Connection, ConsoleState, Phase
+from flagconsole.console.switching import Switcher
 from flagconsole.console.terminal import TolerantDriver, crash_line, write_crash_log
 from flagconsole.console.theme import Palette, textual_name
+from flagconsole.console.theme_watch import watch_theme
 from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
@@ -91,6 +94,9 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.palette = palette
         # Said before Textual looks at NO_COLOR: with native colours it strips them all instead of making greys.
         super().__init__(driver_class=TolerantDriver, ansi_color=None if palette.colour else True)
+        if manners.slow_link:
+            # Rich chooses by the terminal and has no way to choose again: a colour costs half as many bytes this way.
+            self.console._color_system = ColorSystem.EIGHT_BIT
         self.options = options
         self.manners = manners
         self.contexts = contexts
@@ -128,6 +134,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._counter = Counter(self)
         self._navigator = Navigator(self)
         self.arming = Arming(self)
+        self.switcher = Switcher(self)
         self.session = Session(self, connect, self.place.name, journal)
         self.register_theme(palette.textual_theme())
         self.theme = textual_name(palette.name)
@@ -187,6 +194,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
                 await self._recall(keeper)
             self.warn("cache", keeper.problem)
         self._counter.changed(frozenset(self.state.flags))
+        self.run_worker(watch_theme(self), group="theme")
         await self.session.run()
 
     def on_unmount(self) -> None:
@@ -213,6 +221,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.state = replace(state, ledger=self._observed(state))
         if state.connection.phase is Phase.LIVE:
             self.session.contacted()
+        self.warn("environment", self.place.disagreement(state.connection.environment))
         self.paint(changed)
         self.arming.tick()
         self._counter.changed(changed)
@@ -300,6 +309,11 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         """The actions of this console that the server hasn't answered for."""
         return [action for action in self.state.ledger if action.stage in IN_FLIGHT and not action.earlier]
 
+    @property
+    def must_ask_before_leaving(self) -> bool:
+        """Whether something would be left behind: an action without an answer, or a kill that is armed."""
+        return bool(self.in_flight()) or self.arming.armed is not None
+
     # what screens and sheets ask for
 
     @property
@@ -379,6 +393,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             for widget in screen.query(Painted):
                 widget.repaint()
 
+    def call_command_by_id(self, command_id: str, argument: str = "") -> None:
+        """Do what a command means everywhere."""
+        self.handlers()[command_id](argument)
+
     def ask_palette(self, typed: str) -> None:
         """Open the palette with something typed in it already."""
         self._navigator.ask_palette(typed)
@@ -390,7 +408,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def leave(self) -> None:
         """End the console; asks first while an action has no answer yet."""
-        if self.in_flight() and not self.sheet_open:
+        if self.must_ask_before_leaving and not self.sheet_open:
             self.console_screen.open_sheet(LeavingSheet())
         else:
             self.exit(0)

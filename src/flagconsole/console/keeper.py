@@ -33,11 +33,13 @@ if TYPE_CHECKING:
 
 
 class Facts(NamedTuple):
-    """What settings tell of a cache: where it lies, how large it is in bytes (None: there is none), what is wrong."""
+    """What settings tell of a cache: where it lies, how large it is in bytes (None: there is none), what is wrong, and the
+    file that was moved aside, if one is there."""
 
     path: Path
     size: int | None
     problem: str
+    aside: Path | None
 
 
 class Keeper:
@@ -115,7 +117,8 @@ class Keeper:
             size: int | None = self.path.stat().st_size
         except OSError:
             size = None
-        return Facts(self.path, size, self.problem)
+        aside = cache.aside_of(self.path)
+        return Facts(self.path, size, self.problem, aside if aside.exists() else None)
 
     def forget(self) -> str:
         """Remove what was kept. Returns what became of it, in words."""

@@ -158,6 +158,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
             needs=Needs.OFFLINE, words=("break-glass",)),
     Command("arm", ("a",), "flag", "arm kill", "decide on a kill now; asks again when the connection is back",
             needs=Needs.ARM, words=("arm",)),
+    Command("environment", (), "everywhere", "", "another context", words=("env", "context")),
+    Command("settings", (), "everywhere", "", "settings: place, theme, cache, terminal", words=("settings", "config")),
+    *_row_keys("settings"),
+    Command("settings.change", ("enter",), "settings", "change", "change what can be changed"),
+    Command("settings.back", ("-", "escape"), "settings", "back", "previous screen", "move"),
+    Command("settings.leave", ("ctrl+c",), "settings", "", "leave the console", "move"),
     Command("dismiss", ("x",), "everywhere", "", "put the warning in the banner away", needs=Needs.WARNED),
     Command("copy", ("y",), "everywhere", "", "copy the flag's name, or what is shown", words=("copy",)),
     Command("theme", (), "everywhere", "", "another theme", words=("theme",)),
@@ -207,6 +213,7 @@ CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "tenants": ("list", "filterable", "go", "tenants", "everywhere"),
     "shadow": ("flag", "rows", "list", "filterable", "go", "everywhere"),
     "detail": ("flag", "look", "detail", "everywhere"),
+    "settings": ("settings", "go", "everywhere"),
     "confirm": ("confirm",),
     "typing": ("typing",),
     "progress": ("progress",),
@@ -217,6 +224,9 @@ CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "armed": ("armed",),
     "glass": ("glass",),
 }
+
+#: Keys that shells and terminals take, and the one that people press without looking.
+TAKEN: Final = frozenset({"ctrl+k", "ctrl+d", "ctrl+z", "ctrl+s", "ctrl+q", "space", *(f"f{n}" for n in range(1, 25))})
 
 #: Contexts in which other printable keys are typed text.
 TYPING_CONTEXTS: Final = frozenset({"typing", "choice", "filtering"})
@@ -239,6 +249,10 @@ class KeyMap:
             if name not in known:
                 raise InvalidInput(f"Known are {', '.join(sorted(known))}.", field=f"keys.{name}",
                                    problem="is not a command", value=value)  # fmt: skip
+            for key in _as_keys(value):
+                if key in TAKEN or not (len(key) == 1 or key.replace("+", "").isalnum()):
+                    raise InvalidInput("Write a key as \"K\", \"ctrl+o\" or \"pageup\".", field=f"keys.{name}",
+                                       problem="can't be a key here: shells, terminals and people need it", value=key)  # fmt: skip
         changed = KeyMap(
             command._replace(keys=_as_keys(keys[command.id])) if command.id in keys else command
             for command in self.commands

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from flagconsole.console import view
@@ -46,6 +47,8 @@ class Navigator:
             "reconnect": lambda _: self._app.session.reconnect(),
             "break_glass": self._open_break_glass,
             "arm": self._open_arm,
+            "environment": self._app.switcher.switch,
+            "settings": lambda _: self._open_settings(),
             "dismiss": lambda _: self._app.dismiss_warnings(),
             "copy": lambda _: self._copy(),
             "theme": self._choose_theme,
@@ -168,6 +171,11 @@ class Navigator:
         else:
             self._app.say("there is nothing here to copy")
 
+    def _open_settings(self) -> None:
+        from flagconsole.console.screens.settings import SettingsScreen
+
+        self._show(SettingsScreen())
+
     def _open_help(self) -> None:
         from flagconsole.console.screens.help import HelpScreen
 
@@ -177,6 +185,8 @@ class Navigator:
         """Open the palette with something typed in it already."""
         from flagconsole.console.screens.palette import PaletteScreen
 
+        places = tuple((item.name, f"{item.environment}  {item.server}") for item in self._app.switcher.sketches())
+        self._app.state = replace(self._app.state, contexts=places)
         self._app.push_screen(PaletteScreen(self._app.commands(), typed), self._run_choice)
 
     def _run_choice(self, choice: Choice | None) -> None:

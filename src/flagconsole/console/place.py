@@ -28,6 +28,13 @@ class Place(NamedTuple):
         """What cache and journal know the server by."""
         return self.known_as or self.url
 
+    def disagreement(self, environment: str) -> str:
+        """What is wrong where the server calls itself something else than the user does, in words; else empty."""
+        mine, its = self.environment.casefold(), environment.casefold()
+        if not mine or not its or mine == its or {mine, its} <= {"prod", "production"}:
+            return ""
+        return f"the context {self.context} says {self.environment}, the server says {environment}"
+
 
 class Sketch(NamedTuple):
     """A context as it is listed: its name, where it leads, and how it looks."""

@@ -142,6 +142,8 @@ class ConsoleState:
     filter_text: str = ""
     order: Order = Order.CHANGED
     loaded: bool = False
+    #: The contexts that can be switched to, each with a note.
+    contexts: tuple[tuple[str, str], ...] = ()
     #: Of a cache: the server's time (seconds since the epoch) at which each part was known to be true.
     fetched_at: Mapping[str, float] = field(default_factory=dict)
 

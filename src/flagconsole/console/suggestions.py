@@ -36,7 +36,7 @@ OF_A_FLAG: Final = frozenset(
 )
 _OF_A_TENANT: Final = frozenset({"tenant", "go.tenants"})
 #: Commands that mean nothing alone: without an argument what could follow is shown at once.
-_HUNGRY: Final = frozenset({"theme", "filter", "order", "around"})
+_HUNGRY: Final = frozenset({"theme", "filter", "order", "around", "environment"})
 
 
 class Choice(NamedTuple):
@@ -136,6 +136,9 @@ def _arguments(command_id: str, state: ConsoleState, typed: str, now: float) -> 
         known = [(name, state.tenant_names[name]) for name in matching_tenants(state, typed, MOST)]
         return known or ([(typed, "not a known tenant")] if typed else [])
     match command_id:
+        case "environment":
+            notes = dict(state.contexts)
+            return [(name, notes[name]) for name in closest(typed, notes)]
         case "theme":
             return [(name, "") for name in theme_files() if typed.casefold() in name]
         case "order":

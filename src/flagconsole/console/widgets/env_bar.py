@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from flagconsole.console.ages import age_role, age_text, clock_text
 from flagconsole.console.line import Line, joined, line, spread
+from flagconsole.console.place import Place
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState, Phase
 from flagconsole.console.widgets.painted import Painted
 
+_SERIOUS = ("environment_other", "environment_staging", "environment_production")
+_OF_COLOUR = {"grey": _SERIOUS[0], "amber": _SERIOUS[1], "red": _SERIOUS[2]}
 _HARMLESS = ("local", "demo", "dev", "development", "test", "sandbox")
 
 
@@ -19,6 +22,14 @@ def environment_ground(environment: str) -> str:
     return (
         "environment_staging" if name.startswith(("stag", "preprod", "pre-prod", "uat")) else "environment_production"
     )
+
+
+def bar_ground(environment: str, place: Place) -> str:
+    """The bar's role in a place: the most serious of what the server says, what the user calls it, and its colour."""
+    said = [environment_ground(environment), _OF_COLOUR.get(place.colour, "environment_other")]
+    if place.environment:
+        said.append(environment_ground(place.environment))
+    return max(said, key=_SERIOUS.index)
 
 
 def environment_word(environment: str) -> str:
@@ -115,4 +126,4 @@ class EnvBar(Painted):
 
     def ground_of(self, row: int) -> str:
         """The environment's colour over the full width."""
-        return environment_ground(self.console.state.connection.environment)
+        return bar_ground(self.console.state.connection.environment, self.console.place)
