@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from flagconsole.console.screens.settings import SettingsScreen
-
 from flagconsole.domain.instance import Presence
 
 from .drawn_cohorts import a_drawn_cohort
@@ -236,7 +235,12 @@ def file_name(scene: Scene, size: tuple[int, int]) -> str:
 
 
 @pytest.mark.parametrize(("scene", "size"), CASES, ids=[file_name(*case) for case in CASES])
-async def test_screen_is_as_it_was(open_console: Any, scene: Scene, size: tuple[int, int]) -> None:
+async def test_screen_is_as_it_was(
+    open_console: Any, scene: Scene, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    for name in ("TMUX", "COLORTERM", "TERM_PROGRAM"):
+        monkeypatch.delenv(name, raising=False)
     golden = GOLDENS / f"{file_name(scene, size)}.txt"
     async with open_console(size=size) as console:
         await scene(console)
