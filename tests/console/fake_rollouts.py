@@ -52,9 +52,11 @@ class FakeRollouts:
         self.looks: dict[str, list[NumberedVerdict]] = {}
         self.ticked: dict[str, set[str]] = {}
         self.incidents_by_id: dict[str, IncidentView] = {}
-        self.details: dict[str, IncidentDetail] = {}
+        self.incident_details: dict[str, IncidentDetail] = {}
         #: For each flag the canary's error rate and p95 by seconds before now; None is a gap.
-        self.measured: dict[str, Callable[[float], tuple[float, float] | None]] = {}
+        self.moving: dict[str, Callable[[float], tuple[float, float] | None]] = {}
+        #: Whole answers instead, by flag.
+        self.measured: dict[str, FlagMetrics] = {}
         self.measured_windows: list[tuple[str, int]] = []
 
     # building
@@ -258,11 +260,12 @@ class FakeRollouts:
     async def incidents(
         self, *, flag_name: str | None = None, open_only: bool = False, limit: int = 50
     ) -> IncidentList:
-        return IncidentList(now=self._now, incidents=tuple(self.incidents_by_id.values()))
+        told = {name: item.incident for name, item in self.incident_details.items()} | self.incidents_by_id
+        return IncidentList(now=self._now, incidents=tuple(told.values()))
 
     async def incident(self, incident_id: str) -> IncidentDetail:
-        if incident_id in self.details:
-            return self.details[incident_id]
+        if incident_id in self.incident_details:
+            return self.incident_details[incident_id]
         incident = self.incidents_by_id[incident_id]
         return IncidentDetail(
             now=self._now,
@@ -291,7 +294,9 @@ class FakeRollouts:
 
     async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics:
         self.measured_windows.append((name, window))
-        measure = self.measured.get(name)
+        if name in self.measured:
+            return self.measured[name]
+        measure = self.moving.get(name)
         since, until = self._now - timedelta(seconds=window), self._now
         count = window // STEP
         starts = tuple(since + timedelta(seconds=STEP * index) for index in range(count))

@@ -103,7 +103,7 @@ def test_since_when_a_metric_fails_counts_back_to_the_last_look_where_it_did_not
 
 
 async def test_a_window_keeps_gaps_and_says_how_old_it_is(fake: FakeRollouts) -> None:
-    fake.measured[NAME] = going_bad
+    fake.moving[NAME] = going_bad
     answer = (await fake.metrics(NAME, 900)).model_dump(mode="json")
     window = watched.with_metrics(ConsoleState(), answer, 900).metrics[NAME]
     series = window.series("canary", "error_rate")
@@ -115,7 +115,7 @@ async def test_a_window_keeps_gaps_and_says_how_old_it_is(fake: FakeRollouts) ->
 
 
 async def test_a_mean_is_taken_only_of_steps_that_lie_wholly_inside(fake: FakeRollouts) -> None:
-    fake.measured[NAME] = calm
+    fake.moving[NAME] = calm
     window = watched.with_metrics(ConsoleState(), (await fake.metrics(NAME, 900)).model_dump(mode="json"), 900).metrics[
         NAME
     ]

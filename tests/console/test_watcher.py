@@ -15,7 +15,7 @@ NAME = "pos.loyalty_points"
 async def test_measurements_are_asked_for_the_flag_under_the_cursor_at_the_buckets_pace(
     server: Any, open_console: Console
 ) -> None:
-    server.measured[NAME] = calm
+    server.moving[NAME] = calm
     async with open_console() as console:
         await console.until(lambda: NAME in console.app.state.metrics)
         assert server.measured_windows == [(NAME, 900)]

@@ -196,7 +196,8 @@ class Watcher:
 
     @staticmethod
     async def _try(ask: Callable[[Wish], Awaitable[None]], wish: Wish) -> None:
-        with suppress(FlagConsoleError, OSError):
+        # An answer that isn't what was asked for must not take the screen away from anybody either.
+        with suppress(FlagConsoleError, OSError, LookupError, TypeError, ValueError, AttributeError):
             await ask(wish)
 
     async def _measure(self, wish: Wish) -> None:
