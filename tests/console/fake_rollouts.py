@@ -33,6 +33,8 @@ from flagconsole.rollout.plan_file import shipped_plan
 from flagconsole.rollout.playbook_file import read_playbooks
 
 STEP = 15
+#: The canary's error rate and p95 by seconds before now; None is a gap.
+Moving = Callable[[float], tuple[float, float] | None]
 
 
 def shipped() -> Plan:
@@ -53,8 +55,7 @@ class FakeRollouts:
         self.ticked: dict[str, set[str]] = {}
         self.incidents_by_id: dict[str, IncidentView] = {}
         self.incident_details: dict[str, IncidentDetail] = {}
-        #: For each flag the canary's error rate and p95 by seconds before now; None is a gap.
-        self.moving: dict[str, Callable[[float], tuple[float, float] | None]] = {}
+        self.moving: dict[str, Moving] = {}
         #: Whole answers instead, by flag.
         self.measured: dict[str, FlagMetrics] = {}
         self.measured_windows: list[tuple[str, int]] = []

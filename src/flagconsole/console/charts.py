@@ -60,7 +60,7 @@ def axis_for(series: Sequence[Series], limits: Sequence[float], kind: str, *, fr
         high, low = max(high, limits[0]), low if from_zero else min(low, limits[0])
     if high <= low:
         high = low + (abs(low) or 1.0)
-    room = (high - low) * 0.08
+    room = (high - low) * 0.04
     step = _round_step((high - low + room) / 2)
     bottom = math.floor(low / step) * step if low < 0 or not from_zero else 0.0
     top = bottom + 2 * step
@@ -85,15 +85,16 @@ def chart_rows(
         return [(Span("too small".ljust(width)[:width], "muted"),)]
     draw = _ascii_cells if ascii_only else _braille_cells
     signs, roles = draw(series, axis, across, down)
-    for limit in limits:
+    for number, limit in enumerate(limits):
         if axis.low <= limit <= axis.high:
             row = axis.place(limit, down)
             for column in range(across):
                 if roles[row][column] == "":
-                    signs[row][column], roles[row][column] = "╌", "warning"
+                    signs[row][column], roles[row][column] = "╌", "warning" if number == 0 else "danger"
     labels = {0: axis.high, down - 1: axis.low}
     if down >= 5:
-        labels[(down - 1) // 2] = axis.high - (axis.high - axis.low) * ((down - 1) // 2) / (down - 1)
+        middle = (axis.low + axis.high) / 2
+        labels[axis.place(middle, down)] = middle
     rows = []
     for number in range(down):
         label = _axis_text(labels[number], axis) if number in labels else ""

@@ -103,9 +103,10 @@ def duration_text(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60}:{whole % 60:02d}"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d}"
-    return f"{whole // 86_400} d {whole % 86_400 // 3600} h"
+    hours, minutes = whole // 3600, whole % 3600 // 60
+    if hours < 100:
+        return f"{hours} h {minutes:02d}" if minutes else f"{hours} h"
+    return f"{hours // 24} d {hours % 24} h" if hours % 24 else f"{hours // 24} d"
 
 
 def minutes_text(minutes: float | None) -> str:

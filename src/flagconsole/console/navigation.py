@@ -34,6 +34,8 @@ class Navigator:
             "kill": self._open_kill,
             "rollback": self._open_rollback,
             "revive": self._open_revive,
+            "canary": self._open_canary,
+            "go.canary": self._open_canary,
             "detail": self._open_detail,
             "history": self._open_history,
             "history_all": lambda _: self._open_history(None),
@@ -104,6 +106,13 @@ class Navigator:
             self._app.say(f"{row.name} is killed already, as far as is known: there is nothing to arm")
         elif row is not None:
             self._app.console_screen.open_sheet(ArmSheet(row, self._app.state.connection.environment))
+
+    def _open_canary(self, argument: str) -> None:
+        from flagconsole.console.screens.canary import CanaryScreen
+
+        row = self._target(argument)
+        if row is not None:
+            self._show(CanaryScreen(row.name))
 
     def _open_detail(self, argument: str) -> None:
         from flagconsole.console.screens.flag_detail import FlagDetailScreen

@@ -15,8 +15,8 @@ from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
-    from flagconsole.cli.chart import Line
     from flagconsole.cli.target import Target
+    from flagconsole.console.plot import Line
     from flagconsole.domain.flag_metrics import Compared, FlagMetrics, MetricTotals, Series
 
 _PIPE_WIDTH: Final = 80
@@ -130,7 +130,7 @@ def _milliseconds(value: float | None) -> str:
 
 
 def _draw(found: FlagMetrics, metric: str) -> None:
-    from flagconsole.cli.chart import Line, chart
+    from flagconsole.console.plot import Line, chart
 
     share = _is_share(found, metric)
     lines: list[Line] = []

@@ -42,6 +42,8 @@ def chart(
     import plotext
 
     plotext.clear_figure()
+    # Of the size that was asked for, wherever it goes: by itself plotext never draws more than its own terminal holds.
+    plotext.limit_size(False, False)
     plotext.theme("clear")
     plotext.plot_size(min(width, MOST_WIDTH), min(height, MOST_HEIGHT))
     plotext.title(title)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from flagconsole.cli.chart import Line, axis_top, chart, segments
+from flagconsole.console.plot import Line, axis_top, chart, segments
 
 BEGIN = datetime(2026, 11, 23, 3, 0, tzinfo=UTC)
 

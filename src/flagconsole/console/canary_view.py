@@ -1,0 +1,334 @@
+"""What the canary dashboard says, as rows: the plan's phases, the criteria, the verdict and why, receipts, what happened.
+
+Pure functions of the state and the server's time, without Textual.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flagconsole.console.ages import age_role, age_text, ago_words, moment_text
+from flagconsole.console.figures import (
+    NOTHING,
+    OUTCOME_ROLE,
+    OUTCOME_SIGN,
+    OUTCOME_WORD,
+    delta_text,
+    duration_text,
+    interval_text,
+    metric_label,
+    value_text,
+)
+from flagconsole.console.glyphs import DONE, EMPTY, FULL
+from flagconsole.console.line import Line, cell, cut, joined, line, line_width, wrapped
+from flagconsole.console.rollouts import FAIL, RolloutRow, VerdictRow, failing_since
+from flagconsole.console.rows import FlagRow
+from flagconsole.console.rulings import Ruling, rulings
+from flagconsole.console.safe import Span, span
+from flagconsole.console.state import ConsoleState
+from flagconsole.console.widgets.virtual_table import Column, fitted, heading_line, row_line
+
+#: The group that is judged, by the phase's kind.
+_JUDGED: Final = {"shadow": "SHADOW", "canary": "CANARY", "full": "EVERYONE", "cleanup": "EVERYONE"}
+#: How a rollout stands, in words.
+_STATUS: Final = {
+    "running": ("RUNNING", "good"),
+    "rolling_back": ("ROLLING BACK", "danger"),
+    "completed": ("COMPLETED", "good"),
+    "rolled_back": ("ROLLED BACK", "danger"),
+    "aborted": ("ABORTED", "warning"),
+    "killed": ("KILLED", "danger"),
+}
+TOP_TENANTS: Final = 3
+
+
+def title_line(flag: FlagRow, rollout: RolloutRow | None) -> Line:
+    """Which flag, version, setting, owner, plan."""
+    facts = [f"v{flag.version}", flag.setting, *([f"owner {flag.owner}"] if flag.owner else [])]
+    if rollout is not None:
+        facts += [f"plan {rollout.plan}", f"started by {rollout.started_by}"]
+    return line(span(f" {flag.name}", "strong"), span("  " + " · ".join(facts), "muted"))
+
+
+def rail_line(rollout: RolloutRow, width: int) -> Line:
+    """The plan's phases: done, the one that runs with its fresh time, to come. Where room is short, the times go first."""
+    for detail in (2, 1, 0):
+        parts = [_phase_part(rollout, index, detail) for index in range(len(rollout.phases))]
+        row = line(" ", *joined(parts, " ── " if detail else "  "))
+        if line_width(row) <= width:
+            return row
+    return row
+
+
+def _phase_part(rollout: RolloutRow, index: int, detail: int) -> Line:
+    phase, here = rollout.phases[index], rollout.position
+    if index < here or (index == here and rollout.status == "completed"):
+        return line(span(phase.name, "muted"), span(f" {DONE}", "good"))
+    least = duration_text(phase.min_seconds)
+    if index > here:
+        return line(
+            span(phase.name, "muted"), span(f" · {least}" if detail == 2 and phase.min_seconds else "", "faint")
+        )
+    judged = rollout.judged
+    role = "strong" if judged is None or judged.kind != FAIL else "danger"
+    sign = "●" if rollout.active else "■"
+    fresh = f" {duration_text(rollout.fresh_seconds)} of {least}" if detail and phase.min_seconds else ""
+    return line(span(f"{sign} {phase.name}", role), span(fresh, "plain"), span(" fresh" if fresh else "", "muted"))
+
+
+def standing_line(rollout: RolloutRow, now: float) -> Line:
+    """Whether it goes on: its status, the two pauses by their two names and why, who promotes, who rolls back."""
+    word, role = _STATUS.get(rollout.status, (rollout.status.upper() or "UNKNOWN", "warning"))
+    parts = [line(span(word, role))]
+    if not rollout.active:
+        ended = "" if rollout.ended_at is None else f"{ago_words(now - rollout.ended_at)}"
+        return line(" ", *joined([*parts, line(span(ended, "muted")), line(span(rollout.end_reason))]))
+    if rollout.progression_paused:
+        parts.append(line(span("‖ PROGRESSION PAUSED", "warning")))
+    if rollout.exposure_frozen:
+        parts.append(line(span("‖ EXPOSURE FROZEN", "warning")))
+    if rollout.pause_reason:
+        parts.append(line(span(f"“{rollout.pause_reason}”", "muted")))
+    if not rollout.progression_paused:
+        parts.append(line(span(_next_words(rollout))))
+    back = "rolls back by itself" if rollout.auto_rollback else "! rollback is left to people"
+    parts.append(line(span(back, "muted" if rollout.auto_rollback else "warning")))
+    return line(" ", *joined(parts))
+
+
+def _next_words(rollout: RolloutRow) -> str:
+    following, phase = rollout.following, rollout.current
+    if following is None or phase is None:
+        return "the last phase"
+    left = max(0.0, phase.min_seconds - rollout.fresh_seconds)
+    when = f" after {duration_text(left)} more of fresh data" if left else ""
+    if rollout.auto_promote:
+        return f"promotes itself to {following.name}{when or ' as soon as it passes'}"
+    return f"P promotes it to {following.name}{when}"
+
+
+def criteria_rows(
+    state: ConsoleState, rollout: RolloutRow, now: float, width: int, most: int | None = None
+) -> list[Line]:
+    """The heading and a row for each metric of the phase, what fails first; beyond ``most`` they share the last row."""
+    found = rulings(rollout)
+    kind = rollout.current.kind if rollout.current is not None else "canary"
+    if not found:
+        return [line(span(" this phase has no criteria: it is not judged", "muted"))]
+    shape = fitted(
+        [
+            Column("metric", "CRITERION", 22 if width >= 100 else 18),
+            Column("value", _JUDGED.get(kind, "CANARY"), 8, right=True),
+            Column("control", "CONTROL", 7, right=True, spare=1 if kind == "canary" else 9),
+            Column("delta", "DELTA", 7, right=True, spare=5),
+            Column("passes", "PASSES", 7, right=True),
+            Column("fails", "FAILS", 7, right=True, spare=2),
+            Column("interval", "INTERVAL", 17, right=True, spare=6),
+            Column("operations", "OPERATIONS", 10, right=True, spare=7),
+            Column("tenants", "TENANTS", 7, right=True, spare=8),
+            Column("state", "STATE", 13 if width >= 100 else 10),
+            Column("note", "NOTE", 20, spare=9, grows=True),
+        ],
+        width,
+    )
+    looks = state.verdicts.get(rollout.flag_name, ())
+    until = now if rollout.ended_at is None else rollout.ended_at
+    rows = [heading_line(shape)]
+    surplus = found[most - 1 :] if most is not None and len(found) > most else []
+    for ruling in found[: len(found) - len(surplus)]:
+        since = failing_since(looks, ruling.metric) if ruling.outcome == FAIL else None
+        rows.append(row_line([_ruling_cell(ruling, column, since, until) for column in shape], cursor=False))
+    if surplus:
+        parts = [
+            line(
+                span(f"{OUTCOME_SIGN[one.outcome]} ", OUTCOME_ROLE[one.outcome]),
+                span(metric_label(one.metric, unit=False)),
+            )
+            for one in surplus
+        ]
+        rows.append(cut(line("  ", *joined(parts)), width))
+    return rows
+
+
+def _ruling_cell(ruling: Ruling, column: Column, since: float | None, now: float) -> Span:
+    seen, width = ruling.seen, column.width
+    role = OUTCOME_ROLE[ruling.outcome]
+    match column.id:
+        case "metric":
+            name = f"{OUTCOME_SIGN[ruling.outcome]} {metric_label(ruling.metric, ruling.kind)}"
+            return cell(name, width, role if ruling.outcome == FAIL else "plain")
+        case "state":
+            word = OUTCOME_WORD[ruling.outcome] if seen is not None else "not yet"
+            return cell(word + (f" {duration_text(now - since)}" if since is not None else ""), width, role)
+        case "passes":
+            return cell(ruling.pass_text, width, "muted", right=True)
+        case "fails":
+            return cell(ruling.fail_text, width, "muted", right=True)
+        case "note":
+            return cell(seen.note if seen is not None else "", width, "muted")
+    if seen is None or (seen.value is None and not seen.operations):
+        return cell(NOTHING, width, "faint", right=True)
+    shown = {
+        "value": (value_text(seen.value, ruling.kind), "danger" if ruling.outcome == FAIL else "strong"),
+        "control": (value_text(seen.control, ruling.kind), "plain"),
+        "delta": (delta_text(seen), "plain"),
+        "interval": (interval_text(seen), "muted"),
+        "operations": (f"{seen.operations:,}", "muted"),
+        "tenants": (f"{seen.tenants:,}", "muted"),
+    }[column.id]
+    return cell(shown[0], width, shown[1], right=True)
+
+
+def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: int) -> list[Line]:
+    """What the judge says, why, what it would lead to, from how much; and the tenants that contribute most."""
+    judged = rollout.judged
+    if judged is None:
+        tick = rollout.current.tick_seconds if rollout.current is not None else 0
+        said = "not judged in this phase yet" if rollout.active else "this phase was not judged"
+        return [
+            line(
+                span(f" ○ {said}", "warning"),
+                span(f"   looked at every {tick:.0f} s" if rollout.active else "", "muted"),
+            )
+        ]
+    head = line(
+        span(f" {OUTCOME_SIGN[judged.kind]} {OUTCOME_WORD[judged.kind]}", OUTCOME_ROLE[judged.kind]),
+        "  ",
+        *_asked_for(judged, rollout),
+    )
+    because = span(judged.because or "no reason was given", "plain")
+    facts = joined(_facts(rollout, judged, now), " · ")
+    if width >= 110:
+        return [cut(line(*head, because), width), cut(line("   ", *facts), width), *_top_rows(state, judged, width)]
+    rows = wrapped(judged.because or "no reason was given", width - 1 - line_width(head), most=1)
+    return [line(*head, *rows[0]), cut(line("   ", *facts), width)]
+
+
+def _asked_for(judged: VerdictRow, rollout: RolloutRow) -> Line:
+    if judged.kind != FAIL:
+        return ()
+    asks = f"{judged.urgency or 'high'} → {judged.playbook}"
+    return line(span(asks, "danger" if rollout.status == "running" else "muted"), "  ")
+
+
+def _facts(rollout: RolloutRow, judged: VerdictRow, now: float) -> list[Line]:
+    facts: list[Line] = [line(*looked_span(rollout, judged, now))]
+    age = None if judged.data_age is None else judged.data_age + max(0.0, now - judged.at)
+    shown = "no data ever" if age is None else f"data {age_text(age)} old"
+    if rollout.active:
+        facts.append(line(span(shown, "danger" if age is None else _quiet(age))))
+    if judged.operations is not None:
+        facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
+    if judged.budget_spent is not None:
+        chance = "" if judged.budget is None else f" of {judged.budget * 100:.3g} %"
+        facts.append(line(span(f"false-alarm budget{chance}: {judged.budget_spent * 100:.0f} % spent", "muted")))
+    if judged.cohort:
+        facts.append(line(span(f"cohort {judged.cohort.replace('_', ' ')}", "muted")))
+    return facts
+
+
+def looked_span(rollout: RolloutRow, judged: VerdictRow, now: float) -> Line:
+    """When the judge last looked: a look that is overdue is no fresh verdict."""
+    age = max(0.0, now - judged.at)
+    tick = rollout.current.tick_seconds if rollout.current is not None else 60.0
+    late = rollout.active and age > 3 * tick
+    return line(span(f"looked {ago_words(age)}" + (", OVERDUE" if late else ""), "danger" if late else "muted"))
+
+
+def _quiet(age: float) -> str:
+    role = age_role(age)
+    return "muted" if role == "good" else role
+
+
+def _top_rows(state: ConsoleState, judged: VerdictRow, width: int) -> list[Line]:
+    failing = judged.failing
+    candidates = [failing] if failing is not None else list(judged.criteria)
+    row = next((row for row in candidates if row is not None and row.top_tenants), None)
+    if row is None:
+        return []
+    parts = (
+        [line(span("   most of it", "muted"))]
+        if failing is not None
+        else [line(span("   most of the " + metric_label(row.metric, unit=False), "muted"))]
+    )
+    for share in row.top_tenants[:TOP_TENANTS]:
+        name = state.tenant_names.get(share.tenant_id, "")
+        past = "" if share.expected is None else f", {share.expected:.0f} expected"
+        parts.append(
+            line(
+                span(share.tenant_id, "strong"),
+                span(f" {name}" if name else "", "muted"),
+                span(f"  {share.events:,} of {share.operations:,}{past}"),
+            )
+        )
+    return [cut(joined(parts, "   "), width)]
+
+
+def receipts_line(state: ConsoleState, now: float, width: int) -> Line:
+    """How many instances have confirmed the newest revision, how old the oldest sign of life is, and who is behind."""
+    expected = state.expected
+    if not expected:
+        return line(span(" SDK  no running instance is known: nobody can confirm a change", "warning"))
+    behind = [row for row in expected if not row.confirms(state.epoch, state.revision)]
+    done = len(expected) - len(behind)
+    cells = min(len(expected), 24 if width >= 100 else 12)
+    filled = done * cells // len(expected)
+    oldest = min(expected, key=lambda row: row.last_seen)
+    age = max(0.0, now - oldest.last_seen)
+    parts = [
+        line(span(f" SDK {done}/{len(expected)} at rev {state.revision}", "good" if not behind else "warning")),
+        line(span(FULL * filled + EMPTY * (cells - filled), "good" if not behind else "warning")),
+    ]
+    if behind:
+        names = ", ".join(row.instance_id for row in sorted(behind, key=lambda row: row.last_seen)[:3])
+        more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
+        parts.append(line(span("behind: ", "warning"), span(names), span(more)))
+    parts.append(
+        line(span(f"oldest sign of life {age_text(age)}", _quiet(age)), span(f" ({oldest.instance_id})", "muted"))
+    )
+    return cut(joined(parts), width)
+
+
+def event_rows(state: ConsoleState, flag_name: str, now: float, most: int) -> list[Line]:
+    """What happened last to the rollout and its flag, newest first: steps, verdicts that differ from the one before,
+    changes."""
+    found: list[tuple[float, Line]] = []
+    story, rollout = state.stories.get(flag_name), state.rollouts.get(flag_name)
+    if story is not None and rollout is not None and story.rollout_id == rollout.rollout_id:
+        for step in story.steps:
+            what = step.step.split(" ")[0] if step.step.startswith(("hold ", "resume ")) else step.step
+            found.append((step.at, line(span(step.by), " ", span(what, "strong"), span(f"  {step.note}", "muted"))))
+    looks = state.verdicts.get(flag_name, ())
+    for index, look in enumerate(looks):
+        before = looks[index + 1] if index + 1 < len(looks) else None
+        if before is not None and (before.kind, before.phase) == (look.kind, look.phase):
+            continue
+        if before is None and index + 1 == len(looks) and index:
+            continue  # the oldest one that is known may just as well have been so for days
+        sign = span(f"{OUTCOME_SIGN[look.kind]} {OUTCOME_WORD[look.kind]}", OUTCOME_ROLE[look.kind])
+        found.append((look.at, line("judge ", sign, span(f"  {look.because}", "muted"))))
+    for change in state.history:
+        if change.flag_name == flag_name:
+            what = f"{change.before} → {change.after}"
+            found.append(
+                (change.at, line(span(change.who), " ", span(what, "strong"), span(f"  “{change.reason}”", "muted")))
+            )
+    found.sort(key=lambda item: -item[0])
+    rows = [line(span(f" {moment_text(at, now)} ", "muted"), *row) for at, row in found[:most]]
+    return rows or [line(span(" nothing has happened to it yet", "muted"))]
+
+
+def no_rollout_rows(flag: FlagRow, rollout_known: bool, may_start: bool) -> list[Line]:
+    """What the dashboard says of a flag without a rollout, and what to press."""
+    how = (
+        [line("   ", span("B", "key"), " begins one: a plan, its phases and limits are shown first")]
+        if may_start
+        else [line(span('   an admin\'s key can begin one (B), or: flagconsole start FLAG "reason"', "muted"))]
+    )
+    return [
+        (),
+        line(span(f"   {flag.name} has no rollout", "strong"), span(f"   it is {flag.setting}", "muted")),
+        (),
+        *how,
+        line("   ", span("d", "key"), " shows the flag   ", span("-", "key"), " goes back"),
+    ]

@@ -1,0 +1,124 @@
+"""Which charts a rollout has, and how one reads in its frame. Pure functions, without Textual."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from flagconsole.console.charts import Axis, Series, axis_for, chart_rows
+from flagconsole.console.figures import limit_text, metric_label, value_text
+from flagconsole.console.frame import LIGHT, framed
+from flagconsole.console.line import Line, line
+from flagconsole.console.metric_windows import CONTROL, WINDOWS, MetricWindow
+from flagconsole.console.rollouts import FAIL, RolloutRow
+from flagconsole.console.rulings import Ruling, rulings
+from flagconsole.console.safe import span
+
+#: A change is drawn as what it is a change of.
+_DRAWN_AS: Final = {"p95_regression": ("latency_p95", "latency"), "ticket_increase": ("tickets", "count")}
+#: Metrics of which it would show the same course upside down.
+_SAME_AS: Final = {"success_rate": "error_rate"}
+_UPWARD: Final = {"success_rate", "csat", "conversion_rate"}
+
+
+class Chart(NamedTuple):
+    """One chart: a metric, the limits in it (the first is always in view), and how it is judged."""
+
+    metric: str
+    kind: str
+    limits: tuple[float, ...] = ()
+    limit_words: str = ""
+    outcome: str = ""
+
+
+def charts_of(rollout: RolloutRow | None, window: MetricWindow | None) -> list[Chart]:
+    """The charts of the phase's criteria, what fails first, then those that are good to see beside them."""
+    found: list[Chart] = []
+    known = rulings(rollout) if rollout is not None else []
+    names = {ruling.metric for ruling in known}
+    for ruling in known:
+        if _SAME_AS.get(ruling.metric) in names:
+            continue
+        found.append(_chart_of(ruling, window))
+    drawn = {chart.metric for chart in found}
+    extra = [("error_rate", "ratio"), ("latency_p95", "latency"), ("operations", "count")]
+    found += [Chart(metric, kind) for metric, kind in extra if metric not in drawn]
+    if window is not None:
+        # What nobody measures gives way to what can be seen; what fails stays in front.
+        judged = window.judged_group
+        found.sort(key=lambda chart: chart.outcome != FAIL and not _measured(window, judged, chart.metric))
+    return found
+
+
+def _measured(window: MetricWindow, group: str, metric: str) -> bool:
+    return any(value is not None for value in window.series(group, metric))
+
+
+def _chart_of(ruling: Ruling, window: MetricWindow | None) -> Chart:
+    metric, kind = _DRAWN_AS.get(ruling.metric, (ruling.metric, ruling.kind))
+    limits = [limit for limit in (ruling.passes, ruling.fails) if limit is not None]
+    words = " ".join(limit_text(limit.comparison, limit.limit, limit.kind) for limit in limits)
+    values = tuple(limit.limit for limit in limits)
+    if ruling.kind == "change":
+        # The limit is relative to the control, so the line is where the control is now, and that much above.
+        base = None if window is None else window.total(CONTROL, metric)
+        values = () if base is None else tuple(base * (1 + value) for value in values)
+        words = f"{words} %" if words else ""
+    return Chart(metric, kind, values, words, ruling.outcome)
+
+
+def series_of(chart: Chart, window: MetricWindow) -> list[Series]:
+    """The control, then whoever is judged over it."""
+    judged = window.judged_group
+    control = window.series(CONTROL, chart.metric)
+    lines = [Series(control, "muted", dotted=True)] if CONTROL in window.groups else []
+    return [*lines, Series(window.series(judged, chart.metric), "danger" if chart.outcome == FAIL else "link")]
+
+
+def axis_of(chart: Chart, lines: list[Series]) -> Axis | None:
+    """The chart's axis; None where there is nothing to draw."""
+    return axis_for(lines, chart.limits, chart.kind, from_zero=chart.metric not in _UPWARD)
+
+
+def chart_box(
+    chart: Chart,
+    window: MetricWindow | None,
+    width: int,
+    height: int,
+    *,
+    place: str = "",
+    ascii_only: bool = False,
+) -> list[Line]:
+    """The chart in its frame: the metric above, the newest values and the window below."""
+    inner_width, inner_height = width - 4, height - 2
+    label = metric_label(chart.metric, chart.kind)
+    title = line(
+        span(label, "danger" if chart.outcome == FAIL else "strong"), span(f"  {place}" if place else "", "muted")
+    )
+    if window is None:
+        rows: list[Line] = [line(span("asking the server …", "muted"))]
+        return framed(rows, title, "", width, height, "border", LIGHT)
+    lines = series_of(chart, window)
+    axis = axis_of(chart, lines)
+    if axis is None:
+        said = "nothing was ever measured" if window.newest_at is None else f"no data in these {WINDOWS[window.window]}"
+        rows = [(), line(span(f"no data: {said}", "warning"))]
+    else:
+        rows = chart_rows(lines, chart.limits, axis, inner_width, inner_height, ascii_only=ascii_only)
+    return framed(rows, title, _note(chart, window), width, height, "border", LIGHT)
+
+
+def _note(chart: Chart, window: MetricWindow) -> str:
+    judged = window.judged_group
+    parts = [f"{judged} {value_text(newest(window, judged, chart.metric), chart.kind)}"]
+    if CONTROL in window.groups:
+        parts.append(f"control {value_text(newest(window, CONTROL, chart.metric), chart.kind)}")
+    if chart.limit_words:
+        parts.append(f"╌ {chart.limit_words}")
+    return "  ".join([*parts, WINDOWS.get(window.window, "")])
+
+
+def newest(window: MetricWindow, group: str, metric: str) -> float | None:
+    """The newest value there is, but for the step that isn't over; None where the last three steps have none: what is
+    older is not "now"."""
+    values = window.series(group, metric)[:-1]
+    return next((value for value in reversed(values[-3:]) if value is not None), None)

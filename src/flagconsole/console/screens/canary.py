@@ -1,0 +1,77 @@
+"""Canary: one flag's rollout on one screen: where it is, how it does, why the judge says so, and whether it arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from textual.widget import Widget
+
+from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
+from flagconsole.console.watcher import Wish
+from flagconsole.console.widgets.canary import CanaryFoot, CanaryHead, ChartWall
+
+
+class CanaryScreen(ConsoleScreen):
+    """The dashboard of one flag."""
+
+    name_in_keymap = "canary"
+
+    def __init__(self, flag_name: str) -> None:
+        super().__init__()
+        self.head = CanaryHead(flag_name)
+        self.wall = ChartWall(flag_name)
+        self.foot = CanaryFoot(flag_name)
+
+    def body(self) -> Iterable[Widget]:
+        """Head, charts, foot."""
+        yield self.head
+        yield self.wall
+        yield self.foot
+
+    def target(self) -> str | None:
+        """The flag that is shown."""
+        return self.wall.flag_name
+
+    def wish(self) -> Wish:
+        """Measurements, steps and looks of the flag that is shown."""
+        return Wish(self.wall.flag_name, self.wall.window, story=True)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        """What the dashboard's own commands do."""
+        return {
+            "chart.next": lambda _: self.wall.choose_next(),
+            "chart.less": lambda _: self.wall.widen(-1),
+            "chart.more": lambda _: self.wall.widen(1),
+            "chart.zoom": lambda _: self._zoom(),
+            "rollout.next": lambda _: self._other(1),
+            "rollout.previous": lambda _: self._other(-1),
+            "canary_back": lambda _: self.console.back(),
+            "canary_leave": lambda _: self.console.leave(),
+        }
+
+    def _zoom(self) -> None:
+        from flagconsole.console.screens.zoom import ZoomScreen
+
+        self.console.push_screen(ZoomScreen(self.wall))
+
+    def _other(self, steps: int) -> None:
+        """Show the next flag with a rollout; those under way come first."""
+        rollouts = self.console.state.rollouts
+        names = sorted(rollouts, key=lambda name: (not rollouts[name].active, name))
+        if not names:
+            self.console.say("no flag has a rollout")
+            return
+        here = names.index(self.wall.flag_name) if self.wall.flag_name in names else -1
+        self.turn_to(names[(here + steps) % len(names)])
+
+    def turn_to(self, flag_name: str) -> None:
+        """Show another flag."""
+        for part in (self.head, self.wall, self.foot):
+            part.flag_name = flag_name
+        self.wall.chosen = 0
+        self.show(frozenset())
+
+    def tick(self) -> None:
+        """Ages."""
+        super().tick()
+        self.repaint(CanaryHead, CanaryFoot)

@@ -1,0 +1,173 @@
+"""The canary dashboard as a user meets it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from flagconsole.console.canary_view import criteria_rows, event_rows, rail_line, standing_line
+from flagconsole.console.line import text_of
+from flagconsole.console.rollouts import rollout_row
+from flagconsole.console.state import ConsoleState
+from flagconsole.domain.role import Role
+from flagconsole.domain.verdict import VerdictKind
+
+from .conftest import NOW
+from .fake_rollouts import FakeRollouts, calm, going_bad
+
+Console = Any
+NAME = "pos.loyalty_points"
+AT = NOW.timestamp()
+
+
+@pytest.fixture
+def fake() -> FakeRollouts:
+    return FakeRollouts(NOW)
+
+
+def test_two_pauses_have_two_names(fake: FakeRollouts) -> None:
+    held = rollout_row(fake.rollout_of(NAME, progression_paused=True).model_dump(mode="json"))
+    frozen = rollout_row(fake.rollout_of(NAME, exposure_frozen=True).model_dump(mode="json"))
+    assert "PROGRESSION PAUSED" in text_of(standing_line(held, AT))
+    assert "EXPOSURE FROZEN" not in text_of(standing_line(held, AT))
+    assert "EXPOSURE FROZEN" in text_of(standing_line(frozen, AT))
+    assert "PROGRESSION PAUSED" not in text_of(standing_line(frozen, AT))
+
+
+def test_the_rail_counts_fresh_time_and_not_the_clock(fake: FakeRollouts) -> None:
+    row = rollout_row(fake.rollout_of(NAME, ago=7200, fresh_seconds=900.0).model_dump(mode="json"))
+    assert "canary 10 15:00 of 48 h fresh" in text_of(rail_line(row, 200))
+    assert "canary 10" in text_of(rail_line(row, 60)), "short of room, the phases stay"
+
+
+def test_what_was_not_judged_never_reads_as_a_pass(fake: FakeRollouts) -> None:
+    row = rollout_row(fake.rollout_of(NAME).model_dump(mode="json"))
+    said = "\n".join(text_of(line) for line in criteria_rows(ConsoleState(), row, AT, 120))
+    assert "PASS" not in said.replace("PASSES", "")
+    assert "not yet" in said
+
+
+def test_a_verdict_of_the_phase_before_is_not_shown_as_this_ones(fake: FakeRollouts) -> None:
+    rollout = fake.rollout_of(NAME, "canary 50", verdict=fake.verdict(NAME))
+    row = rollout_row(rollout.model_dump(mode="json"))
+    assert row.judged is None
+
+
+def test_only_verdicts_that_differ_are_events(fake: FakeRollouts) -> None:
+    from flagconsole.console import watched
+
+    state = ConsoleState()
+    fake.rollout_of(NAME)
+    fake.send = lambda frame: None
+    for ago, kind in ((120, "pass"), (90, "fail"), (60, "fail"), (30, "fail")):
+        fake.look(NAME, fake.verdict(NAME, VerdictKind(kind), ago=float(ago)))
+    state = watched.with_verdicts(state, NAME, [item.model_dump(mode="json") for item in fake.looks[NAME]])
+    rows = [text_of(row) for row in event_rows(state, NAME, AT, 10)]
+    assert sum("judge" in row for row in rows) == 1
+    assert "03:06:01" in rows[0], "when it began to fail, not when it was last looked at"
+
+
+async def test_enter_opens_the_rollout_and_escape_goes_back(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.look(NAME, server.verdict(NAME), silent=True)
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("✓ PASS  all criteria hold")
+        await console.press("escape")
+        await console.until("WHO")
+
+
+async def test_a_failing_look_shows_while_one_watches(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.moving[NAME] = calm
+    async with open_console((120, 40)) as console:
+        await console.press("enter")
+        await console.until("not judged in this phase yet")
+        server.look(NAME, server.verdict(NAME, VerdictKind.FAIL))
+        await console.until("✗ FAIL  high → immediate")
+        assert "tenant-0007 Tenant 7" in console.screen(), "who contributes most, by name"
+
+
+async def test_an_overdue_look_is_said_to_be_overdue(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.look(NAME, server.verdict(NAME, ago=4.0), silent=True)
+    async with open_console((120, 40)) as console:
+        await console.press("enter")
+        await console.until("looked 4s ago")
+        console.clock.now += 200
+        await console.until("OVERDUE")
+
+
+async def test_windows_and_charts_change_by_keys(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.moving[NAME] = going_bad
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("error rate %  1/")
+        await console.until("15m ─┘")
+        await console.press("]")
+        await console.until(lambda: (NAME, 3600) in server.measured_windows)
+        await console.until("1h ─┘")
+        await console.press("tab")
+        await console.until("  2/")
+
+
+async def test_zoom_is_drawn_and_copied_as_text(
+    server: Any, open_console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.rollout_of(NAME)
+    server.moving[NAME] = going_bad
+    async with open_console() as console:
+        copied: list[str] = []
+        monkeypatch.setattr(console.app, "copy", copied.append)
+        await console.press("enter")
+        await console.until("0┤")
+        await console.press("z")
+        await console.until("copy as text")
+        await console.until("┌──")
+        await console.press("y")
+        await console.until(lambda: copied)
+        assert copied[0].startswith(f"{NAME}  2026-03-14 02:52:31Z to 03:07:31Z")
+        assert "canary 4.10 %" in copied[0]
+        assert "error rate" in copied[0]
+        await console.press("z")
+        await console.until("CRITERION")
+
+
+async def test_next_goes_through_the_rollouts_under_way(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.rollout_of("invoices.write")
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("plan default")
+        await console.press("n")
+        await console.until(" invoices.write  v1")
+        assert console.app.console_screen.target() == "invoices.write"
+
+
+async def test_who_may_not_begin_one_is_told_so(server: Any, open_console: Console) -> None:
+    server.role = Role.OPERATOR
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("has no rollout")
+        assert "an admin's key can begin one" in console.screen()
+
+
+async def test_old_measurements_are_not_called_now(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.moving[NAME] = lambda ago: None if ago < 300 else calm(ago)
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("canary –")
+
+
+async def test_a_rollout_that_looks_old_is_replaced_by_the_newer_one(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME, started_at=NOW - timedelta(days=30), rollout_id="old")
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("plan default")
+        server.rollout_of(NAME, phase="shadow", rollout_id="new")
+        server.tell_rollout(NAME)
+        await console.until("● shadow")
