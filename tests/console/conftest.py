@@ -478,7 +478,7 @@ class Driver:
         self.app.post_message(events.Paste(text))
         await self.pilot.pause(0)
 
-    async def until(self, what: str | Callable[[], Any], seconds: float = 5.0) -> None:
+    async def until(self, what: str | Callable[[], Any], seconds: float = 20.0) -> None:
         """Wait until the screen shows a text, or something holds."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
