@@ -94,13 +94,22 @@ def consecutive_checks(totals: Totals, checks: int = 5) -> int:
     return -1 if index < 0 else index * 2 + 1
 
 
-def mann_whitney(canary: np.ndarray, control: np.ndarray, tolerance: float = 0.25, confidence: float = 0.98) -> str:
-    """Kayenta's classification of a metric: ``High`` where the confidence interval of the shift lies above a quarter of
-    its estimate, ``Low`` where it lies below, else ``Pass``.
+def mann_whitney(
+    canary: np.ndarray,
+    control: np.ndarray,
+    tolerance: float = 0.25,
+    confidence: float = 0.98,
+    direction: str = "either",
+) -> str:
+    """Kayenta's classification of a metric: ``High`` where the confidence interval of the shift lies above a part
+    (``tolerance``) of its estimate, ``Low`` where it lies below, else ``Pass``; ``Nodata`` without any. ``direction`` (``increase``,
+    ``decrease`` or ``either``) says which of the two matters.
 
     The interval is that of the rank-sum test in the normal approximation with ties and continuity correction.
     """
     canary, control = canary[np.isfinite(canary)], control[np.isfinite(control)]
+    if not canary.size or not control.size:
+        return "Nodata"
     if canary.size < 5 or control.size < 5 or np.array_equal(canary, control):
         return "Pass"
     values = np.concatenate([canary, control])
@@ -114,9 +123,9 @@ def mann_whitney(canary: np.ndarray, control: np.ndarray, tolerance: float = 0.2
     place = math.floor(m * n / 2 - reach - 0.5)
     estimate = float(np.median(shifts))
     lower, upper = (shifts[place], shifts[-1 - place]) if place >= 0 else (-math.inf, math.inf)
-    if lower > tolerance * abs(estimate):
+    if direction != "decrease" and lower > tolerance * abs(estimate):
         return "High"
-    return "Low" if upper < -tolerance * abs(estimate) else "Pass"
+    return "Low" if direction != "increase" and upper < -tolerance * abs(estimate) else "Pass"
 
 
 def kayenta(totals: Totals) -> int:
