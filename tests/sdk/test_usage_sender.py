@@ -9,7 +9,7 @@ import pytest
 
 from flagconsole.domain.role import Role
 from flagconsole.domain.telemetry import TelemetryBatch
-from flagconsole.sdk import FlagClient, usage_sender
+from flagconsole.sdk import FlagClient, batch_sender
 
 from ..fake_server import Answer, until
 
@@ -18,7 +18,7 @@ TAKEN = Answer(200, b'{"batch_id": "b"}')
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr(usage_sender, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(batch_sender, "LOOK_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -79,8 +79,8 @@ def test_a_batch_that_is_refused_for_good_holds_up_no_other(server, client):
 
 
 def test_what_waits_is_bounded_and_the_oldest_goes(server, client, monkeypatch):
-    monkeypatch.setattr(usage_sender, "MAX_WAITING_BYTES", 2000)
-    monkeypatch.setattr(usage_sender, "BATCH", 1)
+    monkeypatch.setattr(batch_sender, "MAX_WAITING_BYTES", 2000)
+    monkeypatch.setattr(batch_sender, "BATCH", 1)
     server.answers["POST", "/api/telemetry"] = lambda _: Answer(503, b"{}")
     for number in range(50):
         client.record("pos.lite", f"t{number}")

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
 from email.utils import parsedate_to_datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from flagconsole.client.answer import error_of, read_body
@@ -33,6 +34,8 @@ from flagconsole.sdk.kill_list import KillListWatch
 from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.reporter import Reporter
 from flagconsole.sdk.settings import SDK_VERSION, Settings
+from flagconsole.sdk.shadow_log import ShadowLog
+from flagconsole.sdk.shadow_sender import ShadowSender
 from flagconsole.sdk.status import STALE_SECONDS, Counters, Health
 from flagconsole.sdk.usage import Usage
 from flagconsole.sdk.usage_sender import UsageSender
@@ -64,6 +67,7 @@ class Core:
         listeners: Listeners,
         counters: Counters,
         usage: Usage,
+        shadow: ShadowLog,
         clock: Callable[[], float] = time.monotonic,
         kill_list: KillListWatch | None = None,
     ) -> None:
@@ -75,7 +79,10 @@ class Core:
         self._counters = counters
         self._clock = clock
         self._reporter = Reporter(settings, counters, self._keep, self.health, lambda: self.transport)
-        self._sender = UsageSender(settings, usage, counters, held.server_time)
+        self._senders = (
+            UsageSender(settings, usage, held.server_time, counters.usage_told),
+            ShadowSender(settings, shadow, held.server_time, counters.shadow_told),
+        )
         self._stopping = asyncio.Event()
         self._applier = Applier(held, counters, self._swapped)
         self._frame_at = clock()
@@ -91,7 +98,8 @@ class Core:
     @property
     def problem(self) -> str | None:
         """The last thing that went wrong and has not been mended, safe to show."""
-        return self._problem or self._applier.problem or self._reporter.problem or self._sender.problem
+        parts = (self._applier, self._reporter, *self._senders)
+        return self._problem or next((part.problem for part in parts if part.problem is not None), None)
 
     def health(self) -> Health:
         """How the client is doing."""
@@ -124,8 +132,8 @@ class Core:
         works = [
             lambda: self._reporter.run(connection),
             lambda: self._poll(connection),
-            lambda: self._sender.run(connection),
         ]
+        works += [partial(sender.run, connection) for sender in self._senders]
         if self._settings.stream:
             works.append(lambda: self._follow(connection))
         if self._keeper is not None:
@@ -138,7 +146,8 @@ class Core:
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._reporter.leave(connection)
-                await self._sender.leave(connection)
+                for sender in self._senders:
+                    await sender.leave(connection)
         if self._keeper is not None:
             self._keeper.close()
         with suppress(Exception):

@@ -13,6 +13,7 @@ from flagconsole.sdk.keeper import Keeper
 from flagconsole.sdk.kill_list import KillListWatch
 from flagconsole.sdk.listeners import Listeners
 from flagconsole.sdk.settings import Settings
+from flagconsole.sdk.shadow_log import ShadowLog
 from flagconsole.sdk.status import Counters
 from flagconsole.sdk.usage import Usage
 
@@ -23,7 +24,9 @@ GRACE: Final = 0.5
 class Engine:
     """Follows the server for ``held`` from ``start`` until ``request_stop``."""
 
-    def __init__(self, settings: Settings, held: Held, listeners: Listeners, counters: Counters, usage: Usage) -> None:
+    def __init__(
+        self, settings: Settings, held: Held, listeners: Listeners, counters: Counters, usage: Usage, shadow: ShadowLog
+    ) -> None:
         self.cache = DiskCache(settings.cache_dir, settings.url, settings.api_key) if settings.cache_dir else None
         if self.cache is not None and held.ruleset is None:
             kept = self.cache.load()
@@ -34,7 +37,7 @@ class Engine:
             # Before anybody can ask: a service that starts while the server is away obeys it from its first operation.
             self.kill_list.look()
         keeper = None if self.cache is None else Keeper(self.cache, held)
-        self.core = Core(settings, held, keeper, listeners, counters, usage, kill_list=self.kill_list)
+        self.core = Core(settings, held, keeper, listeners, counters, usage, shadow, kill_list=self.kill_list)
         self._background = Background(self.core.run, self.core.stop)
         self._process = os.getpid()
 

@@ -26,6 +26,7 @@ from flagconsole.sdk.status import ClientStatus, Counters, Health
 
 if TYPE_CHECKING:
     from flagconsole.sdk.engine import Engine
+    from flagconsole.sdk.shadow_log import Executed
     from flagconsole.sdk.usage import Counts, Values
 
 Result = TypeVar("Result")
@@ -80,6 +81,7 @@ class FlagClient:
         for name, seconds in (("poll_seconds", poll_seconds), ("max_age", max_age)):
             if seconds is not None and not seconds > 0:
                 raise ValueError(f"{name} must be more than 0 seconds (got {seconds!r})")
+        from flagconsole.sdk.shadow_log import ShadowLog
         from flagconsole.sdk.usage import BUCKET_WIDTHS, Usage
 
         if bucket_seconds not in BUCKET_WIDTHS:
@@ -102,6 +104,7 @@ class FlagClient:
         self._held = Held(max_age)
         self._listeners = Listeners(self._counters)
         self._usage = Usage(bucket_seconds)
+        self._shadow = ShadowLog(bucket_seconds)
         self._engine: Engine | None = None
         self._closed = False
         forking.register(self)
@@ -114,7 +117,9 @@ class FlagClient:
             # Only now, since asyncio and what else it needs are half of what importing this package would cost.
             from flagconsole.sdk.engine import Engine
 
-            self._engine = Engine(self._settings, self._held, self._listeners, self._counters, self._usage)
+            self._engine = Engine(
+                self._settings, self._held, self._listeners, self._counters, self._usage, self._shadow
+            )
             self._finalizer = weakref.finalize(self, self._engine.request_stop)
             self._finalizer.atexit = False
             self._engine.start()
@@ -198,6 +203,13 @@ class FlagClient:
             )
         except Exception:  # whatever it was given: the operation itself is what matters
             self._usage.ignored += 1
+
+    def record_shadow(self, executed: Executed) -> None:
+        """Count one shadow execution, for the flag's shadow report. ``Shadow`` calls it. Never raises, and sends nothing itself."""
+        try:
+            self._shadow.add(executed, self._held.server_time())
+        except Exception:  # whatever it was given: the live request is what matters
+            self._shadow.ignored += 1
 
     def _evaluate(self, flag: object, tenant: object) -> Evaluation:
         """The long way: for a first question, for wrong arguments, and where time matters."""
@@ -290,6 +302,7 @@ class FlagClient:
         self._held.after_fork()
         self._listeners.after_fork()
         self._usage.after_fork()
+        self._shadow.after_fork()
         if self._engine is not None:
             self._finalizer.detach()
             # Never freed: the parent's loop and sockets are shared with it, and closing them here would disturb it.

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from flagconsole.sdk.batch_sender import Progress
 
 #: Without a confirmation from the server for longer than this (seconds), the data counts as stale.
 STALE_SECONDS: Final = 30.0
@@ -36,6 +39,17 @@ class Counters:
     usage_sent: int = 0
     usage_failures: int = 0
     usage_dropped: int = 0
+    shadow_sent: int = 0
+    shadow_failures: int = 0
+    shadow_dropped: int = 0
+
+    def usage_told(self, progress: Progress) -> None:
+        """How sending what operations came to goes."""
+        self.usage_sent, self.usage_failures, self.usage_dropped = progress
+
+    def shadow_told(self, progress: Progress) -> None:
+        """How sending what shadow executions came to goes."""
+        self.shadow_sent, self.shadow_failures, self.shadow_dropped = progress
 
 
 class ClientStatus(NamedTuple):

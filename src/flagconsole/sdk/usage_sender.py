@@ -1,143 +1,22 @@
-"""Sends what was counted, in batches that count once however often they have to be sent."""
+"""Sends what operations came to."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import random
-import secrets
-from collections import deque
-from collections.abc import Callable, Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections.abc import Iterator
+from typing import Any, ClassVar
 
-from flagconsole.client.answer import MAX_PROBLEM, error_of, read_body
-from flagconsole.client.backoff import Backoff
-from flagconsole.domain.text import safe_text
-from flagconsole.sdk.settings import Settings
-from flagconsole.sdk.status import Counters
-from flagconsole.sdk.usage import Table, Usage
-
-if TYPE_CHECKING:
-    import httpx
-
-#: Seconds between two looks whether a bucket is over.
-LOOK_SECONDS: Final = 0.5
-#: Buckets in one batch: few enough to be written between two events of the stream.
-BATCH: Final = 200
-#: What waits while the server is away; beyond it the oldest goes.
-MAX_WAITING_BYTES: Final = 8 * 1024 * 1024
-_RETRY_CAP: Final = 10.0
-#: Statuses that another attempt with the same content may well get past.
-_WORTH_RETRYING: Final = frozenset({401, 403, 404, 408, 429})
+from flagconsole.sdk import batch_sender
+from flagconsole.sdk.batch_sender import BatchSender, in_parts
+from flagconsole.sdk.usage import Table
 
 
-class _Batch(NamedTuple):
-    content: bytes
-    buckets: int
+class UsageSender(BatchSender[Table]):
+    """Sends ``Usage``."""
 
+    path: ClassVar[str] = "/api/telemetry"
+    subject: ClassVar[str] = "usage"
 
-class UsageSender:
-    """Sends ``usage`` to the server shortly after each bucket's end. ``now`` is the server's time."""
-
-    def __init__(self, settings: Settings, usage: Usage, counters: Counters, now: Callable[[], float]) -> None:
-        self._settings = settings
-        self._usage = usage
-        self._counters = counters
-        self._now = now
-        self._waiting: deque[_Batch] = deque()
-        self._bytes = 0
-        self._prefix = secrets.token_hex(8)
-        self._number = 0
-        self._given_up = 0
-        self._told = 0
-        #: Why the last batch could not be sent, safe to show; ``None`` after one that arrived.
-        self.problem: str | None = None
-
-    async def run(self, connection: httpx.AsyncClient) -> None:
-        """Send until cancelled."""
-        backoff = Backoff(base=0.5, cap=_RETRY_CAP)
-        # All instances' buckets end at the same moment; they needn't all send at it.
-        spread = random.uniform(0.0, 0.1) * self._usage.width  # noqa: S311
-        while True:
-            # More often than buckets end, since a table that filled up early waits as well.
-            await asyncio.sleep(LOOK_SECONDS)
-            await self._write(self._usage.take(self._now() - spread))
-            while self._waiting:
-                if await self._send(connection):
-                    backoff.reset()
-                    continue
-                await asyncio.sleep(backoff.next())
-                await self._write(self._usage.take(self._now() - spread))
-
-    async def leave(self, connection: httpx.AsyncClient) -> None:
-        """Send what there is, the bucket that isn't over included."""
-        await self._write(self._usage.take(self._now(), everything=True))
-        while self._waiting and await self._send(connection):
-            pass
-
-    async def _write(self, tables: list[Table]) -> None:
-        for table in tables:
-            rows = (cell.written(table.start, *key) for key, cell in table.cells.items())
-            for some in _parts(rows, BATCH):
-                self._keep(self._written(some), len(some))
-                await asyncio.sleep(0)  # an event of the stream may be waiting
-
-    def _written(self, buckets: list[dict[str, Any]]) -> bytes:
-        self._number += 1
-        dropped = self._usage.dropped + self._given_up
-        batch = {
-            "batch_id": f"{self._prefix}-{self._number}",
-            "instance": self._settings.instance,
-            "service": self._settings.service,
-            "bucket_seconds": self._usage.width,
-            "dropped": dropped - self._told,
-            "buckets": buckets,
-        }
-        self._told = dropped
-        return json.dumps(batch, separators=(",", ":")).encode()
-
-    def _keep(self, content: bytes, buckets: int) -> None:
-        self._waiting.append(_Batch(content, buckets))
-        self._bytes += len(content)
-        while self._bytes > MAX_WAITING_BYTES:
-            self._given_up += self._done().buckets
-        self._counters.usage_dropped = self._usage.dropped + self._given_up
-
-    def _done(self) -> _Batch:
-        batch = self._waiting.popleft()
-        self._bytes -= len(batch.content)
-        return batch
-
-    async def _send(self, connection: httpx.AsyncClient) -> bool:
-        """Send the oldest batch. Returns whether it is settled: it arrived, or would never be taken."""
-        batch = self._waiting[0]
-        try:
-            status, problem = await self._post(connection, batch.content)
-        except Exception as error:  # the network's ways to fail
-            status, problem = 0, safe_text(str(error) or type(error).__name__, 200)
-        self.problem = None if status == 200 else f"usage: {problem}"
-        refused = 400 <= status < 500 and status not in _WORTH_RETRYING
-        if status == 200:
-            self._counters.usage_sent += batch.buckets
-        else:
-            self._counters.usage_failures += 1
-        # While it was under way it may have become one too many, and be gone already.
-        if (status == 200 or refused) and self._waiting and self._waiting[0] is batch:
-            self._done()
-            if refused:
-                self._given_up += batch.buckets
-                self._counters.usage_dropped = self._usage.dropped + self._given_up
-        return status == 200 or refused
-
-    async def _post(self, connection: httpx.AsyncClient, content: bytes) -> tuple[int, str]:
-        headers = {"Content-Type": "application/json"}
-        async with connection.stream("POST", "/api/telemetry", content=content, headers=headers) as response:
-            body = await read_body(response, MAX_PROBLEM)
-        status = response.status_code
-        return status, "" if status == 200 else str(error_of(self._settings.url, status, body))
-
-
-def _parts(rows: Iterator[dict[str, Any]], size: int) -> Iterator[list[dict[str, Any]]]:
-    while some := list(islice(rows, size)):
-        yield some
+    def parts(self, table: Table) -> Iterator[tuple[dict[str, Any], int]]:
+        rows = (cell.written(table.start, *key) for key, cell in table.cells.items())
+        for some in in_parts(rows, batch_sender.BATCH):
+            yield {"buckets": some}, len(some)
