@@ -53,7 +53,7 @@ class Executed(NamedTuple):
     consistent: bool = False
     intents: int = 0
     invalid_intents: int = 0
-    effects: Mapping[EffectKind, int] = {}  # noqa: RUF012
+    effects: Mapping[EffectKind, int] = {}
     found: Sequence[Found] = ()
 
 
@@ -119,8 +119,14 @@ class ShadowTable(NamedTuple):
         """The findings as they are sent."""
         return [
             {
-                **{"start": self.start, "flag_name": flag, "finding": finding.value, "name": name, "detail": detail},
-                **{"times": times, "old": old, "new": new},
+                "start": self.start,
+                "flag_name": flag,
+                "finding": finding.value,
+                "name": name,
+                "detail": detail,
+                "times": times,
+                "old": old,
+                "new": new,
             }
             for (flag, finding, name, detail), (times, old, new) in self.findings.items()
         ]
