@@ -17,8 +17,8 @@ from flagconsole.domain.shadow_tally import ShadowTally
 GOOD = ShadowTally(executions=1000, successes=1000, seconds=110.0, compared=1000, consistent=1000, intents=10)
 
 
-def codes(tally=GOOD, baseline=0.1, **more):
-    canary, production = blocking_issues(Evidence(tally, baseline, **more))
+def codes(tally=GOOD, baseline=0.1, whole_path=None, **more):
+    canary, production = blocking_issues(Evidence(tally, baseline, whole_path or tally, **more))
     return [item.code for item in canary], [item.code for item in production]
 
 
@@ -62,7 +62,7 @@ def test_ready_at_the_figures_exactly():
 def test_one_figure_missed_is_one_issue(tally, baseline, code):
     canary, production = codes(tally, baseline)
     assert (canary, production) == ([code], [])
-    assert not ready(blocking_issues(Evidence(tally, baseline))[0]).ready
+    assert not ready(blocking_issues(Evidence(tally, baseline, tally))[0]).ready
 
 
 def test_production_asks_for_valid_intents_and_validated_dependencies_too():
@@ -77,10 +77,15 @@ def test_a_guard_that_did_not_hold_comes_first_however_good_the_rest_is():
     assert codes(failures=failures)[0] == ["guard_broken"]
 
 
+def test_validations_alone_make_nothing_ready():
+    assert codes(whole_path=ShadowTally()) == (["no_dry_run"], [])
+
+
 def test_recommendations_name_what_to_look_at():
-    said = recommendations(Evidence(ShadowTally(executions=3, successes=2, errors=1), None,
-                                    failures=[ErrorShadow(error="KeyError", source="handler", times=1)]))  # fmt: skip
+    failures = [ErrorShadow(error="KeyError", source="handler", times=1)]
+    tally = ShadowTally(executions=3, successes=2, errors=1)
+    said = recommendations(Evidence(tally, None, tally, failures=failures))
     assert said[0] == "look at KeyError in the handler: once"
     assert any("consistency is not measured" in line for line in said)
     assert any("3 executions say little" in line for line in said)
-    assert recommendations(Evidence(GOOD, 0.1)) == []
+    assert recommendations(Evidence(GOOD, 0.1, GOOD)) == []

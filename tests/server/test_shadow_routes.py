@@ -106,6 +106,13 @@ def test_a_feature_that_does_well_is_ready(api):
     assert found["readiness"]["score"] == pytest.approx(1.0)
 
 
+def test_what_ran_nothing_succeeded_in_nothing(api):
+    post(api, batch(bucket(execution_type="log_only", executions=50, successes=50, errors=0)))
+    found = report(api).json()
+    assert (found["executions"], found["by_type"], found["success_rate"]) == (0, {"log_only": 50}, None)
+    assert found["blocking_issues"][0]["code"] == "no_executions"
+
+
 def test_without_executions_nothing_is_claimed(api):
     found = report(api).json()
     assert (found["executions"], found["readiness"]["score"], found["age_seconds"]) == (0, None, None)

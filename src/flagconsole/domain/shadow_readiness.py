@@ -32,10 +32,12 @@ _SUCCESS, _CONSISTENCY, _ERRORS = 0.5, 0.3, 0.2
 
 
 class Evidence(NamedTuple):
-    """What readiness is judged by. ``baseline_seconds`` is the mean time of the old way; None where it isn't known."""
+    """What readiness is judged by: all executions that ran something, those of them that went the ``whole_path``, and the mean
+    time of the old way; None where it isn't known."""
 
     tally: ShadowTally
     baseline_seconds: float | None
+    whole_path: ShadowTally
     failures: Sequence[ErrorShadow] = ()
     validations: Sequence[ValidationShadow] = ()
     fields: Sequence[FieldMismatch] = ()
@@ -43,8 +45,8 @@ class Evidence(NamedTuple):
 
     @property
     def time_ratio(self) -> float | None:
-        """The mean time of an execution relative to the old way's; None where either isn't known."""
-        mean = self.tally.mean_seconds
+        """The mean time of the whole path relative to the old way's; None where either isn't known."""
+        mean = self.whole_path.mean_seconds
         return mean / self.baseline_seconds if mean is not None and self.baseline_seconds else None
 
 
@@ -87,6 +89,8 @@ def recommendations(evidence: Evidence) -> list[str]:
             whole = validation.passed + validation.failed
             said.append(f"validation {validation.name} failed {validation.failed} of {whole} times")
     said += [f"old and new differ in {item.field} ({item.kind}): {_times(item.times)}" for item in evidence.fields[:3]]
+    if not evidence.whole_path.executions:
+        said.append("run the whole path (dry_run or ui_intents): validations alone say nothing of its time")
     if not tally.compared:
         said.append("compare the new way with the old one (compare=): consistency is not measured")
     if evidence.baseline_seconds is None:
@@ -113,6 +117,9 @@ def _by_rates(tally: ShadowTally) -> list[BlockingIssue]:
 
 
 def _by_time(evidence: Evidence) -> list[BlockingIssue]:
+    if not evidence.whole_path.executions:
+        said = "only validations ran, so the time of the whole path is not known"
+        return [BlockingIssue(code="no_dry_run", message=said)]
     ratio = evidence.time_ratio
     if ratio is None:
         said = "the time of the old way is not known, so the new one can't be held against it"

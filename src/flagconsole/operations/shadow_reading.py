@@ -55,12 +55,15 @@ async def shadow_report(
     if actor.tenant_id is not None:
         usage, found = [item for item in usage if item.tenant_id == actor.tenant_id], []
     newest = await metrics.shadow_newest(name)
-    tally = _sum(usage)
+    # Where nothing ran, nothing succeeded either: log lines count by type only.
+    ran = [item for item in usage if item.execution_type is not ExecutionType.LOG_ONLY]
+    tally = _sum(ran)
     baseline, source = await _baseline(metrics, name, tally, since, until)
     validations = _validations(found)
     evidence = Evidence(
         tally,
         baseline,
+        _sum([item for item in ran if item.execution_type is not ExecutionType.VALIDATE]),
         failures=[
             ErrorShadow(error=item.name, source=item.detail or "handler", times=item.times)
             for item in _of(found, Finding.ERROR)
@@ -70,7 +73,7 @@ async def shadow_report(
         dependencies=_dependencies(flag, states, validations),
     )
     before_canary, before_production = blocking_issues(evidence)
-    tenants = _tenants(usage)
+    tenants = _tenants(ran)
     return ShadowReport(
         flag_name=name,
         current_state=flag.current_state,

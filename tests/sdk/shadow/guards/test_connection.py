@@ -152,14 +152,14 @@ def test_what_nobody_knows_to_be_undone_can_not_be_used(guard, name):
 def test_a_hold_that_was_lost_is_said_loudly(path, guard, monkeypatch):
     monkeypatch.setattr(hold_module.SqliteHold, "_authorize", lambda *_: sqlite3.SQLITE_OK)
 
-    def handler():
+    def handler(number="A-2"):
         with guard() as connection:
-            connection.execute("INSERT INTO invoices VALUES ('A-2', 7)")
+            connection.execute("INSERT INTO invoices VALUES (?, 7)", (number,))
             connection._connection.commit()
 
     with pytest.raises(GuardBroken):
         handler()
-    result = Shadow("invoices.write").execute("invoice", handler, tenant="t1")
+    result = Shadow("invoices.write").execute("invoice", lambda: handler("A-3"), tenant="t1")
     assert [(item.error, item.source) for item in result.errors] == [("GuardBroken", "guard")]
 
 
