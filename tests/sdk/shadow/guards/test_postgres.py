@@ -1,9 +1,6 @@
-"""The guards on PostgreSQL, through psycopg and through SQLAlchemy, where a server is given in FLAGCONSOLE_TEST_POSTGRES."""
+"""The guards on PostgreSQL, through psycopg and through SQLAlchemy."""
 
 from __future__ import annotations
-
-import os
-import uuid
 
 import pytest
 
@@ -11,29 +8,37 @@ from flagconsole.sdk.shadow import GuardBroken, GuardRefused
 from flagconsole.sdk.shadow.guards.connection import ConnectionGuard
 from flagconsole.sdk.shadow.guards.session import SessionGuard
 
-psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
-DSN = os.environ.get("FLAGCONSOLE_TEST_POSTGRES", "")
-pytestmark = pytest.mark.skipif(not DSN, reason="FLAGCONSOLE_TEST_POSTGRES names no server")
+psycopg = pytest.importorskip("psycopg", reason="psycopg comes with the extra test")
+
+TABLE = "guarded_invoices"
+
+
+@pytest.fixture(scope="module")
+def dsn(postgres):
+    return postgres()
 
 
 @pytest.fixture
-def table():
-    name = f"invoices_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(DSN, autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {name} (id serial PRIMARY KEY, number text UNIQUE NOT NULL)")
-        connection.execute(f"INSERT INTO {name} (number) VALUES ('A-1')")
-        yield name
-        connection.execute(f"DROP TABLE {name}")
+def table(dsn):
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {TABLE} (id serial PRIMARY KEY, number text UNIQUE NOT NULL)")
+        connection.execute(f"INSERT INTO {TABLE} (number) VALUES ('A-1')")
+        yield TABLE
+        connection.execute(f"DROP TABLE {TABLE}")
 
 
 @pytest.fixture
-def guard():
-    return ConnectionGuard(lambda: psycopg.connect(DSN), always=True)
+def guard(dsn):
+    return ConnectionGuard(lambda: psycopg.connect(dsn), always=True)
 
 
-def numbers(table):
-    with psycopg.connect(DSN) as connection:
-        return [row[0] for row in connection.execute(f"SELECT number FROM {table} ORDER BY number")]
+@pytest.fixture
+def numbers(dsn):
+    def read(table):
+        with psycopg.connect(dsn) as connection:
+            return [row[0] for row in connection.execute(f"SELECT number FROM {table} ORDER BY number")]
+
+    return read
 
 
 def written_and_then(guard, table, act):
@@ -42,7 +47,7 @@ def written_and_then(guard, table, act):
         act(connection)
 
 
-def test_statements_run_and_are_undone(table, guard):
+def test_statements_run_and_are_undone(table, guard, numbers):
     with guard() as connection:
         connection.execute(f"INSERT INTO {table} (number) VALUES (%s)", ["A-2"])
         connection.commit()
@@ -56,7 +61,7 @@ def test_statements_run_and_are_undone(table, guard):
     assert (numbers(table), guard.prevented) == (["A-1"], 4)
 
 
-def test_constraints_are_really_checked(table, guard):
+def test_constraints_are_really_checked(table, guard, numbers):
     with pytest.raises(psycopg.errors.UniqueViolation), guard() as connection:
         connection.execute(f"INSERT INTO {table} (number) VALUES ('A-1')")
     assert numbers(table) == ["A-1"]
@@ -75,27 +80,27 @@ def test_constraints_are_really_checked(table, guard):
         lambda connection: connection._connection.set_autocommit(True),
     ],
 )
-def test_nothing_gets_out(table, guard, act):
+def test_nothing_gets_out(table, guard, numbers, act):
     with pytest.raises((GuardRefused, psycopg.ProgrammingError)):
         written_and_then(guard, table, act)
     assert numbers(table) == ["A-1"]
 
 
-def test_a_commit_on_the_bare_connection_is_said_loudly(table, guard):
+def test_a_commit_on_the_bare_connection_is_said_loudly(table, guard, numbers):
     with pytest.raises(GuardBroken):
         written_and_then(guard, table, lambda connection: connection._connection.execute("COMMIT"))
     assert numbers(table) == ["A-1", "A-2"]
 
 
-def test_autocommit_and_asynchronous_connections_refuse_to_start():
+def test_autocommit_refuses_to_start(dsn):
     with pytest.raises(GuardRefused, match="autocommit"), ConnectionGuard(
-        lambda: psycopg.connect(DSN, autocommit=True), always=True
+        lambda: psycopg.connect(dsn, autocommit=True), always=True
     )():  # fmt: skip
         pytest.fail("it started")
 
 
-def test_a_connection_that_is_in_a_transaction_keeps_what_was_written_before(table):
-    with psycopg.connect(DSN) as own:
+def test_a_connection_that_is_in_a_transaction_keeps_what_was_written_before(table, dsn, numbers):
+    with psycopg.connect(dsn) as own:
         own.execute(f"INSERT INTO {table} (number) VALUES ('A-2')")
 
         class Kept:
@@ -110,10 +115,10 @@ def test_a_connection_that_is_in_a_transaction_keeps_what_was_written_before(tab
     assert numbers(table) == ["A-1", "A-2"]
 
 
-def test_through_sqlalchemy(table):
+def test_through_sqlalchemy(table, dsn, numbers):
     sqlalchemy = pytest.importorskip("sqlalchemy")
     orm = pytest.importorskip("sqlalchemy.orm")
-    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(DSN))
+    engine = sqlalchemy.create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn))
     guard = SessionGuard(orm.sessionmaker(engine), always=True)
     insert = sqlalchemy.text(f"INSERT INTO {table} (number) VALUES (:number)")
     for _ in range(3):
