@@ -36,5 +36,8 @@ EXPOSURE_RANK: dict[FlagState, int] = {
 #: The states that run the feature for real.
 ENABLING = frozenset({FlagState.CANARY, FlagState.ON})
 
+#: The states of a flag that is on its way.
+UNDER_WAY = frozenset({FlagState.SHADOW, FlagState.CANARY})
+
 #: The states that one tenant's override may have: everything but ``kill``, which is for all tenants or none.
 OVERRIDE_STATES = frozenset({FlagState.OFF, FlagState.SHADOW, FlagState.CANARY, FlagState.ON})

@@ -15,7 +15,7 @@ from flagconsole.domain.retention import COARSE_SECONDS
 from flagconsole.domain.role import Actor
 from flagconsole.domain.rollout import Rollout
 from flagconsole.domain.sketch import packed
-from flagconsole.domain.states import FlagState
+from flagconsole.domain.states import UNDER_WAY
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.telemetry import (
     EARLY_SECONDS,
@@ -38,9 +38,6 @@ from flagconsole.store.metric_store import (
     TenantBucket,
     ValueBucket,
 )
-
-#: A flag in one of these states is on its way; its tenants are kept in fine buckets.
-UNDER_WAY = frozenset({FlagState.SHADOW, FlagState.CANARY})
 
 HasRoom = Callable[[str, int], bool]
 #: The feedback and counts behind the standard metrics of plans.

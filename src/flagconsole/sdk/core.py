@@ -101,6 +101,11 @@ class Core:
         parts = (self._applier, self._reporter, *self._senders)
         return self._problem or next((part.problem for part in parts if part.problem is not None), None)
 
+    @property
+    def key_refused(self) -> bool:
+        """Whether the server refused the key when it was last asked."""
+        return self._key_refused
+
     def health(self) -> Health:
         """How the client is doing."""
         if self._held.ruleset is None or self._key_refused:

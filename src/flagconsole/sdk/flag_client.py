@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal, TypeVar
 
 from flagconsole.domain.evaluation import Evaluation, Reason
-from flagconsole.domain.states import FlagState
+from flagconsole.domain.states import UNDER_WAY, FlagState
 from flagconsole.sdk import forking
 from flagconsole.sdk.held import Held
 from flagconsole.sdk.listeners import Listener, Listeners
@@ -149,6 +149,26 @@ class FlagClient:
             known = None
         return self._evaluate(flag, tenant) if known is None else known
 
+    def evaluate_for_all(self, flag: str) -> Evaluation | None:
+        """The effective state that every tenant gets; None where it depends on the tenant."""
+        ruleset = self._held.served
+        if ruleset is None or not isinstance(flag, str) or self._killed_here(flag) or self._held.too_old():
+            return self._evaluate(flag, "")
+        return ruleset.evaluate_for_all(flag, self._held.server_time())
+
+    def version(self, flag: str) -> int | None:
+        """The version of the flag that answers come from; None for a flag that isn't known."""
+        ruleset = self._held.served
+        rule = None if ruleset is None else ruleset.rules.get(flag)
+        return None if rule is None else rule.version
+
+    def flags_under_way(self) -> list[str]:
+        """The flags that are in shadow or canary now, by name."""
+        ruleset = self._held.served
+        return (
+            [] if ruleset is None else sorted(name for name, rule in ruleset.rules.items() if rule.state in UNDER_WAY)
+        )
+
     def with_flag(
         self, flag: str, tenant: str, fn: Callable[[], Result], fallback: Callable[[], Result] | Result
     ) -> Result:
@@ -211,6 +231,29 @@ class FlagClient:
         except Exception:  # whatever it was given: the live request is what matters
             self._shadow.ignored += 1
 
+    def track(
+        self,
+        flag: str,
+        tenant: str,
+        *,
+        conversion: bool = False,
+        values: Values | None = None,
+        counts: Counts | None = None,
+    ) -> None:
+        """Count what came of ``flag`` for the tenant, apart from any operation. Otherwise like ``record``."""
+        try:
+            self._usage.record(
+                self.evaluate(flag, tenant),
+                tenant,
+                self._held.server_time(),
+                conversion=conversion,
+                values=values,
+                counts=counts,
+                operations=0,
+            )
+        except Exception:  # whatever it was given
+            self._usage.ignored += 1
+
     def _evaluate(self, flag: object, tenant: object) -> Evaluation:
         """The long way: for a first question, for wrong arguments, and where time matters."""
         name = flag if isinstance(flag, str) else ""
@@ -250,6 +293,7 @@ class FlagClient:
         engine, ruleset = self._engine, self._held.ruleset
         return ClientStatus(
             health=Health.ERROR if engine is None else engine.core.health(),
+            key_refused=engine is not None and engine.core.key_refused,
             instance=self._settings.instance,
             epoch="" if ruleset is None else ruleset.epoch,
             revision=-1 if ruleset is None else ruleset.revision,

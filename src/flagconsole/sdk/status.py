@@ -59,7 +59,7 @@ class ClientStatus(NamedTuple):
     for never: ``contact_age`` since anything was heard from the server, ``confirmed_age`` since it confirmed that this data
     is the newest. ``transport`` is ``stream`` or ``polling``. ``problem`` is the last thing that went wrong and has not
     been mended, safe to show; ``cache_problem`` the same for the disk, ``kill_list_problem`` for the local kill list, whose
-    flags are in ``killed_here``.
+    flags are in ``killed_here``. ``key_refused``: the server knows the key no more, or it may not read rules.
     """
 
     health: Health
@@ -74,3 +74,4 @@ class ClientStatus(NamedTuple):
     counters: Counters
     killed_here: tuple[str, ...] = ()
     kill_list_problem: str | None = None
+    key_refused: bool = False

@@ -108,8 +108,9 @@ class Usage:
         conversion: bool = False,
         values: Values | None = None,
         counts: Counts | None = None,
+        operations: int = 1,
     ) -> None:
-        """Count one operation at ``now``, seconds since the epoch by the server's clock."""
+        """Count one operation (or none) at ``now``, seconds since the epoch by the server's clock."""
         if evaluation.reason in _GROUPLESS or not isinstance(tenant, str):
             self.ignored += 1
             return
@@ -128,7 +129,7 @@ class Usage:
                 cell = self._new_cell(key)
                 if cell is None:
                     return
-            cell.operations += 1
+            cell.operations += operations
             if not ok:
                 cell.errors += 1
             if conversion:
