@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,7 +62,7 @@ def install() -> None:
 def missing(client: Client) -> str | None:
     """Why the client can't be run here; None where it can."""
     if not _is_node(client):
-        return None if (folder() / "python").exists() else _NOT_INSTALLED.format(client.package)
+        return None if python_of(client).exists() else _NOT_INSTALLED.format(client.package)
     if shutil.which("node") is None:
         return f"{client.package} needs Node, which is not on this machine"
     return None if (folder() / "node_modules" / client.package).exists() else _NOT_INSTALLED.format(client.package)
@@ -110,7 +111,7 @@ class Driven:
 def driven(client: Client, url: str, key: str, *, tenant: str = "t-1", metrics_seconds: int = 60) -> Iterator[Driven]:
     """The client, following the server at ``url``, until the ``with`` ends."""
     about = {"url": url, "key": key, "mode": client.mode, "tenant": tenant, "metrics_seconds": metrics_seconds}
-    program: list[str | Path] = [folder() / "python" / "bin" / "python"]
+    program: list[str | Path] = [python_of(client)]
     if _is_node(client):
         program = ["node", "--experimental-eventsource", "--no-warnings"]
     # These clients know nothing of this package, and must not find it.
@@ -120,7 +121,7 @@ def driven(client: Client, url: str, key: str, *, tenant: str = "t-1", metrics_s
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=folder(),
+        cwd=folder() if folder().exists() else None,
         env=environment,
     )
     try:
@@ -132,6 +133,12 @@ def driven(client: Client, url: str, key: str, *, tenant: str = "t-1", metrics_s
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
+
+
+def python_of(client: Client) -> Path:
+    """The interpreter that has the client: this one, as far as it comes with the extra ``test``."""
+    ours = client.package == "openfeature-provider-ofrep" and find_spec("openfeature") is not None
+    return Path(sys.executable) if ours else folder() / "python" / "bin" / "python"
 
 
 def _is_node(client: Client) -> bool:

@@ -90,6 +90,8 @@ class Core:
         self._no_stream = not settings.stream
         self._etag: tuple[str, Position] | None = None
         self._key_refused = False
+        self._stream_open = False
+        self._poll_answered = False
         self._problem: str | None = "no contact with the server yet"
         self.transport = "stream" if settings.stream else "polling"
         if held.position is not None:
@@ -100,6 +102,11 @@ class Core:
         """The last thing that went wrong and has not been mended, safe to show."""
         parts = (self._applier, self._reporter, *self._senders)
         return self._problem or next((part.problem for part in parts if part.problem is not None), None)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the stream is open, or where it can't be had, the last poll was answered."""
+        return self._stream_open or self._poll_answered
 
     @property
     def key_refused(self) -> bool:
@@ -210,6 +217,7 @@ class Core:
 
     def _stream_lives(self) -> None:
         self._contact()
+        self._stream_open = True
         self._frame_at = self._clock()
         self._no_stream = False
         self.transport = "stream"
@@ -221,6 +229,8 @@ class Core:
 
     def _lost(self, lost: Disconnected) -> None:
         self._counters.disconnections += 1
+        if self._stream_open:
+            self._stream_open = self._poll_answered = False
         self._problem = f"stream: {lost.problem}"
         if lost.status in _KEY_REFUSED:
             self._key_refused = True
@@ -241,8 +251,9 @@ class Core:
             self._applier.fetch_now.clear()
             self._poll_at = self._clock() + self._settings.poll_seconds * random.uniform(0.8, 1.2)  # noqa: S311
             try:
-                await self._fetch(connection)
+                self._poll_answered = await self._fetch(connection)
             except Exception as error:  # whatever a stranger's bytes or network can cause
+                self._poll_answered = False
                 self._problem = safe_text(f"snapshot: {str(error) or type(error).__name__}", 300)
             if self._applier.gap:
                 await asyncio.sleep(backoff.next())
@@ -264,8 +275,8 @@ class Core:
             except TimeoutError:
                 continue
 
-    async def _fetch(self, connection: httpx.AsyncClient) -> None:
-        """Fetch a snapshot, and serve it if that isn't going back."""
+    async def _fetch(self, connection: httpx.AsyncClient) -> bool:
+        """Fetch a snapshot, and serve it if that isn't going back. Returns whether the answer could be used."""
         headers: dict[str, str] = {}
         ours = self._held.position
         text = None if self._held.floor is None else position_text(self._held.floor)
@@ -278,18 +289,19 @@ class Core:
         if response.status_code not in (200, 304):
             self._key_refused = response.status_code in _KEY_REFUSED
             self._problem = safe_text(f"snapshot: {error_of(self._settings.url, response.status_code, body)}", 300)
-            return
+            return False
         self._learn_date(response)
         self._contact()
         if self._no_stream or self._clock() - self._frame_at > PATIENCE:
             self.transport = "polling"
         if response.status_code == 304:
             self._held.confirm()
-            return
+            return True
         self._applier.forget_head()
         fetched = self._applier.snapshot(body)
         if fetched is not None and "etag" in response.headers:
             self._etag = (response.headers["etag"], fetched)
+        return fetched is not None
 
     def _learn_date(self, response: httpx.Response) -> None:
         try:

@@ -293,6 +293,7 @@ class FlagClient:
         engine, ruleset = self._engine, self._held.ruleset
         return ClientStatus(
             health=Health.ERROR if engine is None else engine.core.health(),
+            connected=engine is not None and engine.core.connected,
             key_refused=engine is not None and engine.core.key_refused,
             instance=self._settings.instance,
             epoch="" if ruleset is None else ruleset.epoch,

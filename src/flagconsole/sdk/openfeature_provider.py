@@ -229,7 +229,7 @@ class FlagconsoleProvider(AbstractProvider):
         stopping = self._stopping
         while not stopping.wait(WATCH_SECONDS):
             status = self._client.status
-            if status.health is Health.READY and status.problem is None:
+            if status.health is Health.READY and status.connected:
                 lost_at = None
                 self._become(ProviderStatus.READY, "")
                 continue

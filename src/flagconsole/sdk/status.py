@@ -60,6 +60,7 @@ class ClientStatus(NamedTuple):
     is the newest. ``transport`` is ``stream`` or ``polling``. ``problem`` is the last thing that went wrong and has not
     been mended, safe to show; ``cache_problem`` the same for the disk, ``kill_list_problem`` for the local kill list, whose
     flags are in ``killed_here``. ``key_refused``: the server knows the key no more, or it may not read rules.
+    ``connected``: the stream is open, or where it can't be had, the last poll was answered.
     """
 
     health: Health
@@ -75,3 +76,4 @@ class ClientStatus(NamedTuple):
     killed_here: tuple[str, ...] = ()
     kill_list_problem: str | None = None
     key_refused: bool = False
+    connected: bool = False
