@@ -16,7 +16,7 @@ from openfeature.provider import ProviderStatus
 from openfeature.track import TrackingEventDetails
 
 from flagconsole.domain.role import Role
-from flagconsole.sdk import FlagClient, usage_sender
+from flagconsole.sdk import FlagClient
 from flagconsole.sdk.openfeature_provider import NAME, FlagconsoleProvider
 
 from ..fake_server import FakeServer, problem, until
@@ -271,8 +271,7 @@ def test_many_threads_ask_at_once(server, provide):
     assert answers == [True] * 400
 
 
-def test_what_is_tracked_is_counted_beside_operations(live_server, told, tmp_path, monkeypatch):
-    monkeypatch.setattr(usage_sender, "LOOK_SECONDS", 0.01)
+def test_what_is_tracked_is_counted_beside_operations(live_server, told):
     for name, state in (("a.canary", "canary"), ("a.on", "on")):
         assert live_server.request("POST", "/api/flags", json={"flag_name": name}).status_code == 201
         body = {"change_reason": "x", "current_state": state, "canary_percentage": 100}
