@@ -57,3 +57,18 @@ def test_ai_pricing_measures_what_only_it_knows():
     found = [values_of("estimates.ai_pricing", True, chance) for _ in range(2000)]
     assert sum(values["suggestion_accuracy"] for values in found) / len(found) > 0.88
     assert sum(values["pricing_variance"] for values in found) / len(found) < 0.13
+
+
+def test_busy_tenants_write_more_tickets_but_not_in_proportion():
+    workload, chance = Workload(7, TENANTS), random.Random(7)
+    operations, tickets = Counter(), Counter()
+    for _ in range(60_000):
+        tenant = workload.next_tenant(chance)
+        operations[tenant] += 1
+        tickets[tenant] += asked(chance, workload.outcome(chance, tenant)).ticket
+    busy = [tenant for tenant, _ in operations.most_common(50)]
+    calm = [tenant for tenant, _ in operations.most_common()[-250:]]
+    written = [sum(tickets[tenant] for tenant in some) / len(some) for some in (busy, calm)]
+    done = [sum(operations[tenant] for tenant in some) / len(some) for some in (busy, calm)]
+    assert 1.5 < written[0] / written[1] < 5
+    assert done[0] / done[1] > 10

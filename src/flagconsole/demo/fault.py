@@ -10,14 +10,14 @@ from typing import Final, Self
 
 from flagconsole.demo.workload import Outcome
 
-#: Of the operations that a fault strikes, how many err, end in a critical error, or make somebody write to support.
+#: Of the operations that a fault strikes, how many err, or end in a critical error.
 ERROR_SHARE: Final = 0.18
 CRITICAL_SHARE: Final = 0.08
-TICKET_SHARE: Final = 0.25
 #: How many operations of everybody err while the whole service has an incident.
 INCIDENT_SHARE: Final = 0.12
-#: How many times as long operations take.
+#: How many times as long operations take, and how many times as often they make somebody write to support.
 SLOWDOWN: Final = 3.0
+TICKETS_TIMES: Final = 30.0
 FINGERPRINT: Final = "PaymentLinkCurrencyError"
 
 
@@ -62,7 +62,7 @@ class Fault:
             case FaultKind.LATENCY:
                 return outcome._replace(seconds=outcome.seconds * SLOWDOWN)
             case FaultKind.TICKETS:
-                return outcome._replace(ticket=outcome.ticket or chance.random() < TICKET_SHARE)
+                return outcome._replace(ticket_chance=outcome.ticket_chance * TICKETS_TIMES)
             case FaultKind.SILENCE:
                 return outcome
 

@@ -14,7 +14,9 @@ MEDIAN_SECONDS: Final = 0.24
 CONVERSION_RATE: Final = 0.06
 #: What people say of it. A minute of the demo stands for an hour or more, so they say it often.
 CSAT_RATE: Final = 0.04
-TICKET_RATE: Final = 0.004
+TICKET_RATE: Final = 0.025
+#: Busy tenants write more tickets, but by far not in proportion to what they do.
+_TICKETS_BY_TRAFFIC: Final = 0.3
 _SATISFIED: Final = 0.97
 _SATISFIED_AFTER_ERROR: Final = 0.35
 #: Standard deviations of logarithms: between tenants, and of one tenant's latency.
@@ -22,16 +24,19 @@ _ERROR_SPREAD: Final = 0.8
 _LATENCY_SPREAD: Final = 0.30
 _TRAFFIC_SPREAD: Final = 1.2
 _LATENCY_NOISE: Final = 0.55
+_MEAN_TRAFFIC: Final = math.exp(_TRAFFIC_SPREAD**2 / 2)
 
 
 class Outcome(NamedTuple):
-    """How one operation went. ``seconds`` is how long it would have taken; nobody waits for it. ``ticket``: somebody wrote
-    to support about it. ``csat``: how satisfied somebody who was asked is, 0 to 1."""
+    """How one operation went. ``seconds`` is how long it would have taken; nobody waits for it. ``ticket_chance``: that
+    somebody writes to support about it, and ``ticket`` whether somebody did. ``csat``: how satisfied somebody who was asked
+    is, 0 to 1."""
 
     ok: bool
     seconds: float
     critical: str | None
     conversion: bool
+    ticket_chance: float = 0.0
     ticket: bool = False
     csat: float | None = None
 
@@ -50,6 +55,7 @@ class _Tenant(NamedTuple):
     error_rate: float
     median_seconds: float
     traffic: float
+    ticket_chance: float
 
 
 class Workload:
@@ -70,15 +76,16 @@ class Workload:
         traits = self._traits[tenant]
         ok = chance.random() >= traits.error_rate
         seconds = traits.median_seconds * math.exp(chance.gauss(0.0, _LATENCY_NOISE))
-        return Outcome(ok, seconds, None, ok and chance.random() < CONVERSION_RATE, chance.random() < TICKET_RATE)
+        return Outcome(ok, seconds, None, ok and chance.random() < CONVERSION_RATE, traits.ticket_chance)
 
 
 def asked(chance: random.Random, outcome: Outcome) -> Outcome:
-    """The operation with what its user says of it, if asked."""
-    if chance.random() >= CSAT_RATE:
-        return outcome
-    satisfied = chance.random() < (_SATISFIED if outcome.ok else _SATISFIED_AFTER_ERROR)
-    return outcome._replace(csat=1.0 if satisfied else 0.25)
+    """The operation with what its user says of it, unasked or asked."""
+    ticket, csat = chance.random() < outcome.ticket_chance, None
+    if chance.random() < CSAT_RATE:
+        satisfied = chance.random() < (_SATISFIED if outcome.ok else _SATISFIED_AFTER_ERROR)
+        csat = 1.0 if satisfied else 0.25
+    return outcome._replace(ticket=ticket, csat=csat)
 
 
 def values_of(feature: str, enabled: bool, chance: random.Random) -> dict[str, bool | float] | None:
@@ -98,8 +105,12 @@ def values_of(feature: str, enabled: bool, chance: random.Random) -> dict[str, b
 def _traits(seed: int, tenant: str) -> _Tenant:
     """What a tenant is like, for every service and instance alike."""
     chance = random.Random(f"{seed}:{tenant}")  # noqa: S311  # a simulation
+    error_rate = min(0.05, ERROR_RATE * math.exp(chance.gauss(0.0, _ERROR_SPREAD)))
+    median_seconds = MEDIAN_SECONDS * math.exp(chance.gauss(0.0, _LATENCY_SPREAD))
+    traffic = math.exp(chance.gauss(0.0, _TRAFFIC_SPREAD))
     return _Tenant(
-        error_rate=min(0.05, ERROR_RATE * math.exp(chance.gauss(0.0, _ERROR_SPREAD))),
-        median_seconds=MEDIAN_SECONDS * math.exp(chance.gauss(0.0, _LATENCY_SPREAD)),
-        traffic=math.exp(chance.gauss(0.0, _TRAFFIC_SPREAD)),
+        error_rate=error_rate,
+        median_seconds=median_seconds,
+        traffic=traffic,
+        ticket_chance=TICKET_RATE * (traffic / _MEAN_TRAFFIC) ** (_TICKETS_BY_TRAFFIC - 1),
     )
