@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -9,8 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
+from flagconsole.demo.folder import remove_stale
 from flagconsole.demo.run import exit_code_of
 
 KEYS = {
@@ -82,34 +82,62 @@ def test_a_kill_reaches_all_twelve_and_nothing_runs_after(tmp_path):
     assert left_over(tmp_path) == []
 
 
-def test_other_terminals_reach_it_by_the_name_demo(tmp_path):
-    process = start(tmp_path, "--headless", "--seconds", "60")
+def test_a_canary_with_critical_errors_is_judged_killed_and_seen_to_be_off(tmp_path):
+    """The whole chain: services that fail, their SDKs' reports, the controller's judge, the playbook, the receipts."""
+    process = start(tmp_path, "--headless", "--scenario", "criticals", "--seed", "5", "--json")
+    out, err = process.communicate(timeout=240)
+    assert process.returncode == 0, out + err
+    summary = json.loads(out)
+    assert set(summary) == KEYS | OF_SCENARIOS
+    assert (summary["verdict"], summary["playbook"], summary["rollout"]) == ("fail", "kill_switch", "killed")
+    assert 0 < summary["fault_at_s"] < summary["verdict_failed_at_s"]
+    assert "critical_errors" in summary["because"]
+    assert summary["restoration_s"] > 0
+    assert summary["operations_affected"] > 0
+    assert summary["operations_after_last_receipt"] == 0
+    assert len(summary["receipts_ms"]) == 12
+    assert summary["incident_id"]
+    assert left_over(tmp_path) == []
+
+
+def test_other_terminals_reach_it_and_what_it_leaves_when_killed_goes_with_the_next_one(tmp_path):
+    killed = start(tmp_path, "--headless", "--seconds", "60")
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_DATA_HOME": ""}
+    command = [sys.executable, "-m", "flagconsole", "list", "--store", "demo", "--json"]
     try:
         while not (tmp_path / ".local/share/flagconsole/running-demo").exists():
-            assert process.poll() is None
+            assert killed.poll() is None
             os.sched_yield()
-        command = [sys.executable, "-m", "flagconsole", "list", "--store", "demo", "--json"]
         seen = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         assert len(json.loads(seen.stdout)["flags"]) == 27
     finally:
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        killed.kill()
+        killed.communicate(timeout=20)
+    (folder,) = tmp_path.glob("flagconsole-demo-*")
+    with (folder / "alive").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # waits for its server and services, which end with it
+    remove_stale(tmp_path)
+    assert left_over(tmp_path) == []
     gone = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert gone.returncode == 2
     assert "no demo is running" in gone.stderr
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_demo_cleans_up(tmp_path, sent):
-    process = start(tmp_path, "--headless", "--seconds", "60")
-    while not list(tmp_path.glob("flagconsole-demo-*/*/*")):
-        assert process.poll() is None
-        os.sched_yield()
-    process.send_signal(sent)
-    process.communicate(timeout=20)
-    assert process.returncode != 0
-    assert left_over(tmp_path) == []
+def test_an_interrupted_demo_cleans_up(tmp_path):
+    interrupted = {}
+    for sent in (signal.SIGINT, signal.SIGTERM):
+        folder = tmp_path / sent.name
+        folder.mkdir()
+        interrupted[sent] = folder, start(folder, "--headless", "--seconds", "60")
+    for sent, (folder, process) in interrupted.items():
+        while not list(folder.glob("flagconsole-demo-*/*/*")):
+            assert process.poll() is None
+            os.sched_yield()
+        process.send_signal(sent)
+    for folder, process in interrupted.values():
+        process.communicate(timeout=30)
+        assert process.returncode != 0
+        assert left_over(folder) == []
 
 
 def test_what_is_not_proven_is_not_a_success():

@@ -58,4 +58,8 @@ async def test_silence_is_unknown(look):
 
 
 async def test_what_can_not_be_told_yet_is_unknown(look):
-    assert (await look(20, (Group.OFF, 10, NONE))).result is CheckResult.UNKNOWN
+    assert (await look(14, (Group.OFF, 5, NONE))).result is CheckResult.UNKNOWN
+
+
+async def test_with_short_buckets_it_is_told_soon(look):
+    assert (await look(16, (Group.CANARY, -5, ERRORS), (Group.OFF, 5, NONE))).result is CheckResult.OK

@@ -25,8 +25,6 @@ WINDOW_SECONDS: Final = 60
 _ERRORS_FACTOR, _ERRORS_MARGIN = 1.2, 0.001
 _CSAT_MARGIN: Final = 0.02
 _LATENCY_CHANGE: Final = 0.05
-#: An SDK's bucket that began before a change may tell of what was before; it is this wide at most.
-_SETTLING_SECONDS: Final = BUCKET_SECONDS
 #: The groups for which the feature runs, or ran a moment ago; what others meet is not the feature's.
 _EXPOSED: Final = (Group.CANARY, Group.ON, Group.OTHER)
 
@@ -139,12 +137,17 @@ async def _none(
 
 
 async def _seconds_since_change(store: Store, flag_name: str, now: datetime) -> int:
-    """The newest seconds that the present state of the flag alone accounts for."""
+    """The newest seconds that the present state of the flag alone accounts for: a bucket that began before its newest change
+    may tell of what was before."""
     async with store.read() as reader:
         newest = await reader.changes(flag_name=flag_name, limit=1)
     if not newest:
         return WINDOW_SECONDS
-    return min(WINDOW_SECONDS, int((now - newest[0].changed_at).total_seconds()) - _SETTLING_SECONDS)
+    changed, end = newest[0].changed_at.timestamp(), now.timestamp()
+    measured = await store.metrics.newest(flag_name)
+    known = measured is not None and measured > changed
+    width = await store.metrics.widest(flag_name, int(changed), int(end) + 1) if known else BUCKET_SECONDS
+    return min(WINDOW_SECONDS, int(end - changed) - width)
 
 
 async def _both(metrics: MetricSource | None, flag_name: str, metric: str, now: datetime) -> tuple[float, float] | None:
