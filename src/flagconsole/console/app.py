@@ -18,6 +18,7 @@ from flagconsole.console import actions, view
 from flagconsole.console import state as model
 from flagconsole.console.actions import IN_FLIGHT, Action, Kind, Stage
 from flagconsole.console.arming import Arming
+from flagconsole.console.attention import Attention
 from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
@@ -132,6 +133,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         )
         self._filter = HostileFilter()
         self._counter = Counter(self)
+        self._attention = Attention()
         self._navigator = Navigator(self)
         self.arming = Arming(self)
         self.switcher = Switcher(self)
@@ -218,6 +220,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
         """Take a new state and paint it."""
+        state, urgent = self._attention.look(state, changed, self.server_now())
+        changed |= urgent
         self.state = replace(state, ledger=self._observed(state))
         if state.connection.phase is Phase.LIVE:
             self.session.contacted()
@@ -259,9 +263,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def _tick(self) -> None:
         ledger = self._observed(self.state)
-        if ledger != self.state.ledger:
-            self.state = replace(self.state, ledger=ledger)
-            self.paint()
+        state, urgent = self._attention.look(self.state, (), self.server_now())
+        if ledger != state.ledger or urgent:
+            self.state = replace(state, ledger=ledger)
+            self.paint(urgent)
         self.arming.tick()
         if isinstance(self.screen, ConsoleScreen):
             self.screen.tick()

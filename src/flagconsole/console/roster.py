@@ -24,7 +24,9 @@ class Roster:
     def rebuild(self, state: ConsoleState) -> None:
         """Take all flags anew: the filter or the order is another one, or nobody knows what changed."""
         words = words_of(state.filter_text)
-        self._rank_of = {name: view.rank(state, row) for name, row in state.flags.items() if view.passes(row, words)}
+        self._rank_of = {
+            name: view.rank(state, row) for name, row in state.flags.items() if view.passes(state, row, words)
+        }
         self.members += 1
         self._ranks = sorted(self._rank_of.values())
         self.names = [rank[-1] for rank in self._ranks]
@@ -35,7 +37,7 @@ class Roster:
         names: list[str] | None = None
         for name in changed:
             row = state.flags.get(name)
-            after = view.rank(state, row) if row is not None and view.passes(row, words) else None
+            after = view.rank(state, row) if row is not None and view.passes(state, row, words) else None
             before = self._rank_of.get(name)
             if before == after:
                 continue

@@ -30,6 +30,7 @@ from flagconsole.domain.evaluation import OverrideRule, Ruleset
 
 if TYPE_CHECKING:
     from flagconsole.console.actions import Action
+    from flagconsole.console.attention import Problem
     from flagconsole.console.incidents import IncidentRow, IncidentStory
     from flagconsole.console.metric_windows import MetricWindow
     from flagconsole.console.playbooks import PlaybookRow
@@ -55,6 +56,7 @@ class Order(StrEnum):
     """How the flag table is sorted."""
 
     CHANGED = "changed"
+    URGENCY = "urgency"
     NAME = "name"
     STATE = "state"
 
@@ -127,6 +129,7 @@ class ConsoleState:
     profiles: Mapping[str, TenantRow] = field(default_factory=dict)
     history: tuple[ChangeRow, ...] = ()
     reach: Mapping[str, Reach] = field(default_factory=dict)
+    problems: Mapping[str, Problem] = field(default_factory=dict)
     ledger: tuple[Action, ...] = ()
     #: By flag: its newest rollout, the judge's looks (newest first), steps and checklist, and what was measured.
     rollouts: Mapping[str, RolloutRow] = field(default_factory=dict)

@@ -12,7 +12,7 @@ from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Order
 from flagconsole.domain.states import FlagState
 
-FILTER_HELP: Final = "text  !text  state:canary  domain:pos  type:domain  who:ops"
+FILTER_HELP: Final = "text  !text  state:canary  domain:pos  is:problem  who:ops"
 
 #: Killed flags first, then what is moving, then what is fully on.
 _STATE_ORDER: Final = {
@@ -28,15 +28,16 @@ _STATE_ORDER: Final = {
 Rank = tuple[Any, ...]
 
 
-def passes(row: FlagRow, words: Words) -> bool:
+def passes(state: ConsoleState, row: FlagRow, words: Words) -> bool:
     """Whether a flag passes a filter."""
-    return not words or filtering.passes(words, row.name.casefold(), _fields(row))
+    return not words or filtering.passes(words, row.name.casefold(), _fields(row, row.name in state.problems))
 
 
-def _fields(row: FlagRow) -> Fields:
+def _fields(row: FlagRow, problem: bool) -> Fields:
     """What ``field:word`` asks."""
     last = row.last
     return {
+        "is": ("problem" if problem else "fine",),
         "state": (row.state.value,),
         "domain": (row.name.partition(".")[0].casefold(),),
         "type": (row.flag_type,),
@@ -52,6 +53,9 @@ def rank(state: ConsoleState, row: FlagRow) -> Rank:
     match state.order:
         case Order.CHANGED:
             return (-(row.last.change_id if row.last else 0), row.name)
+        case Order.URGENCY:
+            problem = state.problems.get(row.name)
+            return (problem.rank if problem is not None else 9, _STATE_ORDER[row.state], row.name)
         case Order.STATE:
             return (_STATE_ORDER[row.state], row.name)
         case Order.NAME:
@@ -61,7 +65,9 @@ def rank(state: ConsoleState, row: FlagRow) -> Rank:
 def visible(state: ConsoleState) -> tuple[str, ...]:
     """The names of the flags that pass the filter, in the chosen order."""
     words = words_of(state.filter_text)
-    return tuple(item[-1] for item in sorted(rank(state, row) for row in state.flags.values() if passes(row, words)))
+    return tuple(
+        item[-1] for item in sorted(rank(state, row) for row in state.flags.values() if passes(state, row, words))
+    )
 
 
 def resting(shown: Sequence[str], wanted: Sequence[str]) -> Sequence[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flagconsole.console.ages import age_role, age_text, clock_text
+from flagconsole.console.attention import KILLED_RANK
 from flagconsole.console.line import Line, joined, line, spread
 from flagconsole.console.place import Place
 from flagconsole.console.safe import Span, span
@@ -55,7 +56,7 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         _rights(state, wide),
         line(span(f"rev {state.revision}" if state.loaded else "rev –")),
     ]
-    problems = [_instances(state, wide), _killed(state, wide)]
+    problems = [_instances(state, wide), _problems(state, wide)]
     if note:
         problems.append(line(span(f"! {note}")))
     right = line(
@@ -111,9 +112,15 @@ def _instances(state: ConsoleState, wide: bool) -> Line:
     return line(span(text))
 
 
-def _killed(state: ConsoleState, wide: bool) -> Line:
-    killed = sum(1 for row in state.flags.values() if row.state.value == "kill")
-    return line(span(f"■ {killed} killed" if wide else f"■ {killed}")) if killed else ()
+def _problems(state: ConsoleState, wide: bool) -> Line:
+    """How many flags need attention, and whether it is more than kills that somebody meant."""
+    count = len(state.problems)
+    if not count:
+        return ()
+    urgent = any(problem.rank < KILLED_RANK for problem in state.problems.values())
+    text = (f"! {count} need{'s' if count == 1 else ''} attention" if wide else f"! {count}") if urgent else (
+        f"■ {count} killed" if wide else f"■ {count}")  # fmt: skip
+    return line(span(text, "alarm" if urgent and state.connection.phase is Phase.LIVE else "plain"))
 
 
 class EnvBar(Painted):

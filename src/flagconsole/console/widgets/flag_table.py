@@ -31,7 +31,7 @@ FRESH: Final = 60.0
 #: Fewer cells than this say nothing of a reason.
 LEAST_REASON: Final = 10
 
-_SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when"}
+_SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when", Order.URGENCY: "guard"}
 _SHORT_TYPE: Final = {"domain": "dom", "feature": "feat", "experiment": "exp", "kill_switch": "kill"}
 
 

@@ -1,0 +1,147 @@
+"""What needs attention, flag by flag: a verdict that fails or has no data, a kill, a change that isn't everywhere, an incident.
+
+Found again with every new state and every second, from the few flags that can be meant: never by searching all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from flagconsole.console.ages import ago
+from flagconsole.console.rows import FlagRow
+from flagconsole.domain.states import FlagState
+
+if TYPE_CHECKING:
+    from flagconsole.console.rollouts import RolloutRow
+    from flagconsole.console.state import ConsoleState
+
+#: Seconds that a change has to arrive everywhere before it counts as late.
+LATE: Final = 10.0
+#: Looks of the judge that may be missed before its verdict counts as old.
+MISSED_LOOKS: Final = 3
+#: The rank of a flag that is killed, and nothing else: somebody meant that.
+KILLED_RANK: Final = 4
+
+
+class Problem(NamedTuple):
+    """Why a flag needs attention; the lowest ``rank`` is the most urgent. ``sign`` and ``word`` say it in a cell."""
+
+    rank: int
+    sign: str
+    word: str
+    why: str
+    role: str = "danger"
+
+
+def problem_of(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
+    """The most urgent problem of a flag at ``now`` (server's seconds); None where it needs none."""
+    return (
+        _failing(state.rollouts.get(row.name))
+        or _incident(state, row)
+        or _not_everywhere(state, row, now)
+        or _unknown(state.rollouts.get(row.name), now)
+        or _killed(row, now)
+    )
+
+
+def _failing(rollout: RolloutRow | None) -> Problem | None:
+    judged = rollout.judged if rollout is not None and rollout.active else None
+    if judged is None or judged.kind != "fail":
+        return None
+    return Problem(0, "✗", "failing", judged.because)
+
+
+def _incident(state: ConsoleState, row: FlagRow) -> Problem | None:
+    found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
+    waiting = next((item for item in found if item.waits_for is not None), None)
+    if waiting is not None and waiting.waits_for is not None:
+        return Problem(1, "!", "waits for you", f"incident {waiting.incident_id}: {waiting.waits_for.title}")
+    running = next((item for item in found if item.completed_at is None), None)
+    if running is not None:
+        return Problem(1, "!", "incident", f"incident {running.incident_id} runs: {running.trigger}")
+    return None
+
+
+def _not_everywhere(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
+    last = row.last
+    if last is None or last.change_id > state.revision or now - last.at < LATE:
+        return None
+    expected = state.expected
+    behind = [item.instance_id for item in expected if not item.confirms(state.epoch, last.change_id)]
+    if not behind:
+        return None
+    names = ", ".join(behind[:2]) + (f" and {len(behind) - 2} more" if len(behind) > 2 else "")
+    count = f"{len(expected) - len(behind)}/{len(expected)}"
+    what = "the kill" if row.state is FlagState.KILL else "its newest change"
+    return Problem(2, "!", f"at {count}", f"{what} is not everywhere, {count}: {names} behind")
+
+
+def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
+    if rollout is None or not rollout.active or rollout.current is None:
+        return None
+    judged, tick = rollout.judged, rollout.current.tick_seconds
+    looked = judged.at if judged is not None else rollout.phase_started_at
+    if now - looked > MISSED_LOOKS * tick:
+        return Problem(3, "?", "not judged", f"the judge has not looked for {ago(now - looked)}", "warning")
+    if judged is not None and judged.kind == "no_data":
+        return Problem(3, "?", "no data", judged.because or "nothing is measured", "warning")
+    return None
+
+
+def _killed(row: FlagRow, now: float) -> Problem | None:
+    if row.state is not FlagState.KILL:
+        return None
+    when = "" if row.last is None else f" {ago(now - row.last.at)} ago by {row.last.who}: {row.last.reason}"
+    return Problem(KILLED_RANK, "■", "killed", f"killed{when}", "state_kill")
+
+
+class Attention:
+    """Keeps ``ConsoleState.problems`` true."""
+
+    def __init__(self) -> None:
+        self._flags: Mapping[str, FlagRow] = {}
+        self._killed: set[str] = set()
+
+    def look(self, state: ConsoleState, changed: Iterable[str], now: float) -> tuple[ConsoleState, frozenset[str]]:
+        """The state with its problems, and the flags whose problem is another one than before. ``changed`` are the flags
+        that may be in another state than at the last look."""
+        self._count_killed(state, changed)
+        found: dict[str, Problem] = {}
+        for name in self._candidates(state):
+            row = state.flags.get(name)
+            problem = problem_of(state, row, now) if row is not None else None
+            if problem is not None:
+                found[name] = problem
+        before = state.problems
+        moved = frozenset(name for name in found.keys() | before.keys() if found.get(name) != before.get(name))
+        return (replace(state, problems=found), moved) if moved else (state, moved)
+
+    def _count_killed(self, state: ConsoleState, changed: Iterable[str]) -> None:
+        flags, names = state.flags, set(changed)
+        if flags is self._flags:
+            return
+        if not names or len(flags) != len(self._flags):
+            names = set(flags) | self._killed
+        for name in names:
+            row = flags.get(name)
+            if row is not None and row.state is FlagState.KILL:
+                self._killed.add(name)
+            else:
+                self._killed.discard(name)
+        self._flags = flags
+
+    def _candidates(self, state: ConsoleState) -> set[str]:
+        names = set(self._killed)
+        names.update(name for name, rollout in state.rollouts.items() if rollout.active)
+        names.update(item.flag_name for item in state.incidents.values() if item.open)
+        # Only a change that somebody expected hasn't confirmed can be late.
+        behind = [item for item in state.expected if not item.confirms(state.epoch, state.revision)]
+        if behind:
+            least = min((item.revision if item.epoch == state.epoch else -1) for item in behind)
+            for change in state.history:
+                if change.change_id <= least:
+                    break
+                names.add(change.flag_name)
+        return names
