@@ -14,6 +14,7 @@ import pytest
 
 from flagconsole.console.screens.settings import SettingsScreen
 from flagconsole.domain.instance import Presence
+from flagconsole.domain.verdict import VerdictKind
 
 from .drawn_cohorts import a_drawn_cohort
 from .shadow_reports import with_mismatches
@@ -26,6 +27,32 @@ Scene = Callable[[Any], Awaitable[None]]
 
 async def fleet(console: Any) -> None:
     """The overview as it opens."""
+
+
+async def incident_fleet(console: Any) -> None:
+    """A canary that fails, one without data, one that is held, and an instance that is behind."""
+    server = console.server
+    server.change("pos.lite", "canary", percentage=10, who="rel", reason="start canary")
+    server.change("invoices.auto_send", "canary", percentage=10, who="rel", reason="start canary")
+    for name in list(server.instances_by_id)[1:]:
+        server.confirm(name)
+    for name in ("pos.loyalty_points", "pos.lite", "invoices.auto_send"):
+        server.rollout_of(name)
+    server.moving["pos.loyalty_points"] = lambda ago: (0.0421, 212.0) if ago < 400 else (0.0048, 190.0)
+    server.look("pos.loyalty_points", server.verdict("pos.loyalty_points", VerdictKind.FAIL))
+    server.look("pos.lite", server.verdict("pos.lite", VerdictKind.NO_DATA))
+    server.look("invoices.auto_send", server.verdict("invoices.auto_send", VerdictKind.PASS))
+    server.tell_rollout("invoices.auto_send", progression_paused=True, pause_reason="lunch")
+    await console.until("NO DATA")
+    await console.press("s", "g", "!")
+    await console.until(lambda: server.measured_windows[-1][0] != "pos.loyalty_points")
+    await console.press("g")
+    await console.until("FAIL: error_rate" if console.app.size.width > 100 else "FAIL error_rate")
+    console.clock.now += 11
+    server.beat()
+    await console.until("AT 11/12")
+    await console.until("err%")
+    await console.settled()
 
 
 async def filtered(console: Any) -> None:
@@ -209,12 +236,12 @@ async def connection_back(console: Any) -> None:
 
 
 SCENES: list[Scene] = [
-    fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
+    fleet, incident_fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
     instances, tenants, shadow, shadow_empty, help_, palette, offline,
 ]  # fmt: skip
 
 
-LARGE_SCENES: list[Scene] = [fleet, detail, drawn_cohort, kill_progress, history, instances, tenants, shadow]
+LARGE_SCENES: list[Scene] = [fleet, incident_fleet, detail, drawn_cohort, kill_progress, history, instances, tenants, shadow]
 
 
 async def settings(console: Any) -> None:

@@ -50,17 +50,17 @@ def _failing(rollout: RolloutRow | None) -> Problem | None:
     judged = rollout.judged if rollout is not None and rollout.active else None
     if judged is None or judged.kind != "fail":
         return None
-    return Problem(0, "✗", "failing", judged.because)
+    return Problem(0, "✗", "FAIL", judged.because)
 
 
 def _incident(state: ConsoleState, row: FlagRow) -> Problem | None:
     found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
     waiting = next((item for item in found if item.waits_for is not None), None)
     if waiting is not None and waiting.waits_for is not None:
-        return Problem(1, "!", "waits for you", f"incident {waiting.incident_id}: {waiting.waits_for.title}")
+        return Problem(1, "!", "YOUR TURN", f"incident {waiting.incident_id}: {waiting.waits_for.title}")
     running = next((item for item in found if item.completed_at is None), None)
     if running is not None:
-        return Problem(1, "!", "incident", f"incident {running.incident_id} runs: {running.trigger}")
+        return Problem(1, "!", "INCIDENT", f"incident {running.incident_id} runs: {running.trigger}")
     return None
 
 
@@ -75,7 +75,7 @@ def _not_everywhere(state: ConsoleState, row: FlagRow, now: float) -> Problem | 
     names = ", ".join(behind[:2]) + (f" and {len(behind) - 2} more" if len(behind) > 2 else "")
     count = f"{len(expected) - len(behind)}/{len(expected)}"
     what = "the kill" if row.state is FlagState.KILL else "its newest change"
-    return Problem(2, "!", f"at {count}", f"{what} is not everywhere, {count}: {names} behind")
+    return Problem(2, "!", f"AT {count}", f"{what} is not everywhere, {count}: {names} behind")
 
 
 def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
@@ -84,9 +84,9 @@ def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
     judged, tick = rollout.judged, rollout.current.tick_seconds
     looked = judged.at if judged is not None else rollout.phase_started_at
     if now - looked > MISSED_LOOKS * tick:
-        return Problem(3, "?", "not judged", f"the judge has not looked for {ago(now - looked)}", "warning")
+        return Problem(3, "?", "OVERDUE", f"the judge has not looked for {ago(now - looked)}", "warning")
     if judged is not None and judged.kind == "no_data":
-        return Problem(3, "?", "no data", judged.because or "nothing is measured", "warning")
+        return Problem(3, "╌", "NO DATA", judged.because or "nothing is measured", "warning")
     return None
 
 
@@ -94,7 +94,7 @@ def _killed(row: FlagRow, now: float) -> Problem | None:
     if row.state is not FlagState.KILL:
         return None
     when = "" if row.last is None else f" {ago(now - row.last.at)} ago by {row.last.who}: {row.last.reason}"
-    return Problem(KILLED_RANK, "■", "killed", f"killed{when}", "state_kill")
+    return Problem(KILLED_RANK, "■", "KILLED", f"killed{when}", "state_kill")
 
 
 class Attention:

@@ -62,6 +62,7 @@ class FleetScreen(FilteredScreen):
             **self.filter_handlers(),
             "clear": self.clear,
             "order": self.sort,
+            "problem": lambda _: self.next_problem(),
         }
 
     def wish(self) -> Wish:
@@ -74,6 +75,20 @@ class FleetScreen(FilteredScreen):
             self.drop_filter()
         elif self.console.state.tenant is not None:
             self.console.choose_tenant(None)
+
+    def next_problem(self) -> None:
+        """Go to the next flag that needs attention, and say why it does."""
+        state = self.console.state
+        if self.table.next_problem():
+            problem = self.console.state.problems[self.console.state.selected or ""]
+            left = f"{len(state.problems)} need attention · " if len(state.problems) > 1 else ""
+            self.console.say(f"{left}{self.console.state.selected}: {problem.why}")
+        elif state.problems:
+            self.console.say("the filter hides the flags that need attention: Esc shows all")
+        else:
+            behind = [row for row in state.expected if not row.confirms(state.epoch, state.revision)]
+            more = f"; {len(behind)} instances are behind: 5 shows them" if behind else ""
+            self.console.say(f"no flag needs attention{more}")
 
     def sort(self, order: str) -> None:
         """Sort by the next order, or by the one that is named."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flagconsole.console.ages import ago_words, moment_text
+from flagconsole.console.attention import KILLED_RANK
 from flagconsole.console.glyphs import ARROW, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.impact import KillImpact, known_dependencies
 from flagconsole.console.line import BLANK, Line, cell, joined, line, pad, wrapped
@@ -12,6 +13,7 @@ from flagconsole.console.rows import ChangeRow, FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.painted import Painted
+from flagconsole.console.widgets.rollout_pane import course_line, course_lines, problem_lines, rollout_lines
 from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.states import FlagState
@@ -124,7 +126,6 @@ def impact_lines(impact: KillImpact | None, width: int) -> list[Line]:
     )
     if len(hit) > 6:
         rows.append(line(span(f"and {len(hit) - 6} more flags", "muted")))
-    rows.append(line(span(f"{impact.instances} instances would have to confirm", "muted")))
     return rows
 
 
@@ -149,21 +150,40 @@ def section(heading: str, rows: Sequence[Line]) -> list[Line]:
     return [BLANK, line(span(heading, "header")), *rows] if rows else []
 
 
-def pane(state: ConsoleState, row: FlagRow, impact: KillImpact | None, now: float, width: int) -> list[Line]:
+def receipts_line(state: ConsoleState, row: FlagRow, now: float) -> Line:
+    """How many running SDKs have the flag's newest change, and how old the oldest sign of life is."""
+    expected = state.expected
+    if not expected:
+        return line(span("no running SDK is known", "muted"))
+    revision = row.last.change_id if row.last is not None else state.revision
+    late = sum(not item.confirms(state.epoch, revision) for item in expected)
+    oldest = now - min(item.last_seen for item in expected)
+    count = f"{len(expected) - late}/{len(expected)}"
+    done = span(f"! {count}" if late else f"✓ {count}", "danger" if late else "good")
+    return line(done, span(f" on v{row.version}, oldest heard {ago_words(oldest)}", "muted"))
+
+
+def pane(
+    state: ConsoleState, row: FlagRow, impact: KillImpact | None, now: float, width: int, *, ascii_only: bool = False
+) -> list[Line]:
     """The detail pane: as much as an incident needs, most urgent first. ``now`` is the server's time."""
-    rows = [*title_lines(row, width), BLANK, *reach_lines(state, row)]
+    problem = problem_lines(state.problems.get(row.name), width)
+    rollout = rollout_lines(state.rollouts.get(row.name), now, width)
+    rows = [*title_lines(row, width), *([BLANK, *problem] if problem else []), *([BLANK, *rollout] if rollout else [])]
+    rows += [BLANK, *reach_lines(state, row), receipts_line(state, row, now)]
     if state.tenant is not None:
         rows += section("TENANT", tenant_lines(state, row, now, width))
-    rows += section("LAST CHANGE", change_lines(row.last, now, width))
     if row.state is not FlagState.KILL:
         rows += section("IF KILLED", impact_lines(impact, width))
+    rows += section("MEASURED", course_lines(state, row.name, now, width, ascii_only=ascii_only))
+    rows += section("LAST CHANGE", change_lines(row.last, now, width))
     rows += section("NEEDS", dependency_lines(state, row))
     rows += section("NEEDED BY", dependent_lines(state, row))
     return rows
 
 
-def strip_lines(state: ConsoleState, row: FlagRow, now: float) -> list[Line]:
-    """The strip below the table on small screens: two rows. ``now`` is the server's time."""
+def strip_lines(state: ConsoleState, row: FlagRow, now: float, width: int, *, ascii_only: bool = False) -> list[Line]:
+    """The strip below the table on small screens: two rows, or three with what was measured. ``now`` is the server's time."""
     reach = state.reach.get(row.name)
     facts = [line(span(row.name, "strong")), line(state_span(row.state, row.setting))]
     if reach is not None:
@@ -175,6 +195,8 @@ def strip_lines(state: ConsoleState, row: FlagRow, now: float) -> list[Line]:
         outcome = state.ruleset.evaluate(row.name, state.tenant, now)
         why = evaluation_words(outcome, row.percentage, row.cohort)
         second = line(span(state.tenant, "strong"), f" {ARROW} ", state_span(outcome.state), span(f"  {why}", "muted"))
+    elif (problem := state.problems.get(row.name)) is not None and problem.rank < KILLED_RANK:
+        second = line(span(f"{problem.sign} {problem.word}", problem.role), " ", span(problem.why))
     elif row.last is not None:
         change = row.last
         whose = f"{change.tenant_id}: " if change.tenant_id is not None else ""
@@ -186,7 +208,8 @@ def strip_lines(state: ConsoleState, row: FlagRow, now: float) -> list[Line]:
         )
     else:
         second = line(span(row.description, "muted"))
-    return [line(" ", *joined(facts)), line(" ", *second)]
+    course = course_line(state, row.name, now, width, ascii_only=ascii_only)
+    return [line(" ", *joined(facts)), line(" ", *second), line(" ", *course)]
 
 
 class DetailPane(Painted):
@@ -197,7 +220,13 @@ class DetailPane(Painted):
         console = self.console
         state, row = console.state, console.state.selected_flag
         rule = span("│ ", "faint")
-        rows = [] if row is None else pane(state, row, console.impact_of(row.name), console.server_now(), width - 3)
+        rows = (
+            []
+            if row is None
+            else pane(
+                state, row, console.impact_of(row.name), console.server_now(), width - 3, ascii_only=console.ascii_only
+            )
+        )
         return [(rule, *(rows[index] if index < len(rows) else BLANK)) for index in range(height)]
 
 
@@ -209,7 +238,14 @@ class DetailStrip(Painted):
         console = self.console
         row = console.state.selected_flag
         rule = line(span("─" * width, "faint"))
-        return [rule] if row is None else [rule, *strip_lines(console.state, row, console.server_now())]
+        return (
+            [rule]
+            if row is None
+            else [
+                rule,
+                *strip_lines(console.state, row, console.server_now(), width - 2, ascii_only=console.ascii_only),
+            ]
+        )
 
 
 def columns_of(left: Sequence[Line], right: Sequence[Line], width: int, share: float = 0.5) -> list[Line]:

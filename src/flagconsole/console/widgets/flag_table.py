@@ -12,8 +12,11 @@ from rich.cells import cell_len
 
 from flagconsole.console import view
 from flagconsole.console.ages import ago
+from flagconsole.console.attention import Problem
 from flagconsole.console.glyphs import STATE_GLYPH, STATE_ROLE
+from flagconsole.console.guards import error_rate, guard_span, phase_span
 from flagconsole.console.line import BLANK, Line, cell, line
+from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.roster import Roster
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
@@ -32,34 +35,40 @@ FRESH: Final = 60.0
 LEAST_REASON: Final = 10
 
 _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when", Order.URGENCY: "guard"}
-_SHORT_TYPE: Final = {"domain": "dom", "feature": "feat", "experiment": "exp", "kill_switch": "kill"}
 
 
 def columns(width: int, longest_name: int) -> list[Column]:
     """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left."""
-    name = max(20, min(longest_name, 48 if width >= 130 else 30))
+    name = max(20, min(longest_name, 48 if width >= 130 else 30 if width >= 88 else 24))
     wide = width >= 110
     return fitted(
         [
-            Column("name", "FLAG", name),
+            Column("name", "FLAG", name, grows=width < 110),
             Column("state", "STATE", 8),
             Column("percentage", "%", 4, right=True),
+            Column("phase", "PHASE", 15 if wide else 12, spare=4),
+            Column("guard", "GUARD", 10),
+            Column("error", "ERR%", 5, right=True, spare=1),
+            Column("limit", "LIMIT", 6, right=True, spare=5),
             Column("reach", "TENANTS" if wide else "REACH", 7 if wide else 5, right=True, spare=1),
-            Column("dependents", "DEP", 3, right=True, spare=5),
-            Column("type", "TYPE", 11 if wide else 4, spare=4),
-            Column("when", "WHEN", 4, right=True, spare=1),
-            Column("who", "WHO", 16 if width >= 130 else 12 if wide else 7, spare=2),
-            Column("why", "WHY", LEAST_REASON, spare=3, grows=True),
+            Column("dependents", "DEP", 3, right=True, spare=2),
+            *([Column("type", "TYPE", 11, spare=8)] if wide else []),
+            Column("when", "WHEN", 4, right=True, spare=3),
+            Column("who", "WHO", 16 if width >= 130 else 12 if wide else 7, spare=6),
+            Column("why", "WHY", LEAST_REASON, spare=7, grows=True),
         ],
         width,
     )
 
 
 class Look(NamedTuple):
-    """What a row's look depends on besides the flag: how many flags need it, tenants reached, the server's time, marks."""
+    """What a row's look depends on besides the flag: how many flags need it, tenants reached, rollout and problem, the
+    server's time, marks."""
 
     needed_by: int
     reach: Reach | None
+    rollout: RolloutRow | None
+    problem: Problem | None
     now: float
     marked: bool
     cursor: bool
@@ -79,13 +88,26 @@ def _cell(row: FlagRow, column: Column, look: Look) -> Span:
             return cell(f"{STATE_GLYPH[row.state]} {row.state.value}", width, STATE_ROLE[row.state])
         case "percentage":
             return cell(f"{row.percentage}%" if row.state.value == "canary" else "", width, "plain", right=True)
+        case "phase":
+            shown = phase_span(row, look.rollout, look.now, short=width < 15)
+            return cell(shown.text, width, shown.role)
+        case "guard":
+            shown = guard_span(look.problem, look.rollout)
+            return cell(shown.text, width, shown.role)
+        case "error":
+            rate = error_rate(look.rollout)
+            return cell(
+                rate.text, width, "danger" if rate.over else "plain" if rate.value is not None else "faint", right=True
+            )
+        case "limit":
+            return cell(error_rate(look.rollout).limit_text, width, "muted", right=True)
         case "reach":
             role = "plain" if look.reach is not None and look.reach.enabled else "faint"
             return cell("" if look.reach is None else look.reach.enabled, width, role, right=True)
         case "dependents":
             return cell(look.needed_by or "", width, "muted", right=True)
         case "type":
-            return cell(row.flag_type if width > 4 else _SHORT_TYPE.get(row.flag_type, row.flag_type), width, "muted")
+            return cell(row.flag_type, width, "muted")
         case "when":
             fresh = look.marked and last is not None and look.now - last.at < FRESH
             return cell(
@@ -161,6 +183,16 @@ class FlagTable(VirtualTable[str]):
         """Nobody knows what changed while the table wasn't seen: take all rows anew the next time."""
         self._source = ()
 
+    def next_problem(self) -> bool:
+        """Put the cursor on the next flag below that needs attention, from the top again after the last; False where none
+        of those shown does."""
+        problems, here = self.console.state.problems, self.position
+        places = [place for place, name in enumerate(self.keys) if name in problems] if problems else []
+        if not places:
+            return False
+        self.move(next((place for place in places if place > here), places[0]) - here)
+        return True
+
     def rest(self) -> None:
         """Keep the rows in their places for a moment: the user has just acted on one."""
         self._moved_at = self.console.clock.monotonic()
@@ -197,7 +229,9 @@ class FlagTable(VirtualTable[str]):
         if row is None:
             return BLANK
         reach, needed_by = state.reach.get(key), len(state.ruleset.needed_by.get(key, ()))
-        return flag_line(row, shape, Look(needed_by, reach, self.console.server_now(), key in self._marked, cursor))
+        now, marked = self.console.server_now(), key in self._marked
+        look = Look(needed_by, reach, state.rollouts.get(key), state.problems.get(key), now, marked, cursor)
+        return flag_line(row, shape, look)
 
     def empty(self) -> Sequence[Line]:
         """Why there are no rows."""

@@ -20,8 +20,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 
 class Column(NamedTuple):
-    """A column: its id, its heading, its width in cells, whether its values stand at the right; ``spare`` says how early it
-    gives way where room is short (the highest first, 0 never), and one that ``grows`` takes what is left over."""
+    """A column: its id, its heading, its width in cells, whether its values stand at the right; where room is short
+    those with the lowest ``spare`` have it first (0 always), and one that ``grows`` takes what is left over."""
 
     id: str
     heading: str
@@ -33,10 +33,10 @@ class Column(NamedTuple):
 
 def fitted(wanted: Sequence[Column], width: int) -> list[Column]:
     """The columns that fit into ``width`` cells, behind the cursor's cell and with one blank before each."""
-    chosen = list(wanted)
-    while _needed(chosen) > width and any(column.spare for column in chosen):
-        most = max(column.spare for column in chosen)
-        chosen = [column for column in chosen if column.spare != most]
+    chosen = [column for column in wanted if not column.spare]
+    for spare in sorted({column.spare for column in wanted if column.spare}):
+        more = [column for column in wanted if column in chosen or column.spare == spare]
+        chosen = more if _needed(more) <= width else chosen
     left = width - _needed(chosen)
     growing = [index for index, column in enumerate(chosen) if column.grows]
     if left > 0 and growing:

@@ -1,0 +1,138 @@
+"""A flag's rollout in the fleet's side panel and strip: the plan's phases, what is judged, the reason, a sparkline of errors."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flagconsole.console.ages import age_role, age_text, ago_words
+from flagconsole.console.attention import Problem
+from flagconsole.console.charts import sparkline
+from flagconsole.console.figures import (
+    NOTHING,
+    OUTCOME_ROLE,
+    OUTCOME_SIGN,
+    OUTCOME_WORD,
+    duration_text,
+    limit_text,
+    metric_label,
+    value_text,
+)
+from flagconsole.console.line import Line, cell, joined, line, wrapped
+from flagconsole.console.metric_windows import MetricWindow
+from flagconsole.console.rollouts import OUTCOME_RANK, CriterionRow, RolloutRow
+from flagconsole.console.safe import span
+from flagconsole.console.state import ConsoleState
+
+#: Criteria that are shown, the worst first.
+MOST: Final = 6
+#: The metrics whose course is shown, by the name of their series.
+COURSES: Final = (("error_rate", "err%", "ratio"), ("latency_p95", "p95", "latency"))
+
+
+def problem_lines(problem: Problem | None, width: int) -> list[Line]:
+    """Why a flag needs attention; nothing where it doesn't."""
+    if problem is None:
+        return []
+    return wrapped(f"{problem.sign} {problem.word}: {problem.why}", width, problem.role, most=4)
+
+
+def rollout_lines(rollout: RolloutRow | None, now: float, width: int) -> list[Line]:
+    """Phase, rail, pauses, criteria with value and limit. Nothing where no rollout is under way."""
+    if rollout is None or not rollout.active or rollout.current is None:
+        return []
+    least, fresh = rollout.current.min_seconds, rollout.fresh_seconds
+    time = f"{duration_text(fresh)} of {duration_text(least)}" if least else duration_text(fresh)
+    rows = [
+        line(span(rollout.phase, "strong"), span(f"  {time}", "muted")),
+        _rail(rollout),
+    ]
+    if rollout.progression_paused:
+        rows.append(line(span("‖ progression paused", "warning"), span(f"  {rollout.pause_reason}", "muted")))
+    if rollout.exposure_frozen:
+        rows.append(line(span("‖ exposure frozen", "warning")))
+    return [*rows, *criteria_lines(rollout, now, width)]
+
+
+def _rail(rollout: RolloutRow) -> Line:
+    """The phases by their shares: ``0✓ 10● 50· 100·``."""
+    parts = []
+    for index, phase in enumerate(item for item in rollout.phases if item.kind != "cleanup"):
+        sign = "✓" if index < rollout.position else "●" if index == rollout.position else "·"
+        role = "good" if sign == "✓" else "strong" if sign == "●" else "faint"
+        parts.append(line(span(f"{'sh' if phase.kind == 'shadow' else phase.percentage}{sign}", role)))
+    return joined(parts, " ")
+
+
+def criteria_lines(rollout: RolloutRow, now: float, width: int) -> list[Line]:
+    """The worst finding on each metric, beside its limit; how old the look is."""
+    judged = rollout.judged
+    if judged is None:
+        return [line(span("○ not judged in this phase yet", "warning"))]
+    worst: dict[str, CriterionRow] = {}
+    for row in judged.criteria:
+        known = worst.get(row.metric)
+        if known is None or OUTCOME_RANK[row.outcome] < OUTCOME_RANK[known.outcome]:
+            worst[row.metric] = row
+    rows = sorted(worst.values(), key=lambda row: OUTCOME_RANK[row.outcome])
+    figure = 8 if width >= 40 else 7
+    size = max(10, width - 2 * figure - 1)
+    heads = [cell("now", figure, "header", right=True), cell("limit", figure + 1, "header", right=True)]
+    lines = [line(cell("CRITERIA", size, "header"), *heads)]
+    for row in rows[:MOST]:
+        name = f"{OUTCOME_SIGN[row.outcome]} {metric_label(row.metric, row.kind, unit=width >= 40)}"
+        limit = limit_text(row.comparison, row.limit, row.kind)
+        role = OUTCOME_ROLE[row.outcome]
+        lines.append(
+            line(
+                cell(name, size, role if row.outcome == "fail" else "plain"),
+                cell(value_text(row.value, row.kind), figure, role if row.outcome == "fail" else "strong", right=True),
+                cell(limit, figure + 1, "muted", right=True),
+            )
+        )
+    if len(rows) > MOST:
+        lines.append(line(span(f"and {len(rows) - MOST} more", "muted")))
+    looked = now - judged.at
+    late = looked > 3 * (rollout.current.tick_seconds if rollout.current is not None else 60.0)
+    word = span(f"{OUTCOME_SIGN[judged.kind]} {OUTCOME_WORD[judged.kind]}", OUTCOME_ROLE[judged.kind])
+    lines.append(line(word, span(f"  looked {ago_words(looked)}", "danger" if late else "muted")))
+    return lines
+
+
+def course_lines(state: ConsoleState, name: str, now: float, width: int, *, ascii_only: bool) -> list[Line]:
+    """How errors and latency went in the window at hand: a sparkline each with the newest value, and how old that is."""
+    window = state.metrics.get(name)
+    if window is None:
+        return []
+    age = window.age(now)
+    if age is None:
+        return [line(span("nothing was measured yet", "muted"))]
+    rows = [
+        line(cell(label, 5, "muted"), *_course(window, metric, kind, max(8, width - 15), ascii_only=ascii_only))
+        for metric, label, kind in COURSES
+    ]
+    word = duration_text(window.window)
+    return [
+        *rows,
+        line(span(f"{window.judged_group}, last {word}, ", "muted"), span(f"{age_text(age)} old", age_role(age))),
+    ]
+
+
+def course_line(state: ConsoleState, name: str, now: float, width: int, *, ascii_only: bool) -> Line:
+    """The same in one row."""
+    window = state.metrics.get(name)
+    age = None if window is None else window.age(now)
+    if window is None or age is None:
+        return ()
+    size = max(8, (width - 40) // 2)
+    parts = [
+        line(span(f"{label} ", "muted"), *_course(window, metric, kind, size, ascii_only=ascii_only))
+        for metric, label, kind in COURSES
+    ]
+    return joined([*parts, line(span(f"{age_text(age)} old", age_role(age)))])
+
+
+def _course(window: MetricWindow, metric: str, kind: str, width: int, *, ascii_only: bool) -> Line:
+    values = window.series(window.judged_group, metric)
+    newest = next((value for value in reversed(values) if value is not None), None)
+    shown = NOTHING if newest is None else value_text(newest, kind)
+    return line(span(sparkline(values, width, ascii_only=ascii_only), "strong"), cell(shown, 8, "plain", right=True))
