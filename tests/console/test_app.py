@@ -96,7 +96,7 @@ async def test_target_is_bound_when_the_sheet_opens(open_console: Console) -> No
         bound = console.app.state.selected
         console.server.change("billing.retry", "off", reason="newer")
         console.server.change("invoices.write", "off", reason="newest")
-        await console.until("newest")
+        await console.until(lambda: console.app.state.revision == console.server.revision)
         await console.press("1", "Y")
         await console.until(lambda: console.server.requests)
         assert console.server.requests[0][1] == bound == "ai.vector_search"
@@ -274,7 +274,7 @@ async def test_gap_in_the_stream_fetches_the_listing(open_console: Console) -> N
     async with open_console() as console:
         console.server.change("pos.lite", "on", reason="lost on the way", silent=True)
         console.server.change("billing.retry", "off", reason="seen")
-        await console.until("lost on the way")
+        await console.until(lambda: console.app.state.revision == console.server.revision)
         assert console.app.state.revision == console.server.revision
 
 
@@ -283,7 +283,7 @@ async def test_change_that_the_stream_never_brings_is_noticed(open_console: Cons
         console.server.change("pos.lite", "on", reason="silently", silent=True)
         console.server.beat()
         console.server.beat()
-        await console.until("silently")
+        await console.until(lambda: console.app.state.revision == console.server.revision)
 
 
 async def test_cursor_follows_the_name_and_rows_rest_while_it_moves(open_console: Console) -> None:

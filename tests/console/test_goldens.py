@@ -241,7 +241,17 @@ SCENES: list[Scene] = [
 ]  # fmt: skip
 
 
-LARGE_SCENES: list[Scene] = [fleet, incident_fleet, detail, drawn_cohort, kill_progress, history, instances, tenants, shadow]
+LARGE_SCENES: list[Scene] = [
+    fleet,
+    incident_fleet,
+    detail,
+    drawn_cohort,
+    kill_progress,
+    history,
+    instances,
+    tenants,
+    shadow,
+]
 
 
 async def settings(console: Any) -> None:

@@ -282,7 +282,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def wish(self) -> Wish:
         """What is on screen beyond what the stream brings."""
-        return self.console_screen.wish()
+        # The last screens are taken down before those who ask are.
+        screens = (screen for screen in reversed(self.screen_stack) if isinstance(screen, ConsoleScreen))
+        screen = next(screens, None)
+        return Wish() if screen is None else screen.wish()
 
     @property
     def slow_link(self) -> bool:
