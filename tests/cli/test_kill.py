@@ -97,6 +97,15 @@ def test_who_has_not_confirmed_is_named_and_the_exit_code_says_so(flags: Any, st
     assert [item["presence"] for item in behind.json["propagation"]["behind"]] == ["live", "silent"]
 
 
+def test_who_cannot_confirm_is_said_to_be_so_and_never_counted_as_if_it_had(flags: Any, store_path: Path):
+    report(store_path, 0, "unleash:host-1:0a1b2c3d")
+    report(store_path, 28, "api-0")
+    shown = flags("kill", "pos.lite", "errors", "--wait", "0.1")
+    assert shown.code == 8
+    assert "confirmed by 1 of 2 instances" in shown.out
+    assert "not by unleash:host-1:0a1b2c3d (checkout, told by its stream, can't confirm, live" in shown.out
+
+
 def test_instances_that_are_gone_are_not_waited_for(flags: Any, store_path: Path):
     report(store_path, 20, "old", silent_for=3600)
     report(store_path, 28, "api-0")

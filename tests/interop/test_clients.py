@@ -164,3 +164,30 @@ def test_what_they_count_is_seen_and_so_are_they(server, client):
         and instance["presence"] == "live"
     ][-1:]
     assert seen["instance_id"].startswith("unleash:")
+
+
+ODD = ["a b", 'say "hi"', "it's", "back\\slash", "a,b", "[x]", "{y}", "1", "1.0", "true", "null", "#", "%41", "x" * 128]
+FOREIGN = ["Jürgen", "日本", "🦊", "Å", "ﬁ"]
+SPACED = [" a b", "a b ", " 1"]
+
+
+@each([client for client in UNLEASH if client.told])
+def test_odd_ids_of_tenants_are_told_apart(tmp_path, client):
+    """Of ids that clients would trim only this is promised: they are never taken in by a list, and are kept out by one."""
+    with LiveServer(f"sqlite:{tmp_path / 'flags.db'}") as server:
+        # One of the clients hashes what isn't ASCII in its own way.
+        foreign = [] if "node" in client.name else FOREIGN
+        tenants = [*ODD, *foreign]
+        flag(server, "a.hashed", "canary", canary_percentage=50)
+        flag(server, "a.chosen", "canary", canary_tenant_ids=[*ODD[::2], *FOREIGN[::2], " 1"])
+        flag(server, "a.on", "on")
+        for tenant in (*ODD[1::2], *FOREIGN[1::2], *SPACED):
+            override(server, "a.on", tenant, "off")
+        rules = rules_of(server)
+        with driven(client, server.url, server.keys[Role.SDK]) as running:
+            answers = running.answers(sorted(rules.rules), tenants)
+            assert differences(rules, answers, tenants) == []
+            chosen = running.answers(["a.chosen"], FOREIGN)
+            assert differences(rules, chosen, FOREIGN) == []
+            spaced = running.answers(["a.chosen", "a.on"], SPACED)
+        assert spaced == {"a.chosen": [False] * 3, "a.on": [False] * 3}

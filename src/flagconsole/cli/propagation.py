@@ -57,6 +57,7 @@ class Propagation:
                     "service": instance.service,
                     "revision": instance.revision,
                     "presence": instance.presence.value,
+                    "can_confirm": instance.can_confirm,
                     "last_seen": instance.last_seen.isoformat(),
                 }
                 for instance in self.behind
@@ -88,7 +89,8 @@ class Propagation:
     def _describe(self, instance: Instance) -> str:
         seen = "" if self.seen_at is None else f", last seen {age(instance.last_seen, self.seen_at)} ago"
         name, service = safe_text(instance.instance_id, 140), safe_text(instance.service, 140)
-        return f"{name} ({service}, at revision {instance.revision}, {instance.presence.value}{seen})"
+        holds = f"at revision {instance.revision}" if instance.can_confirm else "told by its stream, can't confirm"
+        return f"{name} ({service}, {holds}, {instance.presence.value}{seen})"
 
 
 async def wait_for_confirmation(backend: Backend, result: ChangeResult, wait: float) -> Propagation:

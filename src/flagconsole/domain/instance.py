@@ -14,6 +14,8 @@ from flagconsole.domain.names import Label
 LIVE_SECONDS: Final = 30.0
 #: A silent instance may still serve old state, so it is waited for this long after it was last heard from.
 EXPECTED_SECONDS: Final = 600.0
+#: How the ids of Unleash's clients begin.
+UNLEASH: Final = "unleash:"
 
 
 class Presence(StrEnum):
@@ -62,6 +64,11 @@ class Instance(Frozen):
     status: str = "ready"
     transport: str = "stream"
     presence: Presence = Presence.LIVE
+
+    @property
+    def can_confirm(self) -> bool:
+        """Whether it ever says what it holds: all do but Unleash's clients on a stream."""
+        return not (self.instance_id.startswith(UNLEASH) and self.transport == "stream")
 
     def confirms(self, epoch: str, revision: int) -> bool:
         """Whether this instance has applied ``revision`` of ``epoch``."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import Depends, Header
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from flagconsole.domain.instance import UNLEASH
 from flagconsole.operations.questions import QuestionReport
 
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:@+~-]")
@@ -27,8 +28,8 @@ class UnleashClient(NamedTuple):
     @classmethod
     def of(cls, app: str | None, instance: str | None, connection: str | None, sdk: str | None) -> UnleashClient:
         """Who it is by what it says. Instance ids are often the same in all processes; the connection's id never is."""
-        name = ":".join(part for part in ("unleash", instance or app or "unknown", (connection or "")[:8]) if part)
-        return cls(_NOT_IN_ID.sub("-", name)[:128], label(app), label(sdk or "unleash"))
+        name = ":".join(part for part in (instance or app or "unknown", (connection or "")[:8]) if part)
+        return cls(UNLEASH + _NOT_IN_ID.sub("-", name)[:120], label(app), label(sdk or "unleash"))
 
 
 def label(text: str | None) -> str:

@@ -33,6 +33,7 @@ class UnleashFeed:
         self._at = _EMPTY
         self._features: dict[str, bytes] = {}
         self._payload: bytes | None = None
+        self._hydration: bytes | None = None
 
     def payload(self, ruleset: Ruleset) -> bytes:
         """The answer to ``GET /api/client/features``."""
@@ -44,9 +45,11 @@ class UnleashFeed:
     def hydration(self, ruleset: Ruleset) -> bytes:
         """The frame that a stream begins with."""
         self._advance(ruleset)
-        features = b",".join(self._features.values())
-        event = b'{"type":"hydration","eventId":%d,"features":[%s],"segments":[]}' % (ruleset.revision, features)
-        return _frame("unleash-connected", ruleset, [event])
+        if self._hydration is None:
+            features = b",".join(self._features.values())
+            event = b'{"type":"hydration","eventId":%d,"features":[%s],"segments":[]}' % (ruleset.revision, features)
+            self._hydration = _frame("unleash-connected", ruleset, [event])
+        return self._hydration
 
     def tell(self, ruleset: Ruleset) -> None:
         """Let the streams know of new rules, if there are any streams."""
@@ -56,7 +59,8 @@ class UnleashFeed:
     def _advance(self, ruleset: Ruleset) -> None:
         if ruleset is self._at:
             return
-        before, self._at, self._payload = self._at, ruleset, None
+        before, self._at = self._at, ruleset
+        self._payload = self._hydration = None
         events: list[bytes] = []
         names = feature_names(ruleset)
         for name in names:
