@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from flagconsole.demo.scenario import JUDGED_FLAG
+from flagconsole.demo.services import operations_per_second
 from flagconsole.demo.world import build
 from flagconsole.domain.group import Group
 from flagconsole.domain.rollout import RolloutStatus
@@ -74,3 +75,20 @@ async def test_the_same_seed_draws_the_same_cohort(tmp_path, world):
     await again.close()
     assert cohorts[0] == cohorts[1]
     assert not plan.auto_rollback
+
+
+@pytest.mark.parametrize(("flag_name", "group"), [(JUDGED_FLAG, Group.SHADOW), ("invoices.write", Group.ON)])
+async def test_the_hours_before_are_there_without_a_gap_and_as_busy_as_the_demo(world, flag_name, group):
+    async with world.read() as reader:
+        now = await reader.now()
+    found = await flag_metrics(world.metrics, flag_name, now, 2 * 3600, 300)
+    series = found.groups[group].series
+    # The last ten minutes of a rollout are in other groups, and the newest step isn't over.
+    operations = [count or 0 for count in series.operations[:-3]]
+    assert len(operations) == 21
+    assert all(count == pytest.approx(operations_per_second(flag_name) * 300, rel=0.35) for count in operations), (
+        operations
+    )
+    assert all(0 < rate < 0.02 for rate in series.error_rate[:-3])
+    assert found.groups[group].totals.latency_p95 == pytest.approx(680, rel=0.2)
+    assert found.active_tenants > 400

@@ -31,7 +31,8 @@ class Scenario(StrEnum):
 
 class Story(NamedTuple):
     """What happens in a scenario: the fault, and the playbook that should answer it (None: none should). ``seconds`` is how
-    long it is watched after the fault: until then the outcome has to be there, or nothing may have happened."""
+    long it is watched after the fault: until then the outcome has to be there, or nothing may have happened. By then a
+    healthy canary's phase has had its minimum."""
 
     fault: FaultKind | None
     playbook: str | None
@@ -39,13 +40,13 @@ class Story(NamedTuple):
 
 
 STORIES: Final[dict[Scenario, Story]] = {
-    Scenario.HEALTHY: Story(None, None, 60),
+    Scenario.HEALTHY: Story(None, None, 120),
     Scenario.ERRORS: Story(FaultKind.ERRORS, IMMEDIATE, 160),
     Scenario.LATENCY: Story(FaultKind.LATENCY, GRADUAL, 170),
     Scenario.CRITICALS: Story(FaultKind.CRITICALS, KILL_SWITCH, 160),
     Scenario.TICKETS: Story(FaultKind.TICKETS, GRADUAL, 170),
-    Scenario.INCIDENT_FOR_ALL: Story(FaultKind.INCIDENT, None, 90),
-    Scenario.NO_DATA: Story(FaultKind.SILENCE, None, 60),
+    Scenario.INCIDENT_FOR_ALL: Story(FaultKind.INCIDENT, None, 120),
+    Scenario.NO_DATA: Story(FaultKind.SILENCE, None, 120),
 }
 
 

@@ -67,6 +67,12 @@ class Workload:
         weights = (self._traits[tenant].traffic for tenant in self._tenants)
         self._cumulative = list(accumulate(weights))
 
+    @property
+    def error_rate(self) -> float:
+        """The share of all operations that err, busy tenants counting more."""
+        traits = self._traits.values()
+        return sum(one.traffic * one.error_rate for one in traits) / sum(one.traffic for one in traits)
+
     def next_tenant(self, chance: random.Random) -> str:
         """A tenant, the busy ones more often."""
         return chance.choices(self._tenants, cum_weights=self._cumulative)[0]

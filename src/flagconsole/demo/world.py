@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from flagconsole.demo.past import PastClock, live_through
+from flagconsole.demo.hours import BUSY_FLAGS, Hours
+from flagconsole.demo.past import PAST_ROLLOUTS, PastClock, live_through
 from flagconsole.demo.tenants import tenant_records
+from flagconsole.demo.workload import Workload
 from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill, OverrideSet, TenantsPut
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.catalogue import shipped_catalogue
 from flagconsole.operations.service import Operations
-from flagconsole.store import open_store
+from flagconsole.store import Store, open_store
 
 
 class Step(NamedTuple):
@@ -73,11 +75,20 @@ async def build(store_url: str, seed: int, *, auto_rollback: bool = True) -> str
             past.at = now - timedelta(hours=step.hours_ago)
             await _take(operations, step)
         await _overrides(operations, past, now)
+        await _hours(store, seed, now)
         await live_through(store, past, now, seed, auto_rollback=auto_rollback)
         past.at = now
         return (await operations.create_key(founder, KeyCreate(name="services", role=Role.SDK))).secret
     finally:
         await store.close()
+
+
+async def _hours(store: Store, seed: int, now: datetime) -> None:
+    hours = Hours(store, Workload(seed, [tenant.tenant_id for tenant in tenant_records(seed, now.date())]), seed)
+    for rollout in PAST_ROLLOUTS:
+        await hours.write(rollout.flag_name, now - timedelta(minutes=rollout.minutes_ago))
+    for flag_name in BUSY_FLAGS:
+        await hours.write(flag_name, now)
 
 
 async def _take(operations: Operations, step: Step) -> None:
