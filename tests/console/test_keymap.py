@@ -23,7 +23,7 @@ def test_no_key_that_shells_and_terminals_take() -> None:
 
 
 def test_upper_case_changes_the_world_and_lower_case_looks() -> None:
-    movement = {"G"}
+    movement = {"G", "T"}
     for command in COMMANDS:
         if command.context in {"flag", "rows", "look", "fleet", "everywhere"}:
             letters = {key for key in command.keys if len(key) == 1 and key.isalpha()} - movement

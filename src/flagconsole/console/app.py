@@ -37,6 +37,7 @@ from flagconsole.console.switching import Switcher
 from flagconsole.console.terminal import TolerantDriver, crash_line, write_crash_log
 from flagconsole.console.theme import Palette, textual_name
 from flagconsole.console.theme_watch import watch_theme
+from flagconsole.console.travel import Present, Traveller
 from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
@@ -136,6 +137,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._attention = Attention()
         self._navigator = Navigator(self)
         self.arming = Arming(self)
+        self.traveller = Traveller(self)
+        self.present = Present(self)
         self.switcher = Switcher(self)
         self.session = Session(self, connect, self.place.name, journal)
         self.register_theme(palette.textual_theme())
@@ -219,10 +222,13 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.paint()
 
     def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
-        """Take a new state and paint it."""
-        state, urgent = self._attention.look(state, changed, self.server_now())
-        changed |= urgent
-        self.state = replace(state, ledger=self._observed(state))
+        """Take a new state of the present and paint it; while the past is on screen, that stays."""
+        state, urgent = self._attention.look(state, changed, self._now())
+        state = replace(state, ledger=self._observed(state))
+        if self.traveller.present is not None:
+            self.state, changed = self.traveller.take(state), frozenset()
+        else:
+            self.state, changed = state, changed | urgent
         if state.connection.phase is Phase.LIVE:
             self.session.contacted()
         self.warn("environment", self.place.disagreement(state.connection.environment))
@@ -253,7 +259,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def report(self, action: Action) -> None:
         """An action has moved on."""
-        self.publish(model.with_action(self.state, action), frozenset())
+        self.publish(model.with_action(self.present.state, action), frozenset())
 
     def paint(self, changed: frozenset[str] = frozenset()) -> None:
         """Paint the state on the screens that can be seen; ``changed`` flags look different."""
@@ -262,11 +268,11 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
                 screen.show(changed)
 
     def _tick(self) -> None:
-        ledger = self._observed(self.state)
-        state, urgent = self._attention.look(self.state, (), self.server_now())
-        if ledger != state.ledger or urgent:
-            self.state = replace(state, ledger=ledger)
-            self.paint(urgent)
+        present = self.present.state
+        ledger = self._observed(present)
+        state, urgent = self._attention.look(present, (), self._now())
+        if ledger != present.ledger or urgent:
+            self.publish(state, urgent)
         self.arming.tick()
         if isinstance(self.screen, ConsoleScreen):
             self.screen.tick()
@@ -293,12 +299,19 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         return self.manners.slow_link
 
     def server_now(self) -> float:
-        """The server's time of day, in seconds since the epoch."""
+        """The server's time of day, in seconds since the epoch; of the moment on screen, where that is of the past."""
+        if self.state.past is not None and self.state.past.at is not None:
+            return self.state.past.at
+        return self._now()
+
+    def _now(self) -> float:
         return self.clock.time() + self.state.connection.skew
 
     def powers(self) -> Powers:
         """What can be done at the moment."""
         connection = self.state.connection
+        if self.state.past is not None:
+            return Powers(offline=connection.phase is Phase.OFFLINE, warned=bool(self.warnings), past=True)
         live = connection.phase is Phase.LIVE and not connection.readonly
         return Powers(
             live and connection.may_operate,
@@ -361,7 +374,9 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         command = self.keymap.withheld(context, key, self.powers())
         if command is not None:
             self._withheld_at = self.clock.monotonic()
-            self.say(f"{command.label.upper()} not sent: {self.state.connection.withheld_reason}")
+            past = "this is the past, T returns to now"
+            why = self.state.connection.withheld_reason if self.state.past is None else past
+            self.say(f"{command.label.upper()} not sent: {why}")
 
     @property
     def withheld_lately(self) -> bool:
@@ -387,6 +402,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def handlers(self) -> Mapping[str, Handler]:
         """What the commands do that mean the same on every screen, by id."""
         return self._navigator.handlers()
+
+    def count_anew(self) -> None:
+        """Other flags are on screen: count their tenants."""
+        self._counter.changed(frozenset(self.state.flags))
 
     def impact_of(self, name: str) -> KillImpact | None:
         """What killing a flag would do, as last counted."""

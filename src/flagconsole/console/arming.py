@@ -87,6 +87,7 @@ class Arming:
             self._asked = False
         elif not self._asked and not app.sheet_open:
             self._asked = True
+            app.traveller.back()
             self.ask()
 
     def ask(self) -> None:

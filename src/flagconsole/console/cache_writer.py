@@ -107,6 +107,8 @@ class CacheWriter:
         self._pending = Pending()
         self._wake = threading.Condition()
         self._closing = False
+        self._hurrying = False
+        self._idle = True
         self._thread: threading.Thread | None = None
         self._problem = ""
         #: Batches written so far, for whoever waits for one.
@@ -165,11 +167,19 @@ class CacheWriter:
         with self._wake:
             self._take(Pending(meta={name: json.dumps(value) for name, value in values.items()}))
 
+    def flush(self) -> None:
+        """Write what is pending now, and wait for it within ``LAST_WRITE`` seconds."""
+        with self._wake:
+            self._hurrying = True
+            self._wake.notify_all()
+            self._wake.wait_for(lambda: self._idle and self._pending == Pending(), LAST_WRITE)
+            self._hurrying = False
+
     def close(self) -> None:
         """Write what is pending, within ``LAST_WRITE`` seconds."""
         with self._wake:
             self._closing = True
-            self._wake.notify()
+            self._wake.notify_all()
             thread = self._thread
         if thread is not None:
             thread.join(LAST_WRITE)
@@ -180,7 +190,7 @@ class CacheWriter:
             # A daemon: a disk that hangs must not keep the console from ending.
             self._thread = threading.Thread(target=self._run, name="flagconsole-cache", daemon=True)
             self._thread.start()
-        self._wake.notify()
+        self._wake.notify_all()
 
     # the thread
 
@@ -189,18 +199,20 @@ class CacheWriter:
             with self._wake:
                 self._wake.wait_for(lambda: self._closing or self._pending != Pending())
                 taken, self._pending = self._pending, Pending()
-                closing = self._closing
+                closing, self._idle = self._closing, False
             problem = self._attempt(taken) if taken != Pending() else self._problem
             if problem != self._problem:
                 self._problem = problem
                 self._said(problem)
-            if problem:
-                with self._wake:
+            with self._wake:
+                if problem:
                     self._pending = taken.followed_by(self._pending)
+                self._idle = True
+                self._wake.notify_all()
             if closing:
                 return
             with self._wake:
-                self._wake.wait_for(lambda: self._closing, RETRY if problem else self._pause)
+                self._wake.wait_for(lambda: self._closing or self._hurrying, RETRY if problem else self._pause)
 
     def _attempt(self, taken: Pending) -> str:
         """Write; returns what is wrong, in words."""

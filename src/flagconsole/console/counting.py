@@ -72,6 +72,8 @@ class Counter:
                 self._uncounted.clear()
                 now = self._app.server_now()
                 found = await asyncio.to_thread(impact.reaches, state.ruleset, names, state.tenants, now)
+                if self._app.state.past != state.past:
+                    continue  # of another time than what is on screen
                 self._app.state = replace(self._app.state, reach={**self._app.state.reach, **found})
                 self._app.paint()
         finally:

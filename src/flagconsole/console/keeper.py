@@ -106,6 +106,11 @@ class Keeper:
         """The user has looked at everything up to this position."""
         self._writing().meta(seen=[epoch, revision])
 
+    def flush(self) -> None:
+        """Write what is pending now; waits for a second at most."""
+        if self._writer is not None:
+            self._writer.flush()
+
     def close(self) -> None:
         """Write what is pending, for a second at most."""
         if self._writer is not None:

@@ -22,6 +22,7 @@ class Needs(StrEnum):
     OFFLINE = "offline"
     WARNED = "warned"
     ARM = "arm"
+    PAST = "past"
 
 
 class Powers(NamedTuple):
@@ -32,6 +33,7 @@ class Powers(NamedTuple):
     offline: bool = False
     warned: bool = False
     arm: bool = False
+    past: bool = False
 
     def allow(self, needs: Needs) -> bool:
         """Whether a command with these needs exists."""
@@ -46,6 +48,8 @@ class Powers(NamedTuple):
                 return self.warned
             case Needs.ARM:
                 return self.arm
+            case Needs.PAST:
+                return self.past
             case Needs.NOTHING:
                 return True
 
@@ -181,6 +185,8 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("settings.change", ("enter",), "settings", "change", "change what can be changed"),
     Command("settings.back", ("-", "escape"), "settings", "back", "previous screen", "move"),
     Command("settings.leave", ("ctrl+c",), "settings", "", "leave the console", "move"),
+    Command("travel", ("T",), "everywhere", "", "time travel: the fleet at an earlier change, from the cache",
+            words=("travel", "at")),
     Command("dismiss", ("x",), "everywhere", "", "put the warning in the banner away", needs=Needs.WARNED),
     Command("copy", ("y",), "everywhere", "", "copy the flag's name, or what is shown", words=("copy",)),
     Command("theme", (), "everywhere", "", "another theme", words=("theme",)),
@@ -209,6 +215,12 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("help.close", ("?", "escape", "q", "-", "ctrl+c"), "help", "close", "back to the screen", "move"),
     Command("help.down", ("j", "down", "pagedown"), "help", "", "scroll down", "move"),
     Command("help.up", ("k", "up", "pageup"), "help", "", "scroll up", "move"),
+    # while the past is on screen these count before the screen's own
+    Command("travel.back", ("T", "escape"), "travel", "now", "back to now", "move"),
+    Command("travel.older", (",",), "travel", "older", "one change back", "move"),
+    Command("travel.newer", (".",), "travel", "newer", "one change on", "move"),
+    Command("travel.far_older", ("<",), "travel", "", "ten changes back", "move"),
+    Command("travel.far_newer", (">",), "travel", "", "ten changes on", "move"),
     Command("armed.send", ("Y",), "armed", "send the kill", "send it now; counts once the sheet was seen", "act"),
     Command("armed.drop", ("n",), "armed", "drop it", "forget it, nothing is sent", "move"),
     Command("armed.diff", ("d",), "armed", "diff", "all that changed since, with its reasons", "move"),
@@ -240,6 +252,7 @@ CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "filtering": ("filtering",),
     "help": ("help",),
     "leaving": ("leaving",),
+    "travel": ("travel",),
     "armed": ("armed",),
     "glass": ("glass",),
 }

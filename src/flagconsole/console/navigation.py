@@ -14,6 +14,7 @@ from flagconsole.console.sheets.revive import ReviveSheet
 from flagconsole.console.sheets.rollback import RollbackSheet
 from flagconsole.console.sheets.tenant import TenantSheet
 from flagconsole.console.theme import load_theme, theme_files
+from flagconsole.console.travel import LONG_STEP
 from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.domain.states import FlagState
 
@@ -50,6 +51,12 @@ class Navigator:
             "break_glass": self._open_break_glass,
             "arm": self._open_arm,
             "environment": self._app.switcher.switch,
+            "travel": self._app.traveller.toggle,
+            "travel.back": lambda _: self._app.traveller.back(),
+            "travel.older": lambda _: self._app.traveller.step(1),
+            "travel.newer": lambda _: self._app.traveller.step(-1),
+            "travel.far_older": lambda _: self._app.traveller.step(LONG_STEP),
+            "travel.far_newer": lambda _: self._app.traveller.step(-LONG_STEP),
             "settings": lambda _: self._open_settings(),
             "dismiss": lambda _: self._app.dismiss_warnings(),
             "copy": lambda _: self._copy(),

@@ -62,18 +62,18 @@ class Session:
         try:
             link = self._link = await self._connect()
         except FlagConsoleError as error:
-            app.publish(model.offline(app.state, str(error), None, app.clock.monotonic()), frozenset())
+            app.publish(model.offline(app.present.state, str(error), None, app.clock.monotonic()), frozenset())
             return
         self._performer = Performer(
             link.client,
             self._journal,
             app.clock,
             self._server,
-            lambda: (app.state.epoch, app.state.revision),
+            lambda: (app.present.state.epoch, app.present.state.revision),
             app.report,
         )
-        watcher = Watcher(link.client, app, app.clock, app.keeper)
-        self._feed = Feed(link.client, link.streams, app, app.clock, app.keeper, watcher)
+        watcher = Watcher(link.client, app.present, app.clock, app.keeper)
+        self._feed = Feed(link.client, link.streams, app.present, app.clock, app.keeper, watcher)
         app.run_worker(self._read_back(self._performer))
         app.run_worker(watcher.run())
         try:

@@ -107,6 +107,15 @@ class Connection(NamedTuple):
         return f"the role {self.role} of your key may not do it"
 
 
+class PastView(NamedTuple):
+    """An earlier moment on screen: its revision, the server's time of it (None: not known), and how far one can go."""
+
+    revision: int
+    at: float | None
+    newest: int
+    oldest: int
+
+
 class Reach(NamedTuple):
     """How many of the known tenants a flag is enabled for, and how many run it in shadow."""
 
@@ -145,6 +154,8 @@ class ConsoleState:
     filter_text: str = ""
     order: Order = Order.CHANGED
     loaded: bool = False
+    #: Set while an earlier moment is shown.
+    past: PastView | None = None
     #: The contexts that can be switched to, each with a note.
     contexts: tuple[tuple[str, str], ...] = ()
     #: Of a cache: the server's time (seconds since the epoch) at which each part was known to be true.

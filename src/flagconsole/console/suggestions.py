@@ -151,9 +151,10 @@ def _arguments(command_id: str, state: ConsoleState, typed: str, now: float) -> 
                 for tab in Tab
                 if typed.casefold() in (str(tab.number), "") or typed.casefold() in tab.title.casefold()
             ]
-        case "around":
+        case "around" | "travel":
             moment = moment_of(typed, now)
             if moment is None:
                 return [("", f"a time: {MOMENT_HELP}")]
-            return [(typed, f"changes nearest to {moment_text(moment, now)}Z, {ago_words(now - moment)}")]
+            what = "changes nearest to" if command_id == "around" else "the fleet as of"
+            return [(typed, f"{what} {moment_text(moment, now)}Z, {ago_words(now - moment)}")]
     return None

@@ -115,7 +115,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def commands(self) -> list[Command]:
         """What can be pressed here and now."""
-        available = self.console.keymap.available(self.context, self.console.powers())
+        powers = self.console.powers()
+        available = self.console.keymap.available(self.context, powers)
+        if self.travelling:
+            available = [*self.console.keymap.available("travel", powers), *available]
         return available if self.sheet is None else [command for command in available if self.sheet.offers(command)]
 
     def on_key(self, event: events.Key) -> None:
@@ -127,7 +130,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             if key == "ctrl+c":
                 self.console.leave()
             return
-        command = self.console.keymap.resolve(self.context, key, self.console.powers())
+        command = self._resolved(key)
         if self.sheet is not None:
             sheet = self.sheet
             if command is None or (command.keys and self.context in TYPING_CONTEXTS and len(key) == 1):
@@ -142,6 +145,18 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
                 self.call_command(command, command.argument_of(key))
             else:
                 self.console.say_withheld(self.context, key)
+
+    @property
+    def travelling(self) -> bool:
+        """Whether the keys of time travel count here and now."""
+        typing = self.sheet is not None or self.context in TYPING_CONTEXTS
+        return self.console.state.past is not None and not typing
+
+    def _resolved(self, key: str) -> Command | None:
+        """What a key means: while the past is on screen, first what it means for that."""
+        powers = self.console.powers()
+        travelling = self.console.keymap.resolve("travel", key, powers) if self.travelling else None
+        return travelling or self.console.keymap.resolve(self.context, key, powers)
 
     def takes_text(self, event: events.Key, command: Command | None) -> bool:
         """Whether this screen is taking typed text, and took this key."""

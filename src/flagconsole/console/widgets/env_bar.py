@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from flagconsole.console.ages import age_role, age_text, clock_text
+from flagconsole.console.ages import age_role, age_text, clock_text, moment_text
 from flagconsole.console.attention import KILLED_RANK
 from flagconsole.console.line import Line, joined, line, spread
 from flagconsole.console.place import Place
 from flagconsole.console.safe import Span, span
-from flagconsole.console.state import ConsoleState, Phase
+from flagconsole.console.state import Connection, ConsoleState, PastView, Phase
 from flagconsole.console.widgets.painted import Painted
 
 _SERIOUS = ("environment_other", "environment_staging", "environment_production")
@@ -47,6 +47,8 @@ def is_production(environment: str) -> bool:
 def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note: str = "") -> Line:
     """The bar's one row. ``now`` is our time of day, ``monotonic`` what ages are counted by."""
     connection = state.connection
+    if state.past is not None:
+        return _past_bar(state.past, connection, width, now + connection.skew)
     word = environment_word(connection.environment) or "UNKNOWN"
     wide = width >= 110
     left = [
@@ -64,6 +66,20 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         " ",
     )
     return spread(line(" ", *joined([*left, *problems])), right, width)
+
+
+def past_words(view: PastView, now: float) -> str:
+    """Which moment is on screen, for the bar; ``now`` is the server's time."""
+    if view.at is None:
+        return f"before revision {view.revision + 1}"
+    return f"as of {moment_text(view.at, now)}Z, {age_text(now - view.at)} ago"
+
+
+def _past_bar(past: PastView, connection: Connection, width: int, now: float) -> Line:
+    """The bar while an earlier moment is on screen: nothing on it can be taken for now."""
+    where = f"{environment_word(connection.environment) or 'UNKNOWN'}  rev {past.revision} of {past.newest}"
+    left = line(" ", span("TIME TRAVEL", "strong"), span(f"  {past_words(past, now)}  {where}"))
+    return spread(left, line(span(f"now {clock_text(now)[:5]}Z "), span("T returns" if width >= 90 else "T")), width)
 
 
 def _link(state: ConsoleState, monotonic: float) -> Line:
@@ -133,4 +149,6 @@ class EnvBar(Painted):
 
     def ground_of(self, row: int) -> str:
         """The environment's colour over the full width."""
+        if self.console.state.past is not None:
+            return "past"
         return bar_ground(self.console.state.connection.environment, self.console.place)

@@ -242,6 +242,8 @@ def empty_table(state: ConsoleState) -> list[Line]:
     """What a table without rows says."""
     if state.filter_text and state.flags:
         return [line("  no flag passes the filter ", span(state.filter_text, "strong"), "   Esc shows all")]
+    if state.past is not None:
+        return [line("  there was no flag yet")]
     if state.loaded:
         return [line("  there are no flags in this store yet: "), line("  flagconsole init --catalogue thorbis")]
     if state.connection.phase is Phase.CONNECTING:
