@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flagconsole.console.keeper import Keeper
 from flagconsole.console.screens.settings import SettingsScreen
 from flagconsole.domain.instance import Presence
 from flagconsole.domain.verdict import VerdictKind
@@ -260,8 +261,15 @@ async def settings(console: Any) -> None:
     await console.until("configuration")
 
 
+async def travel(console: Any) -> None:
+    await console.press("T")
+    await console.until("TIME TRAVEL")
+    await console.press(",")
+    await console.until("rev 5 of 7")
+
+
 #: Without a connection, and what is not about flags.
-OFFLINE_SCENES: list[Scene] = [break_glass, arm, armed, connection_back, settings]
+OFFLINE_SCENES: list[Scene] = [break_glass, arm, armed, connection_back, settings, travel]
 CASES = [(scene, size) for scene in [*SCENES, *OFFLINE_SCENES] for size in (SMALL, MIDDLE)] + [
     (scene, LARGE) for scene in LARGE_SCENES
 ]
@@ -273,13 +281,14 @@ def file_name(scene: Scene, size: tuple[int, int]) -> str:
 
 @pytest.mark.parametrize(("scene", "size"), CASES, ids=[file_name(*case) for case in CASES])
 async def test_screen_is_as_it_was(
-    open_console: Any, scene: Scene, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+    open_console: Any, scene: Scene, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("TMUX", "COLORTERM", "TERM_PROGRAM"):
         monkeypatch.delenv(name, raising=False)
     golden = GOLDENS / f"{file_name(scene, size)}.txt"
-    async with open_console(size=size) as console:
+    keeper = Keeper(tmp_path / "cache.db") if scene is travel else None
+    async with open_console(size=size, keeper=keeper) as console:
         await scene(console)
         if os.environ.get("FLAGCONSOLE_GOLDENS") == "write":
             await console.settled()

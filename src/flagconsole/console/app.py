@@ -30,6 +30,7 @@ from flagconsole.console.place import Contexts, Place, Switch
 from flagconsole.console.safe import HostileFilter, rich_text
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
 from flagconsole.console.screens.fleet import FleetScreen
+from flagconsole.console.seen import Looker
 from flagconsole.console.session import Connect, Session
 from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.console.state import Connection, ConsoleState, Phase
@@ -137,6 +138,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._attention = Attention()
         self._navigator = Navigator(self)
         self.arming = Arming(self)
+        self.looker = Looker(self)
         self.traveller = Traveller(self)
         self.present = Present(self)
         self.switcher = Switcher(self)
@@ -232,6 +234,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         if state.connection.phase is Phase.LIVE:
             self.session.contacted()
         self.warn("environment", self.place.disagreement(state.connection.environment))
+        self.looker.look()
         self.paint(changed)
         self.arming.tick()
         self._counter.changed(changed)

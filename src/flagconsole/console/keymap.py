@@ -187,6 +187,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("settings.leave", ("ctrl+c",), "settings", "", "leave the console", "move"),
     Command("travel", ("T",), "everywhere", "", "time travel: the fleet at an earlier change, from the cache",
             words=("travel", "at")),
+    Command("seen", ("c",), "look", "", "mark all that is new as seen", words=("seen",)),
     Command("dismiss", ("x",), "everywhere", "", "put the warning in the banner away", needs=Needs.WARNED),
     Command("copy", ("y",), "everywhere", "", "copy the flag's name, or what is shown", words=("copy",)),
     Command("theme", (), "everywhere", "", "another theme", words=("theme",)),

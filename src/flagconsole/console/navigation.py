@@ -51,6 +51,7 @@ class Navigator:
             "break_glass": self._open_break_glass,
             "arm": self._open_arm,
             "environment": self._app.switcher.switch,
+            "seen": lambda _: self._app.looker.mark(),
             "travel": self._app.traveller.toggle,
             "travel.back": lambda _: self._app.traveller.back(),
             "travel.older": lambda _: self._app.traveller.step(1),

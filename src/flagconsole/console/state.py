@@ -154,6 +154,8 @@ class ConsoleState:
     filter_text: str = ""
     order: Order = Order.CHANGED
     loaded: bool = False
+    #: The revision that the user has looked at; None where that isn't known.
+    seen: int | None = None
     #: Set while an earlier moment is shown.
     past: PastView | None = None
     #: The contexts that can be switched to, each with a note.
@@ -220,6 +222,7 @@ def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
         overrides=overrides,
         connection=connection,
         history=() if other_past else state.history,
+        seen=None if other_past else state.seen,
         loaded=True,
     )
     if other_past:

@@ -13,13 +13,14 @@ from rich.cells import cell_len
 from flagconsole.console import view
 from flagconsole.console.ages import ago
 from flagconsole.console.attention import Problem
-from flagconsole.console.glyphs import STATE_GLYPH, STATE_ROLE
+from flagconsole.console.glyphs import EMPTY, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.guards import error_rate, guard_span, phase_span
 from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.roster import Roster
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
+from flagconsole.console.seen import has_news, is_unseen
 from flagconsole.console.state import ConsoleState, Order, Phase, Reach
 from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, heading_line, row_line
 
@@ -37,13 +38,15 @@ LEAST_REASON: Final = 10
 _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when", Order.URGENCY: "guard"}
 
 
-def columns(width: int, longest_name: int) -> list[Column]:
-    """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left."""
+def columns(width: int, longest_name: int, *, news: bool = False) -> list[Column]:
+    """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left.
+    ``news``: there are flags that changed since the user last looked."""
     name = max(20, min(longest_name, 48 if width >= 130 else 30 if width >= 88 else 24))
     wide = width >= 110
     return fitted(
         [
             Column("name", "FLAG", name, grows=width < 110),
+            *([Column("new", "", 4)] if news else []),
             Column("state", "STATE", 8),
             Column("percentage", "%", 4, right=True),
             Column("phase", "PHASE", 15 if wide else 12, spare=4),
@@ -72,6 +75,7 @@ class Look(NamedTuple):
     now: float
     marked: bool
     cursor: bool
+    new: bool = False
 
 
 def flag_line(row: FlagRow, shape: Sequence[Column], look: Look) -> Line:
@@ -84,6 +88,8 @@ def _cell(row: FlagRow, column: Column, look: Look) -> Span:
     match column.id:
         case "name":
             return cell(row.name, width, "changed" if look.marked else "plain")
+        case "new":
+            return cell(f"{EMPTY}new" if look.new else "", width, "changed")
         case "state":
             return cell(f"{STATE_GLYPH[row.state]} {row.state.value}", width, STATE_ROLE[row.state])
         case "percentage":
@@ -216,7 +222,7 @@ class FlagTable(VirtualTable[str]):
 
     def shape(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return columns(width, self._longest_name)
+        return columns(width, self._longest_name, news=has_news(self.console.state))
 
     def heading(self, shape: Sequence[Column]) -> Line:
         """The columns' names."""
@@ -230,7 +236,8 @@ class FlagTable(VirtualTable[str]):
             return BLANK
         reach, needed_by = state.reach.get(key), len(state.ruleset.needed_by.get(key, ()))
         now, marked = self.console.server_now(), key in self._marked
-        look = Look(needed_by, reach, state.rollouts.get(key), state.problems.get(key), now, marked, cursor)
+        problem, new = state.problems.get(key), is_unseen(state, row)
+        look = Look(needed_by, reach, state.rollouts.get(key), problem, now, marked, cursor, new)
         return flag_line(row, shape, look)
 
     def empty(self) -> Sequence[Line]:
