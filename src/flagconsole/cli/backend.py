@@ -108,8 +108,9 @@ class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, Sha
 
 
 @asynccontextmanager
-async def open_backend(target: Target) -> AsyncIterator[Backend]:
-    """The server or the store that ``target`` names, open while the block runs."""
+async def open_backend(target: Target, *, create: bool = False) -> AsyncIterator[Backend]:
+    """The server or the store that ``target`` names, open while the block runs. Only where it may ``create`` one, a store that
+    isn't there is made."""
     if target.url is not None:
         from flagconsole import __version__
         from flagconsole.client.http import Client
@@ -119,13 +120,13 @@ async def open_backend(target: Target) -> AsyncIterator[Backend]:
     else:
         from flagconsole.cli.embedded import open_embedded
 
-        async with open_embedded(str(target.store)) as embedded:
+        async with open_embedded(str(target.store), create=create) as embedded:
             yield embedded
 
 
-async def working_on(target: Target, work: Callable[[Backend, Target], Awaitable[T]]) -> T:
+async def working_on(target: Target, work: Callable[[Backend, Target], Awaitable[T]], *, create: bool = False) -> T:
     """Run ``work`` on the backend. An unknown flag's error names the flag that may have been meant."""
-    async with open_backend(target) as backend:
+    async with open_backend(target, create=create) as backend:
         try:
             return await work(backend, target)
         except FlagNotFound as error:

@@ -20,6 +20,7 @@ from flagconsole.domain.role import Actor, ApiKey, Role
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.service import Operations
 from flagconsole.store import open_store
+from flagconsole.store.opening import refuse_missing
 
 
 def local_actor() -> Actor:
@@ -32,8 +33,10 @@ def local_actor() -> Actor:
 
 
 @asynccontextmanager
-async def open_embedded(store_url: str) -> AsyncIterator[Embedded]:
-    """Open the store while the block runs."""
+async def open_embedded(store_url: str, *, create: bool = True) -> AsyncIterator[Embedded]:
+    """Open the store while the block runs. Unless it may ``create`` one, raises ``StoreNotFound`` where there is none."""
+    if not create:
+        refuse_missing(store_url)
     store = await open_store(store_url)
     try:
         operations = Operations(store)

@@ -35,13 +35,14 @@ class Invocation:
 
         return resolve(self)
 
-    def run(self, work: Callable[[Backend, Target], Awaitable[T]]) -> T:
-        """Run ``work`` on the backend. An unknown flag's error names the flag that may have been meant."""
+    def run(self, work: Callable[[Backend, Target], Awaitable[T]], *, create: bool = False) -> T:
+        """Run ``work`` on the backend. An unknown flag's error names the flag that may have been meant. Only commands that
+        put the first things into a store may ``create`` it."""
         import asyncio
 
         from flagconsole.cli.backend import working_on
 
-        return asyncio.run(working_on(self.target(), work))
+        return asyncio.run(working_on(self.target(), work, create=create))
 
 
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:

@@ -64,4 +64,5 @@ def outcome(result: ChangeResult) -> str:
     what = f"{name}{tenant}: {transition(result.change)}"
     if result.dry_run:
         return f"would change {what} (dry run, nothing was changed)"
-    return f"{what} (revision {result.change.change_id}, version {result.flag.version})"
+    again = ", done before by this request, not again" if result.replayed else ""
+    return f"{what} (revision {result.change.change_id}, version {result.flag.version}{again})"

@@ -163,6 +163,14 @@ class MethodNotAllowed(FlagConsoleError):
     exit_code = ExitCode.USAGE
 
 
+class StoreNotFound(FlagConsoleError):
+    """There is no store at {path!r}."""
+
+    code = "store_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
 class FlagExists(FlagConsoleError):
     """The flag {flag!r} exists already."""
 

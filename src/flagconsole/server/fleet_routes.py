@@ -14,10 +14,11 @@ from flagconsole.domain.views import AuditReport, InstanceList, KeyList, NewKey,
 from flagconsole.operations import reading
 from flagconsole.operations.permissions import Operation
 from flagconsole.server.change_routes import DryRun
+from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Allowed, Caller, Fresh, Reader, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 InstanceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 Reporter = Annotated[Actor, Depends(Allowed(Operation.REPORT))]

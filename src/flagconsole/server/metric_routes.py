@@ -12,10 +12,11 @@ from flagconsole.domain.telemetry import FeedbackBatch, Taken, TelemetryBatch
 from flagconsole.operations.metrics import LEAST_WINDOW, MOST_WINDOW, flag_metrics
 from flagconsole.server.flag_routes import Name, view_of
 from flagconsole.server.fleet_routes import Reporter
+from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Fresh, Reader, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 _Duration = Query(pattern=DURATION_PATTERN, examples=["1h"])
 

@@ -13,10 +13,11 @@ from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
 from flagconsole.rollout.plan_file import plan_for
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Before, Name, view_of
+from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, Reader, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 _MUTATION = problems(404, 409, 412, 413, 415, 428)
 

@@ -13,10 +13,11 @@ from flagconsole.domain.telemetry import Taken
 from flagconsole.operations.shadow_reading import LEAST_WINDOW, MOST_WINDOW, shadow_report
 from flagconsole.server.flag_routes import Name, view_of
 from flagconsole.server.fleet_routes import Reporter
+from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Fresh, Reader, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute)
+router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 
 @router.post("/api/shadow-executions", summary="Report shadow executions", responses=problems(413, 415))

@@ -10,9 +10,10 @@ from starlette.responses import StreamingResponse
 from flagconsole.domain.errors import InvalidInput, ShuttingDown
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.server.hub import Subscription, Topic
+from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import RulesReader, ServerState, State, at_least, parse_position
 
-router = APIRouter()
+router = APIRouter(dependencies=[KnownQuery])
 
 #: What every stream is sent with.
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

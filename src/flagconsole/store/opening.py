@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from flagconsole.domain.errors import InvalidInput, StoreUnavailable
+from flagconsole.domain.errors import InvalidInput, StoreNotFound, StoreUnavailable
 from flagconsole.store.clock import Clock, system_clock
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ async def open_store(url: str, *, clock: Clock = system_clock, listen_url: str |
     from flagconsole.store.sqlite import SqliteStore
 
     return await SqliteStore.open(sqlite_path(url), clock=clock)
+
+
+def refuse_missing(url: str) -> None:
+    """Raise ``StoreNotFound`` where there is no store at ``url``, which opening it would create: a name that was mistyped must
+    not look like a store without flags. A database is there whenever it can be connected to."""
+    if url.partition(":")[0] in POSTGRES_SCHEMES:
+        return
+    path = sqlite_path(url)
+    if not Path(path).exists():
+        raise StoreNotFound("Check the path, or make it with: flagconsole init", path=path)
 
 
 def sqlite_path(url: str) -> str:

@@ -43,7 +43,7 @@ def create(invocation: Invocation, name: str, role: str, for_tenant: str | None)
     async def work(backend: Backend, target: Target) -> NewKey:
         return await backend.create_key(request)
 
-    made = invocation.run(work)
+    made = invocation.run(work, create=True)
     if invocation.as_json:
         print_json(made)
         return

@@ -15,7 +15,7 @@ from flagconsole.domain.text import safe_text
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
-    from flagconsole.domain.views import BlastView, ChangeResult
+    from flagconsole.domain.views import BlastView, ChangeResult, FlagView
 
 
 #: Seconds that a kill is waited for where nobody says otherwise.
@@ -53,6 +53,7 @@ def kill_flag(invocation: Invocation, flag: str, reason: str, wait: float) -> No
     """Kill, print, wait, print. Ends the command with its exit code."""
     from flagconsole.cli.asking import ask
     from flagconsole.domain.requests import Kill
+    from flagconsole.domain.states import FlagState
 
     request = ask(Kill, kill_reason=reason)
 
@@ -62,6 +63,10 @@ def kill_flag(invocation: Invocation, flag: str, reason: str, wait: float) -> No
             _print_dry_run(invocation, result, await backend.blast_radius(flag))
             return ExitCode.OK
         result = await backend.kill(flag, request, idempotency_key=invocation.idempotency_key)
+        if result.replayed:
+            now = (await backend.flag(flag)).flag
+            if now.current_state is not FlagState.KILL:
+                return _no_longer(invocation, result, now)
         if not invocation.as_json:
             say(_killed(result))
         return await prove(invocation, backend, result, wait)
@@ -83,6 +88,20 @@ async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, 
         return ExitCode.OK
     talk("the kill is committed, but not confirmed everywhere")
     return ExitCode.UNCONFIRMED
+
+
+def _no_longer(invocation: Invocation, result: ChangeResult, now: FlagView) -> int:
+    """What this very request did once isn't true any more: say what is."""
+    done = "" if result.change is None else f" at revision {result.change.change_id}"
+    since = now.last_change
+    by = "" if since is None else f" by {safe_text(since.changed_by, 200)} (revision {since.change_id})"
+    if invocation.as_json:
+        print_json(result, now=now.model_dump(mode="json"))
+    talk(
+        f"{now.flag_name} is not killed: this request killed it{done}, and since then it was changed{by}: "
+        f"it is {now.setting.describe()}. To kill it again, leave --idempotency-key out"
+    )
+    return ExitCode.CONFLICT
 
 
 def _killed(result: ChangeResult) -> str:

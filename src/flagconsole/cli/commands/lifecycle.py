@@ -45,7 +45,7 @@ def create(invocation: Invocation, **fields: Any) -> None:
     async def work(backend: Backend, target: Target) -> ChangeResult:
         return await backend.create(request, idempotency_key=invocation.idempotency_key, dry_run=invocation.dry_run)
 
-    print_result(invocation, invocation.run(work))
+    print_result(invocation, invocation.run(work, create=not invocation.dry_run))
 
 
 @click.command("archive")

@@ -95,7 +95,7 @@ def import_tenants(invocation: Invocation, file: str, kind: str | None) -> None:
         body = TenantsPut(tenants=tuple(given))
         return before, await backend.put_tenants(body, dry_run=invocation.dry_run)
 
-    before, after = invocation.run(work)
+    before, after = invocation.run(work, create=not invocation.dry_run)
     known = {tenant.tenant_id: tenant for tenant in before.tenants}
     added = sum(tenant.tenant_id not in known for tenant in given)
     then = {tenant.tenant_id: tenant for tenant in after.tenants}
