@@ -79,7 +79,7 @@ HEAD = "tenant_id,risk_score,timezone,beta_participant,blackouts\n"
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ("t1,1.5,,,\n", "line 2, risk_score: must be less than or equal to 1 (got '1.5')"),
+        ("t1,1.5,,,\n", "line 2, risk_score: must be less than or equal to 1 (got 1.5)"),
         ("t1,low,,,\n", "line 2, risk_score: must be a valid number"),
         ("t1,nan,,,\n", "line 2, risk_score: must be a finite number"),
         ("t1,,,,\nt2,,Mars/Base,,\n", "line 3, timezone: must be an IANA time zone"),

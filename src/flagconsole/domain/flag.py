@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, field_validator
+from pydantic_core import CoreSchema
 
 from flagconsole.domain.evaluation import Rule
 from flagconsole.domain.names import ActorName, FlagName, Label, TenantId
@@ -22,10 +23,36 @@ def _no_boolean(value: object) -> object:
 Percentage = Annotated[int, Field(ge=0, le=100), BeforeValidator(_no_boolean)]
 
 
+_NUMBERS = frozenset({"int", "float", "bool"})
+#: Parts of a schema that describe no values.
+_BESIDE = frozenset({"metadata", "serialization", "default"})
+
+
+def _make_strict(schema: Any) -> None:
+    """Mark every number and truth in a schema as strict."""
+    if isinstance(schema, dict):
+        kind = schema.get("type")  # a dictionary where a model has a field of that name
+        if isinstance(kind, str) and kind in _NUMBERS:
+            schema["strict"] = True
+        for name, value in schema.items():
+            if name not in _BESIDE:
+                _make_strict(value)
+    elif isinstance(schema, list | tuple):
+        for value in schema:
+            _make_strict(value)
+
+
 class Frozen(BaseModel):
     """Base of every model here: immutable, and strict about fields it doesn't know."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
+        """Take no text for a number or a truth, and no truth for a number."""
+        schema = handler(source)
+        _make_strict(schema)
+        return schema
 
 
 class Setting(Frozen):

@@ -31,6 +31,8 @@ _NAMED: Final = 5
 
 FIELDS: Final = tuple(TenantProfile.model_fields)
 _BOOLEANS: Final = {"active", "beta_participant", "open_escalation"}
+_WHOLE: Final = {"users", "tickets_90d"}
+_NUMBERS: Final = {"risk_score", "engagement_score", "transaction_volume"}
 _WORDS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _BLACKOUT: Final = re.compile(r"(\S{8,10})\s*\.\.\s*(\S{8,10})(?:\s+(.*))?")
 
@@ -173,7 +175,17 @@ def _value_of(name: str, cell: str) -> Any:
         if cell.lower() not in _WORDS:
             raise ValueError("must be true or false")
         return _WORDS[cell.lower()]
+    if name in _WHOLE or name in _NUMBERS:
+        return _number(cell, int if name in _WHOLE else float)
     return cell
+
+
+def _number(cell: str, kind: type[int] | type[float]) -> object:
+    """The number in a cell; the text itself where it is none, which is then refused as such."""
+    try:
+        return kind(cell)
+    except ValueError:
+        return cell
 
 
 def _blackout(text: str) -> dict[str, str]:
