@@ -179,3 +179,17 @@ def test_a_kill_whose_proof_cannot_be_read_is_done_and_unconfirmed(flags: Any, m
     assert shown.code == 8
     assert "pos.lite killed (was off) at revision 28" in shown.out
     assert "not known: The store can't be used: gone" in shown.out
+
+
+def test_an_old_kill_asked_for_again_after_a_revive_says_what_is_true_now(flags):
+    again = ("kill", "pos.lite", "errors", "--idempotency-key", "k1")
+    assert flags(*again).code == 0
+    assert flags(*again).out.startswith("pos.lite killed")
+    flags("revive", "pos.lite", "fixed", "--to", "off")
+    late = flags(*again)
+    assert (late.code, late.out) == (5, "")
+    assert "pos.lite is not killed: this request killed it at revision" in late.err
+    assert "since then it was changed by" in late.err
+    assert "it is off" in late.err
+    told = flags(*again, "--json").json
+    assert (told["replayed"], told["now"]["current_state"]) == (True, "off")

@@ -116,8 +116,20 @@ def test_without_a_terminal_the_status_is_printed_instead_of_the_console(flags: 
 
 def test_options_stand_before_or_behind_the_command(flags: Any, tmp_path: Path):
     other = f"sqlite:{tmp_path / 'other.db'}"
+    assert flags("tenants", "import", "-", "--format", "csv", "--store", other, stdin="tenant_id,name\nt1,Joe\n").code == 0
     assert flags("--store", other, "list").err.startswith("the store has no flags")
     assert flags("list", "--store", other).err.startswith("the store has no flags")
+
+
+def test_a_store_that_is_not_there_is_not_made_by_looking_at_it(flags: Any, tmp_path: Path):
+    typo = f"sqlite:{tmp_path / 'typo' / 'x.db'}"
+    for command in (("list",), ("status",), ("kill", "pos.lite", "x"), ("create", "a.b", "--dry-run")):
+        missing = flags(*command, "--store", typo)
+        assert (missing.code, "There is no store at" in missing.err) == (3, True)
+        assert "flagconsole init" in missing.err
+    assert not (tmp_path / "typo").exists()
+    assert flags("init", "--store", typo).code == 0
+    assert flags("list", "--store", typo).code == 0
 
 
 def test_every_command_that_prints_takes_json_and_every_one_that_changes_takes_dry_run():

@@ -223,8 +223,10 @@ def test_each_role_may_do_what_the_table_says(shared, operation, method, path, b
     assert stranger.status_code == 401
     for role in Role:
         allowed = least is Role.SDK or (role in ladder and ladder.index(role) >= ladder.index(least))
-        dry = f"{path}{'&' if '?' in path else '?'}dry_run=true"
-        answer = shared.request(method, dry, role=role, json=body)
+        asked = path
+        if method != "GET" and not path.startswith("/api/keys"):
+            asked += f"{'&' if '?' in path else '?'}dry_run=true"
+        answer = shared.request(method, asked, role=role, json=body)
         assert (answer.status_code != 403) == allowed, (role, answer.text)
 
 

@@ -122,6 +122,29 @@ def test_a_boolean_is_no_percentage(api):
     assert answer.json()["detail"] == "canary_percentage: must be a whole number from 0 to 100 (got 'True')."
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("PUT", "/api/flags/a.b", {"change_reason": "x", "canary_percentage": "10"}, "canary_percentage"),
+        ("PUT", "/api/flags/a.b", {"change_reason": "x", "canary_percentage": 10.0}, "canary_percentage"),
+        ("POST", "/api/flags/a.b/rollback", {"rollback_reason": "x", "target_change_id": "1"}, "target_change_id"),
+        ("POST", "/api/flags/a.b/rollback", {"rollback_reason": "x", "allow_raise": "yes"}, "allow_raise"),
+        ("POST", "/api/flags/a.b/rollback", {"rollback_reason": "x", "allow_raise": 1}, "allow_raise"),
+        ("PUT", "/api/tenants", {"tenants": [{"tenant_id": "t", "users": "5"}]}, "tenants.0.users"),
+        (
+            "POST",
+            "/api/flags/a.b/rollout",
+            {"start_reason": "x", "plan": {"name": "p", "phases": [{"name": "s", "kind": "shadow", "min_hours": "3"}]}},
+            "plan.phases.0.min_hours",
+        ),
+    ],
+)
+def test_a_text_is_no_number_and_no_truth(api, method, path, body, field):
+    answer = api.request(method, path, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
+    assert answer.json()["details"]["field"] == field
+
+
 def test_unknown_paths_and_methods_are_problems(api):
     assert api.request("GET", "/api/nothing").json()["code"] == "route_not_found"
     answer = api.request("PATCH", "/api/flags")
