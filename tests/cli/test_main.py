@@ -116,7 +116,9 @@ def test_without_a_terminal_the_status_is_printed_instead_of_the_console(flags: 
 
 def test_options_stand_before_or_behind_the_command(flags: Any, tmp_path: Path):
     other = f"sqlite:{tmp_path / 'other.db'}"
-    assert flags("tenants", "import", "-", "--format", "csv", "--store", other, stdin="tenant_id,name\nt1,Joe\n").code == 0
+    assert (
+        flags("tenants", "import", "-", "--format", "csv", "--store", other, stdin="tenant_id,name\nt1,Joe\n").code == 0
+    )
     assert flags("--store", other, "list").err.startswith("the store has no flags")
     assert flags("list", "--store", other).err.startswith("the store has no flags")
 
