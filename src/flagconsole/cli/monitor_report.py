@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from flagconsole.cli.output import json_line, moment, say
-from flagconsole.domain.duration import duration_text
+from flagconsole.domain.duration import duration_text, part_of
 from flagconsole.domain.nearness import nearest_to_failing
 from flagconsole.domain.quantity import quantity
 from flagconsole.domain.rollout import RolloutStatus
@@ -98,7 +98,7 @@ def describe(rollout: Rollout) -> str:
     phase = rollout.current_phase
     parts = [f"{safe_text(rollout.phase)} of {safe_text(rollout.plan.name)}, {rollout.status.value.replace('_', ' ')}"]
     if rollout.status is RolloutStatus.RUNNING:
-        parts.append(f"{_long(rollout.fresh_seconds)} of {_long(phase.min_seconds)} with fresh data")
+        parts.append(f"{part_of(rollout.fresh_seconds, phase.min_seconds)} with fresh data")
     if rollout.progression_paused:
         parts.append(f"progression paused: {safe_text(rollout.pause_reason)}")
     if rollout.exposure_frozen:
@@ -140,10 +140,6 @@ def _shown(rollout: Rollout) -> tuple[object, ...]:
         rollout.pause_reason,
         rollout.end_reason,
     )
-
-
-def _long(seconds: float) -> str:
-    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"
 
 
 def _now() -> str:

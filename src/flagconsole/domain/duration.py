@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Final
 
@@ -25,6 +26,14 @@ def parse_duration(text: str, field: str, *, least: int, most: int) -> int:
             field=field, problem=f"must be from {duration_text(least)} to {duration_text(most)}", value=text
         )
     return seconds
+
+
+def part_of(seconds: float, whole: float) -> str:
+    """A part of a duration, in the unit that suits the whole: ``1.5 of 48 h``, ``3.6 of 5 min``."""
+    size, unit = (3600, "h") if whole >= 3600 else (60, "min")
+    # Cut, not rounded: what isn't over yet must not look so.
+    part = f"{int(seconds / size * 10) / 10:.1f}" if math.isfinite(seconds) else "an unknown part"
+    return f"{part} of {whole / size:g} {unit}"
 
 
 def duration_text(seconds: int) -> str:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AwareDatetime, Field
 
 from flagconsole.domain.cohort import CohortSelection
+from flagconsole.domain.duration import part_of
 from flagconsole.domain.flag import Frozen, Setting
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.playbook import GRADUAL, IMMEDIATE, KILL_SWITCH
@@ -197,8 +198,7 @@ def decide(rollout: Rollout, flag_version: int) -> Decision:
     if verdict.kind is not VerdictKind.PASS:
         return Decision(Move.WAIT, verdict.because or verdict.kind.value)
     if rollout.fresh_seconds < phase.min_seconds:
-        left = (phase.min_seconds - rollout.fresh_seconds) / 3600
-        return Decision(Move.WAIT, f"{left:.1f} h of fresh data are still to come")
+        return Decision(Move.WAIT, f"it has {part_of(rollout.fresh_seconds, phase.min_seconds)} of fresh data")
     if rollout.progression_paused or rollout.exposure_frozen:
         return Decision(Move.WAIT, rollout.pause_reason or "held")
     following = rollout.next_phase

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from uuid import uuid4
 
 from flagconsole.domain.change import Action, ChangeType, recorded
+from flagconsole.domain.duration import part_of
 from flagconsole.domain.errors import (
     ChecklistIncomplete,
     ExposureFrozen,
@@ -101,9 +102,7 @@ async def promote(
     if not (passes and enough):
         because = "no verdict yet" if verdict is None else verdict.because or verdict.kind.value
         if passes:
-            because = (
-                f"it has {rollout.fresh_seconds / 3600:.1f} of {rollout.current_phase.min_hours:g} h of fresh data"
-            )
+            because = f"it has {part_of(rollout.fresh_seconds, rollout.current_phase.min_seconds)} of fresh data"
         if not past_verdict:
             raise NotPassing("An admin can promote past it.", flag=flag_name, phase=rollout.phase, because=because)
         await guard_raise(tx, context, flag)

@@ -8,6 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from flagconsole.domain import metric as names
+from flagconsole.domain.duration import part_of
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.judge.assignment import Assignment
 from flagconsole.domain.judge.baseline import Baseline, Rate
@@ -141,7 +142,7 @@ class Judge:
         if not seen.judged_seconds >= phase.min_seconds:
             return (
                 VerdictKind.INCONCLUSIVE,
-                f"{seen.judged_seconds / 3600:.1f} of {phase.min_hours:g} h with fresh data",
+                f"{part_of(seen.judged_seconds, phase.min_seconds)} with fresh data",
             )
         missing = sorted({metric for outcome, metric in rulings if outcome is VerdictKind.NO_DATA})
         if missing:
