@@ -205,6 +205,8 @@ async def palette(console: Any) -> None:
 
 
 async def offline(console: Any) -> None:
+    if console.app.size.width >= 100:
+        await console.until("MEASURED")
     console.clock.now += 134
     console.server.cut("connection reset by peer", retry_in=4.0)
     await console.until("OFFLINE")

@@ -26,7 +26,7 @@ async def test_changes_since_the_last_look_are_marked_over_a_restart(open_consol
         await console.until("1 flag was changed since you last looked: marked new, c marks all as seen")
         assert new_rows(console) == ["pos.lite"], "not one's own"
         console.server.change("invoices.write", "off", reason="boom", who="maria")
-        await console.until("boom")
+        await console.until("rev 10")
         assert set(new_rows(console)) == {"pos.lite", "invoices.write"}
         await console.press("c")
         await console.until("2 marked as seen")
