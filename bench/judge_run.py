@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from bench.judge_world import LOOK_SECONDS, Trial, World
-from flagconsole.domain.default_plan import DEFAULT_PLAN
 from flagconsole.domain.judge import Assignment, Baseline, Counts, Judge, JudgeSettings, Latency, Observation
 from flagconsole.domain.metric import ERROR_RATE, P95_REGRESSION, SUCCESS_RATE
 from flagconsole.domain.plan import Phase
+from flagconsole.operations.plan_file import shipped_plan
 
 HOUR = 3600 // LOOK_SECONDS
 HALF_HOUR = HOUR // 2
@@ -18,7 +18,7 @@ _STATISTICAL = {ERROR_RATE, SUCCESS_RATE, P95_REGRESSION}
 
 def judged_phase(percentage: int = 10) -> Phase:
     """The default plan's canary without what is policy (critical errors) or isn't simulated (CSAT, tickets)."""
-    phase = DEFAULT_PLAN.phase("canary 10")
+    phase = shipped_plan("default").plan.phase("canary 10")
     return phase.model_copy(
         update={
             "percentage": percentage,

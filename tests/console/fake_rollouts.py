@@ -28,8 +28,8 @@ from flagconsole.domain.rollout_views import (
 )
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import Contribution, CriterionResult, GuardResult, Purpose, VerdictKind
+from flagconsole.operations.plan_file import shipped_plan
 from flagconsole.operations.rollouts import CHECKLIST
-from flagconsole.rollout.plan_file import shipped_plan
 from flagconsole.rollout.playbook_file import read_playbooks
 
 STEP = 15

@@ -7,7 +7,6 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from flagconsole.domain.default_plan import DEFAULT_PLAN, ESTIMATES_AI_PRICING, INVOICES_WRITE
 from flagconsole.domain.metric import MetricKind
 from flagconsole.domain.plan import (
     Comparison,
@@ -21,6 +20,11 @@ from flagconsole.domain.plan import (
 )
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
+from flagconsole.operations.plan_file import shipped_plan
+
+SHIPPED = shipped_plan("default")
+DEFAULT_PLAN = SHIPPED.plan
+INVOICES_WRITE, ESTIMATES_AI_PRICING = (SHIPPED.flags[name] for name in ("invoices.write", "estimates.ai_pricing"))
 
 
 def limit(text: str, **more: object) -> Criterion:

@@ -121,8 +121,8 @@ async def queued(subscription):
 
 
 async def test_nothing_is_told_twice_and_nothing_of_the_past(operations, flag):
+    from flagconsole.operations.plan_file import shipped_plan
     from flagconsole.operations.rollout_service import RolloutOperations
-    from flagconsole.rollout.plan_file import shipped_plan
 
     from ..conftest import ADMIN
 

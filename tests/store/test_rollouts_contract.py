@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flagconsole.domain.rollout import Rollout, RolloutStatus, StoredVerdict
 from flagconsole.domain.verdict import VerdictKind
-from flagconsole.rollout.plan_file import shipped_plan
+from flagconsole.operations.plan_file import shipped_plan
 
 
 def a_rollout(clock, flag="pos.lite", number=1, **fields) -> Rollout:

@@ -11,7 +11,7 @@ from flagconsole.domain.text import safe_text
 
 def asked_plan(flag: str, plan: str | None) -> dict[str, Any]:
     """The fields ``plan_name`` or ``plan`` of a request. Raises ``InvalidInput`` naming file, line and field."""
-    from flagconsole.rollout.plan_file import SHIPPED, parse_plan
+    from flagconsole.operations.plan_file import SHIPPED, parse_plan
 
     if plan is None:
         return {}
@@ -22,7 +22,7 @@ def asked_plan(flag: str, plan: str | None) -> dict[str, Any]:
 
 def read_text(path: str) -> str:
     """The text of a plan file. Raises ``InvalidInput``."""
-    from flagconsole.rollout.plan_file import SHIPPED
+    from flagconsole.operations.plan_file import SHIPPED
 
     try:
         return Path(path).read_text(encoding="utf-8")

@@ -85,7 +85,7 @@ class EmbeddedRollouts:
         dry_run: bool = False,
     ) -> RolloutResult:
         from flagconsole.domain.rollout_views import RolloutResult
-        from flagconsole.rollout.plan_file import plan_for
+        from flagconsole.operations.plan_file import plan_for
 
         flag = (await self._operations.flag(self._actor, name)).flag
         rollout = await self._rollouts().start(

@@ -14,7 +14,6 @@ from flagconsole.domain.bucketing import bucket
 from flagconsole.domain.cohort import MAX_SEED, CohortSelection, Explanation, Placement
 from flagconsole.domain.cohort_draw import select_cohort
 from flagconsole.domain.cohort_views import CohortResult, CohortTenant, CohortView, StratumView, TimezoneView
-from flagconsole.domain.default_plan import DEFAULT_PLAN
 from flagconsole.domain.errors import (
     CohortNotFound,
     FlagKilled,
@@ -34,6 +33,7 @@ from flagconsole.domain.views import ChangeResult
 from flagconsole.operations import setting
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.plan_file import SHIPPED, shipped_plan
 from flagconsole.store.cohort_protocol import DrawnCohort
 from flagconsole.store.protocol import Head, Reader, Remembered, Store, Transaction
 
@@ -175,7 +175,7 @@ def drawn_for(flag: Flag, tenants: Sequence[TenantProfile], request: CohortDraw,
 
 def usual_hours(percentage: int) -> float:
     """How long the default plan stays at this percentage at least."""
-    phases = [phase for phase in DEFAULT_PLAN.phases if phase.percentage]
+    phases = [phase for phase in shipped_plan(SHIPPED[0]).plan.phases if phase.percentage]
     return next((phase.min_hours for phase in phases if phase.percentage >= percentage), 0.0)
 
 

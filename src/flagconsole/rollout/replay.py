@@ -18,9 +18,9 @@ from flagconsole.domain.replay import Looks, PhaseReplay, Replay, RollbackMade
 from flagconsole.domain.rollout import Rollout, RolloutStep
 from flagconsole.domain.rollout_requests import ReplayAsk
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.plan_file import named_plan
 from flagconsole.rollout.judging import GroupValues
 from flagconsole.rollout.phase_judged_again import PhaseJudgedAgain
-from flagconsole.rollout.plan_file import named_plan
 from flagconsole.rollout.store_judging import Question, kept_question
 from flagconsole.store.protocol import Reader, Store
 

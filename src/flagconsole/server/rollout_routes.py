@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from flagconsole.domain import rollout_requests as ask
 from flagconsole.domain.replay import Replay
 from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
+from flagconsole.operations.plan_file import plan_for
 from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
-from flagconsole.rollout.plan_file import plan_for
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Before, Name, view_of
 from flagconsole.server.known_query import KnownQuery

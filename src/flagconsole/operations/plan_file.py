@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
-from functools import partial
+from functools import cache, partial
 from importlib.resources import files
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -56,6 +56,7 @@ class PlanFile(NamedTuple):
         return self.plan if own is None else self.plan.for_flag(own)
 
 
+@cache
 def shipped_plan(name: str) -> PlanFile:
     """A plan that ships with the package: ``default``, or ``demo`` with phases of minutes."""
     text = files("flagconsole").joinpath("data", "plans", f"{name}.yaml").read_text(encoding="utf-8")
