@@ -33,7 +33,6 @@ from flagconsole.domain.views import ChangeResult
 from flagconsole.operations import setting
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.permissions import Operation, authorize
-from flagconsole.operations.plan_file import SHIPPED, shipped_plan
 from flagconsole.store.cohort_protocol import DrawnCohort
 from flagconsole.store.protocol import Head, Reader, Remembered, Store, Transaction
 
@@ -175,6 +174,9 @@ def drawn_for(flag: Flag, tenants: Sequence[TenantProfile], request: CohortDraw,
 
 def usual_hours(percentage: int) -> float:
     """How long the default plan stays at this percentage at least."""
+    # Here, since a command that draws nothing shouldn't pay for reading YAML.
+    from flagconsole.operations.plan_file import SHIPPED, shipped_plan
+
     phases = [phase for phase in shipped_plan(SHIPPED[0]).plan.phases if phase.percentage]
     return next((phase.min_hours for phase in phases if phase.percentage >= percentage), 0.0)
 
