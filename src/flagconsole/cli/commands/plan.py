@@ -37,7 +37,7 @@ def check(source: str, flag: str | None, as_json: bool) -> None:
         return
     promotes = "promotes by itself" if meant.auto_promote else "people promote"
     rolls_back = "rolls back by itself" if meant.auto_rollback else "people roll back"
-    say(f"{safe_text(meant.name)}: {len(meant.phases)} phases, {promotes}, {rolls_back}")
+    say(f"{safe_text(meant.name)}: {len(meant.phases)} phase{'s' * (len(meant.phases) != 1)}, {promotes}, {rolls_back}")
     for phase in meant.phases:
         say(_line(phase))
         for word, limits in (("success", phase.success), ("rollback", phase.rollback)):
