@@ -72,6 +72,22 @@ def test_a_rollout_under_way_is_rolled_back_with_it_and_a_stricter_playbook_may_
     assert len(api.request("GET", "/api/incidents").json()["incidents"]) == 1
 
 
+def test_a_rollback_of_one_rollout_is_begun_once_whoever_asks(api):
+    start = {"start_reason": "go", "plan_name": "demo"}
+    rollout = api.request("POST", "/api/flags/a.b/rollout", json=start).json()["rollout"]
+
+    def ask(rollout_id):
+        body = {"playbook_reason": "errors", "playbook_name": "gradual", "rollout_id": rollout_id}
+        return api.request("POST", "/api/flags/a.b/playbook", json=body)
+
+    assert (ask("another").status_code, ask("another").json()["code"]) == (404, "rollout_not_found")
+    assert ask(rollout["rollout_id"]).status_code == 200
+    assert (ask(rollout["rollout_id"]).status_code, ask(rollout["rollout_id"]).json()["code"]) == (
+        409,
+        "playbook_under_way",
+    )
+
+
 def test_without_a_name_it_is_immediate(api):
     canary(api)
     assert begin(api).json()["incident"]["playbook"] == "immediate"

@@ -11,6 +11,7 @@ import pytest
 
 from flagconsole.client.stream import RolloutFrame, Snapshot, Stream, VerdictFrame
 from flagconsole.domain.role import Role
+from flagconsole.domain.rollout import StoredVerdict
 from flagconsole.server.hub import Hub, Subscription, Topic
 from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.teller import Teller
@@ -141,6 +142,13 @@ async def test_nothing_is_told_twice_and_nothing_of_the_past(operations, flag):
     lines = await queued(asked)
     assert lines[::3] == ["event: rollout"]
     assert '"wait longer"' in lines[1]
+    async with operations.store.write() as tx:
+        [rollout] = await tx.active_rollouts()
+        look = {"rollout_id": rollout.rollout_id, "flag_name": flag, "phase": rollout.phase, "kind": "no_data"}
+        await tx.add_verdict(StoredVerdict(**look, at=await tx.now()))
+    await teller.tell()
+    await teller.tell()
+    assert (await queued(asked))[::3] == ["event: verdict"]
     assert await queued(did_not) == []
 
 
