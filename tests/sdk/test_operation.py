@@ -86,6 +86,15 @@ def test_conversions_and_metrics_of_ones_own(client):
     assert cell.custom == {"accepted": ["ratio", 1.0, 1], "gap": ["gauge", 0.5, 1], "retries": ["count", 2.0, 1]}
 
 
+def test_the_time_may_be_known_otherwise_and_what_was_none_is_not_counted(client):
+    with client.operation("pos.lite", "t1") as operation:
+        operation.seconds = 2.5
+    with client.operation("pos.lite", "t1") as operation:
+        operation.discard()
+    cell = one(client)
+    assert (cell.operations, cell.errors, cell.seconds) == (1, 0, 2.5)
+
+
 async def test_async_blocks_run_beside_each_other_and_a_cancelled_one_is_not_counted(client):
     gate = asyncio.Event()
 

@@ -18,12 +18,14 @@ from typing import Any, Final, Self
 
 from flagconsole.demo.fault import Fault, FaultKind
 from flagconsole.demo.helpdesk import Helpdesk, feedback_of
+from flagconsole.demo.new_way import NewWay, some_order
 from flagconsole.demo.scenario import BUCKET_SECONDS
-from flagconsole.demo.workload import Workload, asked, values_of
+from flagconsole.demo.workload import Outcome, Workload, asked, values_of
 from flagconsole.sdk import FlagClient
 
 #: Start times kept for each feature and instance; far more than a kill takes to arrive.
 _KEPT: Final = 20_000
+_WELL: Final = Outcome(True, 0.0, None, False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class ServiceSettings:
 
 class Worker:
     """One instance at work: it picks a tenant and a feature, asks the flag, does the work in the new way if it may, otherwise
-    in the old one, and records how it went."""
+    in the old one with the new one beside it in shadow, and lets the SDK count how it went."""
 
     def __init__(self, settings: ServiceSettings, number: int, helpdesk: Helpdesk) -> None:
         self.instance_id = f"{settings.service}-{number}"
@@ -70,6 +72,8 @@ class Worker:
         self._helpdesk = helpdesk
         self._workload = Workload(settings.seed, settings.tenants)
         self._chance = random.Random(f"{settings.seed}:{self.instance_id}")  # noqa: S311  # a simulation
+        # One of its own, so that shadow work changes nothing of what happens otherwise.
+        self._shadow_chance = random.Random(f"shadow {settings.seed}:{self.instance_id}")  # noqa: S311  # a simulation
         self._stop = threading.Event()
         self._client = FlagClient(
             settings.url,
@@ -93,28 +97,45 @@ class Worker:
 
     def _work(self) -> None:
         features, weights = self._settings.features, self._settings.weights
+        new_way = NewWay(self._client, features)
         while not self._stop.wait(self._chance.expovariate(self._settings.operations_per_second)):
             feature = self._chance.choices(features, weights)[0]
-            self._operate(feature, self._workload.next_tenant(self._chance))
+            self._operate(feature, self._workload.next_tenant(self._chance), new_way)
+        new_way.close()
 
-    def _operate(self, feature: str, tenant: str) -> None:
+    def _operate(self, feature: str, tenant: str, new_way: NewWay) -> None:
         # Taken before asking: an operation that began before a kill arrived may still run.
         began = time.time()
-        evaluation = self._client.evaluate(feature, tenant)
-        if evaluation.enabled:
-            self.started[feature].append(began)
-            self.operations[feature] += 1
-        outcome = self._workload.outcome(self._chance, tenant)
-        fault = self.fault
-        if fault is not None and fault.strikes(feature, evaluation.enabled, began):
-            self.struck += 1
-            if fault.kind is FaultKind.SILENCE:
-                return
-            outcome = fault.worsened(self._chance, outcome)
-        outcome = asked(self._chance, outcome)
-        values = values_of(feature, evaluation.enabled, self._chance)
-        self._client.record(feature, tenant, **outcome.recorded, values=values, evaluation=evaluation)
+        with self._client.operation(feature, tenant) as operation:
+            if operation.enabled:
+                self.started[feature].append(began)
+                self.operations[feature] += 1
+            outcome = self._workload.outcome(self._chance, tenant)
+            fault = self.fault
+            if fault is not None and fault.strikes(feature, operation.enabled, began):
+                self.struck += 1
+                if fault.kind is FaultKind.SILENCE:
+                    operation.discard()
+                    return
+                outcome = fault.worsened(self._chance, outcome)
+            outcome = asked(self._chance, outcome)
+            operation.measure(**(values_of(feature, operation.enabled, self._chance) or {}))
+            if operation.shadow:
+                order = some_order(self._shadow_chance, tenant)
+                new_way.beside_the_old(feature, order, fails=self._strikes_shadow(feature, began))
+            if not outcome.ok:
+                operation.fail(critical=outcome.critical)
+            operation.conversion = outcome.conversion
+            # How long it would have taken; nobody waits for it.
+            operation.seconds = outcome.seconds
         self._helpdesk.tell(feedback_of(feature, tenant, outcome))
+
+    def _strikes_shadow(self, feature: str, at: float) -> bool:
+        """Whether the fault makes the new code fail in shadow, which it does as where the feature is enabled."""
+        fault = self.fault
+        if fault is None or not fault.strikes(feature, True, at):
+            return False
+        return not fault.worsened(self._shadow_chance, _WELL).ok
 
 
 def report(workers: list[Worker], feature: str) -> dict[str, Any]:

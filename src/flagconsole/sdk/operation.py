@@ -49,6 +49,7 @@ class Operation:
         "_counts",
         "_critical",
         "_criticals",
+        "_discarded",
         "_flag",
         "_ok",
         "_tenant",
@@ -56,6 +57,7 @@ class Operation:
         "conversion",
         "evaluation",
         "mode",
+        "seconds",
     )
 
     def __init__(self, client: FlagClient, flag: str, tenant: TenantOf, criticals: Criticals = _NEVER) -> None:
@@ -64,11 +66,14 @@ class Operation:
         self._tenant = tenant
         self._criticals = criticals
         self._ok = True
+        self._discarded = False
         self._critical: object = None
         self._values: dict[str, bool | float] | None = None
         self._counts: dict[str, int] | None = None
         #: Set it where somebody did what the feature is for.
         self.conversion = False
+        #: Set it where something else than the block says how long the operation took, such as a queue.
+        self.seconds: float | None = None
         #: The answer that this operation goes by, from the block's beginning.
         self.evaluation: Evaluation
         #: ``enabled``, ``shadow`` or ``disabled``; before the block begins, ``disabled``.
@@ -96,6 +101,10 @@ class Operation:
         if critical is not None:
             self._critical = critical
 
+    def discard(self) -> None:
+        """Count nothing: it was no operation after all."""
+        self._discarded = True
+
     def measure(self, **values: bool | float) -> None:
         """Metrics of one's own: ``True`` and ``False`` make a share, numbers a mean."""
         self._values = {**(self._values or {}), **values}
@@ -114,6 +123,8 @@ class Operation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         seconds = _clock() - self._began
+        if self._discarded:
+            return
         if error is not None:
             if not isinstance(error, Exception):
                 return
@@ -124,7 +135,7 @@ class Operation:
             self._flag,
             self._tenant,  # type: ignore[arg-type]
             ok=self._ok,
-            seconds=seconds,
+            seconds=seconds if self.seconds is None else self.seconds,
             critical=self._critical,
             conversion=self.conversion,
             values=self._values,

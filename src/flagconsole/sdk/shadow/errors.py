@@ -11,6 +11,10 @@ class GuardRefused(ShadowError):
     """A guard can't hold here, so it lets nothing begin: the connection is in autocommit, say, or a statement would commit."""
 
 
+class NotInShadow(GuardRefused, AttributeError):
+    """An attribute that can't be used in shadow. For ``hasattr``, and so for everything that looks before it takes, it isn't there."""
+
+
 class GuardBroken(ShadowError):
     """What a guard held was taken from it: its transaction ended before it did, so a write may have got through."""
 

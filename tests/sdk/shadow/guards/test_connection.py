@@ -149,6 +149,13 @@ def test_what_nobody_knows_to_be_undone_can_not_be_used(guard, name):
         connection.cursor().executescript("COMMIT")
 
 
+def test_whoever_looks_before_taking_finds_rows(guard):
+    with guard() as connection:
+        cursor = connection.execute("SELECT number, total FROM invoices")
+        assert (hasattr(cursor, "keys"), hasattr(connection, "executescript")) == (False, False)
+        assert dict(cursor) == {"A-1": 5}
+
+
 def test_a_hold_that_was_lost_is_said_loudly(path, guard, monkeypatch):
     monkeypatch.setattr(hold_module.SqliteHold, "_authorize", lambda *_: sqlite3.SQLITE_OK)
 

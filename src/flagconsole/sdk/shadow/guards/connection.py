@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 from flagconsole.domain.execution_type import EffectKind
-from flagconsole.sdk.shadow.errors import GuardRefused
+from flagconsole.sdk.shadow.errors import GuardRefused, NotInShadow
 from flagconsole.sdk.shadow.guards.guard import Guard
 from flagconsole.sdk.shadow.guards.hold import Hold, hold_on
 from flagconsole.sdk.shadow.guards.statement import text_of, writes_of
@@ -194,5 +194,5 @@ class GuardedCursor:
 
 def _allowed(name: str, names: frozenset[str]) -> str:
     if name not in names:
-        raise GuardRefused(f"{name} can't be used in shadow: nobody can say that a rollback undoes it")
+        raise NotInShadow(f"{name} can't be used in shadow: nobody can say that a rollback undoes it")
     return name

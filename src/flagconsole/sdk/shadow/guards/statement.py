@@ -7,6 +7,7 @@ of these is refused, since many things end a transaction or escape it (DDL on so
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from flagconsole.sdk.shadow.errors import GuardRefused
@@ -46,6 +47,7 @@ def text_of(statement: Any, connection: Any = None) -> str:
     raise GuardRefused(f"a statement of type {type(statement).__name__} can't be checked")
 
 
+@lru_cache(maxsize=512)
 def writes_of(sql: str) -> int:
     """How many of the statements in ``sql`` write. Raises ``GuardRefused`` for one that a rollback may not undo."""
     if "\\'" in sql:
