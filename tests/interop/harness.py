@@ -11,12 +11,15 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+#: So long (seconds) a client may take for an answer.
+PATIENCE: Final = 120.0
 CLIENTS = Path(__file__).parent / "clients"
 
 
@@ -101,10 +104,15 @@ class Driven:
 
     def hear(self, what: str) -> Any:
         assert self._process.stdout is not None
-        while line := self._process.stdout.readline():
-            if line.startswith("{"):  # some clients greet on standard output
-                return json.loads(line)[what]
-        raise AssertionError(f"the client ended without saying {what}")
+        patience = threading.Timer(PATIENCE, self._process.kill)
+        patience.start()
+        try:
+            while line := self._process.stdout.readline():
+                if line.startswith("{"):  # some clients greet on standard output
+                    return json.loads(line)[what]
+        finally:
+            patience.cancel()
+        raise AssertionError(f"the client ended, or was silent for {PATIENCE} s, without saying {what}")
 
 
 @contextmanager

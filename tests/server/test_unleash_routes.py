@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from flagconsole.domain.role import Role
 
 from ..fake_server import until
+from ..live_server import LiveServer
 from ..unleash_reference import Reference
 
 FEATURES, STREAMING = "/api/client/features", "/api/client/streaming"
@@ -19,8 +21,7 @@ WHO = {"UNLEASH-APPNAME": "billing", "UNLEASH-INSTANCEID": "host-1", "unleash-co
 NAME = "unleash:host-1:01234567"
 
 
-@pytest.fixture
-def api(live_server):
+def furnished(live_server):
     for name in ("a.off", "a.on", "a.killed", "a.above"):
         dependencies = ["a.on"] if name == "a.above" else []
         change(live_server, "POST", "/api/flags", {"flag_name": name, "dependencies": dependencies})
@@ -28,6 +29,18 @@ def api(live_server):
     put(live_server, "a.above", "on")
     change(live_server, "POST", "/api/flags/a.killed/kill", {"kill_reason": "x"})
     return live_server
+
+
+@pytest.fixture
+def api(live_server):
+    return furnished(live_server)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """For tests that leave flags alone."""
+    with LiveServer(f"sqlite:{tmp_path_factory.mktemp('unleash') / 'flags.db'}") as server:
+        yield furnished(server)
 
 
 def change(api, method, path, body=None, **options):
@@ -64,9 +77,10 @@ class Stream:
 
     def next(self):
         """Take the next event; its name, id and size."""
-        fields = {}
+        fields, deadline = {}, time.monotonic() + 12
         for line in self._lines:
-            if line.startswith(":"):
+            if line.startswith(":"):  # these keep coming, whatever else does
+                assert time.monotonic() < deadline, "no event came"
                 continue
             if line:
                 name, _, value = line.partition(": ")
@@ -92,20 +106,20 @@ def whole(api):
     return client.features
 
 
-def test_every_flag_is_there_and_those_that_are_off_say_so(api):
-    answer = ask(api)
-    enabled = {name: feature["enabled"] for name, feature in whole(api).items()}
+def test_every_flag_is_there_and_those_that_are_off_say_so(shared):
+    answer = ask(shared)
+    enabled = {name: feature["enabled"] for name, feature in whole(shared).items()}
     assert enabled == {"a.off": False, "a.on": True, "a.killed": False, "a.above": True}
     assert answer.json()["version"] == 2
     assert answer.headers["content-type"] == "application/json"
 
 
 @pytest.mark.parametrize("path", [FEATURES, STREAMING])
-def test_it_takes_the_key_as_these_clients_send_it_and_no_other(api, path):
+def test_it_takes_the_key_as_these_clients_send_it_and_no_other(shared, path):
     for key in ("", "fc_sdk_wrong", "Bearer fc_sdk_wrong"):
-        assert ask(api, path, Authorization=key).status_code == 401
-    assert ask(api, Authorization=f"Bearer {api.keys[Role.SDK]}").status_code == 200
-    assert api.request("GET", path, role=None).status_code == 401
+        assert ask(shared, path, Authorization=key).status_code == 401
+    assert ask(shared, Authorization=f"Bearer {shared.keys[Role.SDK]}").status_code == 200
+    assert shared.request("GET", path, role=None).status_code == 401
 
 
 def test_the_tag_is_the_position_and_is_never_answered_from_before_it(api):
@@ -234,11 +248,11 @@ def test_what_clients_count_is_kept_once_beside_operations(api):
     assert (measured["operations"], measured["groups"]["other"]["totals"]["success_rate"]) == (0, None)
 
 
-def test_registering_makes_an_instance_and_says_nothing_of_what_it_holds(api):
+def test_registering_makes_an_instance_and_says_nothing_of_what_it_holds(shared):
     body = {"appName": "billing", "instanceId": "host-1", "connectionId": "0123456789abcdef", "strategies": ["default"]}
     body |= {"sdkVersion": "unleash-node-sdk:6.12.1", "started": "now", "interval": 60, "platformName": "node"}
-    assert post(api, "/api/client/register", body).status_code == 202
-    seen = instance(api)
+    assert post(shared, "/api/client/register", body).status_code == 202
+    seen = instance(shared)
     assert (seen["sdk_version"], seen["transport"], seen["revision"]) == ("unleash-node-sdk:6.12.1", "polling", 0)
 
 
@@ -250,6 +264,6 @@ def test_registering_makes_an_instance_and_says_nothing_of_what_it_holds(api):
         ("/api/client/metrics", report(-1, 0), "bucket.toggles.a.on.yes"),
     ],
 )
-def test_bad_reports_are_refused_by_field(api, path, body, field):
-    answer = post(api, path, body)
+def test_bad_reports_are_refused_by_field(shared, path, body, field):
+    answer = post(shared, path, body)
     assert (answer.status_code, answer.json()["details"]["field"]) == (422, field)
