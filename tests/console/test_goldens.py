@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from flagconsole.console import watcher
 from flagconsole.console.keeper import Keeper
 from flagconsole.console.screens.settings import SettingsScreen
 from flagconsole.domain.instance import Presence
@@ -290,7 +291,9 @@ async def test_screen_is_as_it_was(
         monkeypatch.delenv(name, raising=False)
     golden = GOLDENS / f"{file_name(scene, size)}.txt"
     keeper = Keeper(tmp_path / "cache.db") if scene is travel else None
+    monkeypatch.setattr(watcher, "GLANCE", 0.01)
     async with open_console(size=size, keeper=keeper) as console:
+        await console.until(lambda: console.app.state.selected in console.app.state.metrics)
         await scene(console)
         if os.environ.get("FLAGCONSOLE_GOLDENS") == "write":
             await console.settled()
