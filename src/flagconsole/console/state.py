@@ -55,8 +55,8 @@ class Phase(StrEnum):
 class Order(StrEnum):
     """How the flag table is sorted."""
 
-    CHANGED = "changed"
     URGENCY = "urgency"
+    CHANGED = "changed"
     NAME = "name"
     STATE = "state"
 
@@ -152,7 +152,7 @@ class ConsoleState:
     selected: str | None = None
     tenant: str | None = None
     filter_text: str = ""
-    order: Order = Order.CHANGED
+    order: Order = Order.URGENCY
     loaded: bool = False
     #: The revision that the user has looked at; None where that isn't known.
     seen: int | None = None

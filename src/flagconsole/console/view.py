@@ -48,6 +48,10 @@ def _fields(row: FlagRow, problem: bool) -> Fields:
     }
 
 
+#: Behind every problem.
+NO_PROBLEM: Final = 9
+
+
 def rank(state: ConsoleState, row: FlagRow) -> Rank:
     """What a flag is sorted by in the chosen order."""
     match state.order:
@@ -55,7 +59,8 @@ def rank(state: ConsoleState, row: FlagRow) -> Rank:
             return (-(row.last.change_id if row.last else 0), row.name)
         case Order.URGENCY:
             problem = state.problems.get(row.name)
-            return (problem.rank if problem is not None else 9, _STATE_ORDER[row.state], row.name)
+            newest = -(row.last.change_id if row.last else 0)
+            return (problem.rank if problem is not None else NO_PROBLEM, newest, row.name)
         case Order.STATE:
             return (_STATE_ORDER[row.state], row.name)
         case Order.NAME:

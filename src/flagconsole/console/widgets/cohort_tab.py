@@ -34,7 +34,7 @@ def _without_draw(facts: FlagFacts, why: str) -> list[Line]:
     row = facts.row
     if row.state is not FlagState.CANARY:
         return [line(span(f"{row.name} is {row.setting}: a cohort counts only in the state canary", "muted")),
-                line(span(why, "faint"))]  # fmt: skip
+                line(span("canary draws one, or goes by hash", "faint"))]  # fmt: skip
     if row.cohort:
         return [
             line(span(f"{row.cohort} tenants, named one by one", "strong")),

@@ -113,7 +113,7 @@ def versions_tab(facts: FlagFacts, width: int) -> list[Line]:
             line(
                 cell(f"v{change.version}", 6, "strong"),
                 cell(f"{moment_text(change.at, facts.now)}Z", 13, "muted"),
-                cell(change.who, 12),
+                cell(change.who, 12 if width < 110 else 20),
                 " ",
                 cell(verb_of(change), 9, "state_kill" if change.action == "killed" else "plain"),
                 span(what_of(change)),

@@ -24,7 +24,7 @@ def lines(facts: FlagFacts, width: int) -> list[Line]:
     if facts.row.state is not FlagState.KILL:
         right += section("IF KILLED", impact_lines(facts.impact, half))[1:]
     right += section("INSTANCES", behind_lines(facts))[0 if right else 1 :]
-    recent = section("RECENT CHANGES", recent_lines(facts, 12 if beside else 5))
+    recent = section("RECENT CHANGES", recent_lines(facts, 12 if beside else 5, 20 if beside else 10))
     both = columns_of(left, right, width) if beside else [*left, *recent, BLANK, *right]
     return [*both, *recent] if beside else both
 
@@ -109,13 +109,13 @@ def behind_lines(facts: FlagFacts) -> list[Line]:
     return [done, line(span(f"! behind: {names}", "warning"))] if late else [done]
 
 
-def recent_lines(facts: FlagFacts, most: int) -> list[Line]:
-    """The flag's newest changes."""
+def recent_lines(facts: FlagFacts, most: int, who: int) -> list[Line]:
+    """The flag's newest changes; ``who`` is the width of that column."""
     return [
         line(
             cell(moment_text(change.at, facts.now), 11, "muted"),
             " ",
-            cell(change.who, 10),
+            cell(change.who, who),
             " ",
             span(f"{change.before} {ARROW} {change.after}"),
             span(f"  {change.tenant_id}" if change.tenant_id is not None else "", "strong"),
