@@ -1,0 +1,252 @@
+"""What the console costs, in a real pseudo-terminal, beside its budgets and a hello-world Textual app of the same run.
+
+``python -m bench console [--quick] [--json]``. Processor time is the console's own, read from the kernel; what a person waits for
+is wall time, and says more on a machine that does nothing else (``load`` tells).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.console.pseudo_terminal import PseudoTerminal
+
+ROOT = Path(__file__).resolve().parent.parent
+SIZE = (120, 40)
+WIDE = (200, 50)
+
+#: What is measured, with its unit and its budget; None where there is none.
+BUDGETS: dict[str, tuple[str, float | None]] = {
+    "first paint from the cache, CPU": ("ms", 400.0),
+    "hello-world Textual app, CPU": ("ms", None),
+    "first paint against hello world": ("×", 1.3),
+    "first paint from the cache, wall": ("ms", None),
+    "arrow key to paint, p50": ("ms", None),
+    "arrow key to paint, p95": ("ms", 16.0),
+    "arrow key to paint, p99": ("ms", 50.0),
+    "arrow key with charts, CPU a key": ("ms", 16.0),
+    "K to sheet": ("ms", 150.0),
+    "CPU at rest, fleet": ("%", None),
+    "CPU with live charts": ("%", 5.0),
+    "events a second that the server managed": ("/s", None),
+    "CPU under 1,000 events/s": ("%", 20.0),
+    "bytes a second at rest": ("KiB/s", None),
+    "bytes a second under 1,000 events/s": ("KiB/s", None),
+    "bytes a second under 1,000 events/s, slow link": ("KiB/s", 64.0),
+    "page down in many flags, p95": ("ms", 25.0),
+    "page down in many flags, CPU a key": ("ms", 25.0),
+    "memory": ("MiB", 80.0),
+    "memory of hello world": ("MiB", None),
+}
+
+HELLO = """
+from textual.app import App
+from textual.widgets import Static
+class Hello(App):
+    def compose(self):
+        yield Static("hello, terminal")
+Hello().run()
+"""
+
+CONSOLE = """
+import sys
+from pathlib import Path
+from flagconsole.console.entry import run_console
+from flagconsole.console.manners import Manners
+from flagconsole.console.place import Place
+sys.exit(run_console(Place(sys.argv[1], "fc_bench", known_as="bench"), Manners(slow_link=len(sys.argv) > 3), state_folder=Path(sys.argv[2])))
+"""
+
+CURSOR = "▶".encode()
+
+
+@contextmanager
+def serving(flags: int) -> Iterator[str]:
+    """A server with so many flags; gives its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bench.console_server", "--flags", str(flags)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().strip()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+@contextmanager
+def opened(url: str, folder: Path, size: tuple[int, int] = SIZE, *, slow: bool = False) -> Iterator[PseudoTerminal]:
+    """A console on a server."""
+    command = [sys.executable, "-c", CONSOLE, url, str(folder), *(["slow"] if slow else [])]
+    terminal = PseudoTerminal(command, columns=size[0], rows=size[1])
+    try:
+        yield terminal
+    finally:
+        terminal.close()
+
+
+def rate(url: str, events: int) -> int:
+    """Let the server send so many changes a second; returns how many it has made so far."""
+    with urllib.request.urlopen(f"{url}/rate?events={events}") as answer:
+        return int(answer.read())
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of them doesn't exceed."""
+    return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def first_paints(url: str, folder: Path, rounds: int) -> dict[str, float]:
+    """Starts until the fleet is on screen, from a cache, beside the hello-world app's."""
+    with opened(url, folder) as terminal:
+        terminal.until("● LIVE".encode())
+        terminal.watch(1.5)  # the cache is written behind it
+    ours, wall, hello, hello_memory = [], [], [], []
+    for _ in range(rounds):
+        with opened("http://127.0.0.1:9", folder) as terminal:
+            wall.append(terminal.until(b"loyalty_points") * 1000)
+            ours.append(terminal.cpu() * 1000)
+        simple = PseudoTerminal([sys.executable, "-c", HELLO], columns=SIZE[0], rows=SIZE[1])
+        try:
+            simple.until(b"hello, terminal")
+            hello.append(simple.cpu() * 1000)
+            simple.watch(0.3)
+            hello_memory.append(simple.memory())
+        finally:
+            simple.close()
+    cpu, of_hello = statistics.median(ours), statistics.median(hello)
+    return {
+        "first paint from the cache, CPU": cpu,
+        "hello-world Textual app, CPU": of_hello,
+        "first paint against hello world": cpu / of_hello,
+        "first paint from the cache, wall": statistics.median(wall),
+        "memory of hello world": statistics.median(hello_memory),
+    }
+
+
+def at_rest(url: str, folder: Path, seconds: float) -> dict[str, float]:
+    """The fleet with nothing going on, then what it costs to open the kill sheet."""
+    with opened(url, folder) as terminal:
+        terminal.until("● LIVE".encode())
+        terminal.watch(4.0)
+        cpu, written = terminal.cpu(), terminal.written
+        terminal.watch(seconds)
+        found = {
+            "CPU at rest, fleet": (terminal.cpu() - cpu) / seconds * 100,
+            "bytes a second at rest": (terminal.written - written) / seconds / 1024,
+            "memory": terminal.memory(),
+        }
+        sheets = []
+        for _ in range(8):
+            sheets.append(terminal.answered(b"K", b"nothing sent yet") * 1000)
+            terminal.answered(b"n", CURSOR)
+            terminal.watch(0.2)
+        return found | {"K to sheet": statistics.median(sheets)}
+
+
+def with_charts(url: str, folder: Path, seconds: float, keys: int) -> dict[str, float]:
+    """The canary dashboard with its charts live; then arrow keys in the fleet, whose selected flag is measured."""
+    with opened(url, folder, WIDE) as terminal:
+        terminal.until("● LIVE".encode())
+        terminal.watch(3.0)
+        terminal.type(b"\r")
+        terminal.watch(4.0)
+        cpu = terminal.cpu()
+        terminal.watch(seconds)
+        charts = (terminal.cpu() - cpu) / seconds * 100
+        terminal.type(b"-")
+        terminal.watch(2.0)
+        took, cpu = [], terminal.cpu()
+        for number in range(keys):
+            took.append(terminal.answered(b"j" if number % 20 < 10 else b"k", CURSOR) * 1000)
+            terminal.watch(0.06)
+        used = (terminal.cpu() - cpu) * 1000 / keys
+    return {
+        "CPU with live charts": charts,
+        "arrow key to paint, p50": percentile(took, 0.5),
+        "arrow key to paint, p95": percentile(took, 0.95),
+        "arrow key to paint, p99": percentile(took, 0.99),
+        "arrow key with charts, CPU a key": used,
+    }
+
+
+def under_load(url: str, folder: Path, seconds: float) -> dict[str, float]:
+    """A thousand changes a second, on a usual link and on a slow one."""
+    found = {}
+    for slow in (False, True):
+        with opened(url, folder, slow=slow) as terminal:
+            terminal.until("● LIVE".encode())
+            terminal.watch(3.0)
+            rate(url, 1000)
+            terminal.watch(1.0)
+            begun, cpu, written = rate(url, 1000), terminal.cpu(), terminal.written
+            terminal.watch(seconds)
+            used = (terminal.cpu() - cpu) / seconds * 100
+            sent = (terminal.written - written) / seconds / 1024
+            told = (rate(url, 0) - begun) / seconds
+        found |= {"bytes a second under 1,000 events/s, slow link": sent} if slow else {
+            "events a second that the server managed": told,
+            "CPU under 1,000 events/s": used,
+            "bytes a second under 1,000 events/s": sent,
+        }  # fmt: skip
+    return found
+
+
+def many_flags(folder: Path, flags: int) -> dict[str, float]:
+    """Page down in a very large fleet."""
+    with serving(flags) as url, opened(url, folder) as terminal:
+        terminal.until("● LIVE".encode(), 180)
+        terminal.watch(10.0)  # counting and caching so many go on for a while
+        took, cpu = [], terminal.cpu()
+        for _ in range(40):
+            took.append(terminal.answered(b"\x1b[6~", CURSOR, 30) * 1000)
+            terminal.watch(0.05)
+        used = (terminal.cpu() - cpu) * 1000 / 40
+    return {"page down in many flags, p95": percentile(took, 0.95), "page down in many flags, CPU a key": used}
+
+
+def measure(quick: bool) -> dict[str, float]:
+    """Everything, in one run."""
+    with tempfile.TemporaryDirectory(prefix="flagconsole-bench-") as name, serving(30) as url:
+        folder = Path(name)
+        seconds = 4.0 if quick else 12.0
+        found = first_paints(url, folder, 3 if quick else 9)
+        found |= at_rest(url, folder, seconds)
+        found |= with_charts(url, folder, seconds, 60 if quick else 300)
+        found |= under_load(url, folder, seconds)
+        found |= many_flags(folder / "many", 10_000 if quick else 100_000)
+    return found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; exits with 1 where a budget is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench console", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="shorter, with 10,000 flags instead of 100,000")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    asked = parser.parse_args(arguments)
+    began = time.monotonic()
+    found = measure(asked.quick)
+    load = os.getloadavg()[0]
+    missed = [name for name, (_, budget) in BUDGETS.items() if budget is not None and found[name] > budget]
+    if asked.json:
+        print(json.dumps({"figures": found, "missed": missed, "load": load, "quick": asked.quick}))
+        return 1 if missed else 0
+    for name, (unit, budget) in BUDGETS.items():
+        against = "" if budget is None else f"{'✗' if name in missed else '✓'} at most {budget:g}"
+        print(f"{name:<48} {found[name]:>9.1f} {unit:<6} {against}")
+    print(f"load {load:.1f}, {time.monotonic() - began:.0f} s")
+    return 1 if missed else 0
