@@ -9,17 +9,28 @@ import pytest
 
 from flagconsole.domain.role import Role
 
+from ..live_server import LiveServer
+
 FLAG = "invoices.write"
 
 
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    with LiveServer(f"sqlite:{tmp_path_factory.mktemp('shadow') / 'live.db'}") as server:
+        body = {"flag_name": "billing.calculate", "default_state": "on"}
+        assert server.request("POST", "/api/flags", json=body).status_code == 201
+        yield server
+
+
 @pytest.fixture
-def api(live_server):
+def api(shared_server, monkeypatch):
+    """The server, with a flag of the test's own in shadow."""
+    monkeypatch.setitem(globals(), "FLAG", f"invoices.write_{uuid.uuid4().hex}")
     flag = {"flag_name": FLAG, "dependencies": ["billing.calculate", "mail.queue"]}
-    for body in ({"flag_name": "billing.calculate", "default_state": "on"}, flag):
-        assert live_server.request("POST", "/api/flags", json=body).status_code == 201
+    assert shared_server.request("POST", "/api/flags", json=flag).status_code == 201
     body = {"current_state": "shadow", "change_reason": "try it"}
-    assert live_server.request("PUT", f"/api/flags/{FLAG}", json=body).status_code == 200
-    return live_server
+    assert shared_server.request("PUT", f"/api/flags/{FLAG}", json=body).status_code == 200
+    return shared_server
 
 
 def now():
@@ -124,7 +135,7 @@ def test_without_executions_nothing_is_claimed(api):
 def test_the_baseline_is_what_services_measured_where_nothing_was_compared(api):
     telemetry = {"start": now(), "flag_name": FLAG, "tenant_id": "t1", "group": "shadow", "operations": 2}
     telemetry |= {"latency": [[1, 2]], "latency_seconds": 0.2}
-    body = {"batch_id": "u", "instance": "i", "service": "s", "buckets": [telemetry]}
+    body = {"batch_id": uuid.uuid4().hex, "instance": "i", "service": "s", "buckets": [telemetry]}
     assert api.request("POST", "/api/telemetry", json=body, role=Role.SDK).json()["taken"] == 1
     post(api, batch(bucket(compared=0, consistent=0, live_seconds=0)))
     found = report(api).json()
@@ -148,7 +159,7 @@ def test_too_many_names_are_counted_together(api, monkeypatch):
 
 def test_a_tenants_key_sees_its_own_numbers_and_nobodys_samples(api):
     post(api, batch(bucket(), bucket(tenant_id="t2"), findings=[finding(old="secret")]))
-    made = api.request("POST", "/api/keys", json={"name": "t2", "role": "viewer", "tenant_id": "t2"}).json()
+    made = api.request("POST", "/api/keys", json={"name": uuid.uuid4().hex, "role": "viewer", "tenant_id": "t2"}).json()
     found = report(api, role=None, headers={"Authorization": f"Bearer {made['secret']}"}).json()
     assert (found["executions"], [row["tenant_id"] for row in found["tenants"]], found["fields"]) == (10, ["t2"], [])
 
@@ -156,7 +167,7 @@ def test_a_tenants_key_sees_its_own_numbers_and_nobodys_samples(api):
 def test_who_may_report_and_who_may_look(api):
     assert post(api, batch(bucket()), role=None).status_code == 401
     assert report(api, role=Role.SDK).status_code == 403
-    made = api.request("POST", "/api/keys", json={"name": "t2", "role": "sdk", "tenant_id": "t2"}).json()
+    made = api.request("POST", "/api/keys", json={"name": uuid.uuid4().hex, "role": "sdk", "tenant_id": "t2"}).json()
     headers = {"Authorization": f"Bearer {made['secret']}"}
     assert post(api, batch(bucket()), role=None, headers=headers).json()["details"]["field"] == "tenant_id"
     assert post(api, batch(bucket(tenant_id="t2")), role=None, headers=headers).status_code == 200
@@ -167,15 +178,15 @@ def test_who_may_report_and_who_may_look(api):
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (bucket(successes=10), "successes and errors can't be more than executions"),
-        (bucket(consistent=9), "consistent can't be more than compared"),
-        (bucket(start=now() + 1), "must start at multiples of 30 s"),
-        (bucket(execution_type="wet_run"), "execution_type"),
-        (bucket(effects={"email": 1}), "effects"),
+        ({"successes": 10}, "successes and errors can't be more than executions"),
+        ({"consistent": 9}, "consistent can't be more than compared"),
+        ({"start": 31}, "must start at multiples of 30 s"),
+        ({"execution_type": "wet_run"}, "execution_type"),
+        ({"effects": {"email": 1}}, "effects"),
     ],
 )
 def test_mistakes_are_named(api, wrong, said):
-    answer = post(api, batch(wrong))
+    answer = post(api, batch(bucket(**wrong)))
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_input")
     assert said in str(answer.json())
 
