@@ -53,11 +53,11 @@ def _profile(chance: random.Random, trade: str, today: date) -> dict[str, Any]:
     users = chance.randint(low, high)
     # Larger tenants have more of their own, and more to lose.
     custom = tuple(chance.sample(_CUSTOM, chance.randint(1, 2))) if chance.random() < 0.02 + users / 700 else ()
-    risk = min(1.0, max(0.0, chance.betavariate(1.6, 3.6) + (0.35 if custom else 0.0) + users / 1000))
+    risk = min(1.0, max(0.0, chance.betavariate(1.4, 4.6) + (0.35 if custom else 0.0) + users / 1000))
     escalated = chance.random() < 0.08
     days_ago = chance.randint(1, 120)
-    engagement = chance.betavariate(4.5, 1.6)
-    beta = chance.random() < (0.2 if engagement > 0.8 else 0.04)
+    engagement = chance.betavariate(5.0, 1.4)
+    beta = chance.random() < (0.06 if engagement > 0.8 else 0.01)
     blackout = chance.random() < 0.06
     begins = today + timedelta(days=chance.randint(-3, 20))
     return {
