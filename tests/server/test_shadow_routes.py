@@ -143,8 +143,9 @@ def test_the_baseline_is_what_services_measured_where_nothing_was_compared(api):
 
 
 def test_a_clock_that_runs_fast_makes_nothing_look_fresher(api):
-    post(api, batch(bucket(start=now() + 60)))
-    assert report(api).json()["age_seconds"] >= 0
+    post(api, batch(bucket(start=now() + 60), findings=[finding(start=now() + 60)]))
+    found = report(api).json()
+    assert (found["age_seconds"] >= 0, found["executions"], len(found["fields"])) == (True, 10, 1)
     post(api, batch(bucket(start=now() + 3600)))
     assert report(api).json()["executions"] == 10
 

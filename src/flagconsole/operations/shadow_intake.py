@@ -50,7 +50,7 @@ def shadow_write(
         fate = _fate(bucket.flag_name, bucket.start, batch.bucket_seconds, ruleset, now)
         counts[fate] += 1
         if fate == "taken":
-            start = bucket.start // MIDDLE_SECONDS * MIDDLE_SECONDS
+            start = _kept_start(bucket.start, now)
             tenant = bucket.tenant_id if has_room(bucket.flag_name, start) else ""
             key = bucket.flag_name, tenant, bucket.execution_type, start
             sums[key] = sums.get(key, ShadowTally()).plus(bucket.tally)
@@ -69,6 +69,11 @@ def shadow_write(
     return write, Taken(batch_id=batch.batch_id, **counts)
 
 
+def _kept_start(start: int, now: float) -> int:
+    """The bucket that it is kept in. What a fast clock puts ahead of us happened now, and is seen now."""
+    return min(start, int(now)) // MIDDLE_SECONDS * MIDDLE_SECONDS
+
+
 def _fate(flag_name: str, start: int, width: int, ruleset: Ruleset, now: float) -> str:
     return fate_of(start + width, start, now, LATE_SECONDS) if flag_name in ruleset.rules else "unknown"
 
@@ -78,7 +83,7 @@ def _findings(batch: ShadowBatch, ruleset: Ruleset, now: float, has_name: HasNam
     for item in batch.findings:
         if _fate(item.flag_name, item.start, batch.bucket_seconds, ruleset, now) != "taken":
             continue
-        start = item.start // MIDDLE_SECONDS * MIDDLE_SECONDS
+        start = _kept_start(item.start, now)
         kept = item if has_name(item.flag_name, start, (item.finding, item.name, item.detail)) else _nameless(item)
         key = kept.flag_name, kept.finding, kept.name, kept.detail, start
         times = kept.times + (rows[key].times if key in rows else 0)
