@@ -13,6 +13,7 @@ from flagconsole.console.figures import (
     OUTCOME_ROLE,
     OUTCOME_SIGN,
     OUTCOME_WORD,
+    control_text,
     delta_text,
     duration_text,
     interval_text,
@@ -170,7 +171,7 @@ def _ruling_cell(ruling: Ruling, column: Column, since: float | None, now: float
         return cell(NOTHING, width, "faint", right=True)
     shown = {
         "value": (value_text(seen.value, ruling.kind), "danger" if ruling.outcome == FAIL else "strong"),
-        "control": (value_text(seen.control, ruling.kind), "plain"),
+        "control": (control_text(seen), "plain"),
         "delta": (delta_text(seen), "plain"),
         "interval": (interval_text(seen), "muted"),
         "operations": (f"{seen.operations:,}", "muted"),

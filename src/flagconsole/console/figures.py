@@ -76,6 +76,13 @@ def delta_text(row: CriterionRow) -> str:
     return f"{difference:+.2f}" if row.kind == "ratio" else f"{difference:+,.0f}"
 
 
+def control_text(row: CriterionRow) -> str:
+    """The control's own value. That of a change is of another unit: it is what the canary's was compared with."""
+    if row.kind != "change":
+        return value_text(row.control, row.kind)
+    return with_unit(row.control, "latency") if row.metric == "p95_regression" else NOTHING
+
+
 def interval_text(row: CriterionRow) -> str:
     """Between which bounds the value lies, with what confidence; a bound that can't be said is open."""
     if row.confidence is None or (row.lower is None and row.upper is None):
