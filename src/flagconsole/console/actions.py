@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from flagconsole.console.rows import InstanceRow
 
@@ -20,6 +20,39 @@ class Kind(StrEnum):
     KILL = "kill"
     REVIVE = "revive"
     ROLLBACK = "rollback"
+    PLAYBOOK = "playbook"
+    SET = "set"
+    OVERRIDE = "override"
+    START = "start"
+    PROMOTE = "promote"
+    HOLD = "hold"
+    RESUME = "resume"
+    ABORT = "abort"
+
+
+#: Actions that change a rollout and not the flag: no instance has anything to confirm.
+UNSPREAD: Final = frozenset({Kind.HOLD, Kind.RESUME, Kind.ABORT})
+
+
+class Asked(NamedTuple):
+    """What an action asks for beside its flag and reason; what its kind doesn't need stays as it is here.
+
+    ``state`` is also an override's, where ``remove`` takes it away instead; ``expires_at`` is in seconds since the epoch.
+    ``target`` is the change that a rollback returns to. ``plan`` is the name of a rollout's plan, empty for the flag's own.
+    """
+
+    state: str = ""
+    percentage: int | None = None
+    tenant_id: str | None = None
+    expires_at: float | None = None
+    remove: bool = False
+    playbook: str = ""
+    rollout_id: str | None = None
+    target: int | None = None
+    allow_raise: bool = False
+    plan: str = ""
+    past_verdict: bool = False
+    freeze: bool = False
 
 
 class Stage(StrEnum):
@@ -41,12 +74,30 @@ IN_FLIGHT: Final = frozenset({Stage.INTENT, Stage.SENT, Stage.UNKNOWN})
 OBSERVED: Final = frozenset({Stage.ACCEPTED, Stage.PROPAGATING, Stage.PARTIAL})
 
 
+#: What an action asks for that needs no more than its flag and reason.
+NOTHING_MORE: Final = Asked()
+
+
+class Effect(NamedTuple):
+    """A metric before and after an action, each measured over its own seconds in its own group; ``after`` is None while
+    nothing was measured since."""
+
+    metric: str
+    kind: str
+    before: float | None
+    before_group: str
+    before_seconds: float
+    after: float | None = None
+    after_group: str = ""
+    after_seconds: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One action. ``key`` is its idempotency key; ``version`` the flag's version that it was decided on.
 
     ``begun_at`` is shown to people (seconds since the epoch); ``sent_at``, ``accepted_at`` and ``confirmed_at`` are
-    monotonic seconds. ``confirmed`` and ``behind`` name instances. ``message`` says why it was refused or isn't known.
+    monotonic seconds. ``metric`` is the one whose course the action is to change. ``confirmed`` and ``behind`` name instances. ``message`` says why it was refused or isn't known.
     """
 
     key: str
@@ -57,6 +108,8 @@ class Action:
     version: int
     before: str
     begun_at: float
+    asked: Asked = NOTHING_MORE
+    metric: str = ""
     base_revision: int = -1
     stage: Stage = Stage.INTENT
     sent_at: float | None = None
@@ -71,11 +124,19 @@ class Action:
     message: str = ""
     attempts: int = 0
     earlier: bool = False
+    effect: Effect | None = None
 
     @property
     def expected(self) -> int:
         """How many instances have to confirm."""
         return len(self.confirmed) + len(self.behind)
+
+    @property
+    def accepted_time(self) -> float | None:
+        """When it was accepted, in the server's seconds since the epoch; None before that."""
+        if self.accepted_at is None or self.sent_at is None:
+            return None
+        return self.begun_at + (self.accepted_at - self.sent_at)
 
     @property
     def took(self) -> float | None:
@@ -125,7 +186,7 @@ def observed(action: Action, instances: Mapping[str, InstanceRow], at: float) ->
     An instance that left, or was lost for good, isn't waited for. Where no instance is known nobody can confirm, and the
     action stays ``ACCEPTED``.
     """
-    if action.stage not in OBSERVED or action.accepted_at is None:
+    if action.stage not in OBSERVED or action.accepted_at is None or action.kind in UNSPREAD:
         return action
     confirmed = set(action.confirmed)
     confirmed.update(name for name, row in instances.items() if row.confirms(action.epoch, action.revision))

@@ -22,6 +22,7 @@ from flagconsole.console.attention import Attention
 from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
+from flagconsole.console.effects import wanted, with_effect
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
 from flagconsole.console.manners import Manners
@@ -283,7 +284,11 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def _observed(self, state: ConsoleState) -> tuple[Action, ...]:
         """The ledger with what the instances have confirmed; rings for a kill that has arrived everywhere."""
         at = self.clock.monotonic()
-        ledger = tuple(actions.observed(action, state.instances, at) for action in state.ledger)
+        now = self.server_now()
+        ledger = tuple(
+            with_effect(actions.observed(action, state.instances, at), state.metrics.get(action.flag_name), now)
+            for action in state.ledger
+        )
         for before, after in zip(state.ledger, ledger, strict=True):
             if after.kind is Kind.KILL and after.stage is Stage.CONFIRMED is not before.stage:
                 self.ring(f"killed {after.key}", f"{after.flag_name} is killed on all {after.expected} instances")
@@ -294,7 +299,13 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         # The last screens are taken down before those who ask are.
         screens = (screen for screen in reversed(self.screen_stack) if isinstance(screen, ConsoleScreen))
         screen = next(screens, None)
-        return Wish() if screen is None else screen.wish()
+        wish = Wish() if screen is None else screen.wish()
+        if wish.flag_name is None:
+            # Nothing measured is on screen: then what the newest action did is worth asking for.
+            now = self.server_now()
+            pending = next((action for action in reversed(self.state.ledger) if wanted(action, now)), None)
+            wish = wish if pending is None else wish._replace(flag_name=pending.flag_name)
+        return wish
 
     @property
     def slow_link(self) -> bool:

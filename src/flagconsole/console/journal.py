@@ -6,6 +6,7 @@ here: the journal only remembers.
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
 import time
@@ -13,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from flagconsole.console.actions import Action, Kind, Stage
+from flagconsole.console.actions import Action, Asked, Kind, Stage
 
 #: An action whose console still runs is left to that console for this many seconds.
 OWNED_SECONDS: Final = 600.0
@@ -36,7 +37,8 @@ CREATE TABLE IF NOT EXISTS actions (
   process INTEGER NOT NULL,
   stage TEXT NOT NULL,
   revision INTEGER,
-  message TEXT NOT NULL DEFAULT ''
+  message TEXT NOT NULL DEFAULT '',
+  asked TEXT NOT NULL DEFAULT '{}'
 )
 """
 
@@ -62,11 +64,12 @@ class Journal:
         with closing(self._open()) as db, db:
             db.execute(
                 "INSERT OR IGNORE INTO actions (idempotency_key, server, kind, flag_name, environment, reason, version,"
-                " before, base_epoch, base_revision, begun_at, process, stage) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " before, base_epoch, base_revision, begun_at, process, stage, asked)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     action.key, server, action.kind.value, action.flag_name, action.environment, action.reason,
                     action.version, action.before, base_epoch, action.base_revision, action.begun_at, os.getpid(),
-                    action.stage.value,
+                    action.stage.value, json.dumps(action.asked._asdict()),
                 ),
             )  # fmt: skip
 
@@ -89,19 +92,32 @@ class Journal:
         with closing(self._open()) as db:
             rows = db.execute(
                 "SELECT idempotency_key, kind, flag_name, environment, reason, version, before, base_epoch,"
-                " base_revision, begun_at, process FROM actions"
+                " base_revision, begun_at, process, asked FROM actions"
                 " WHERE server = ? AND stage IN ('intent', 'sent', 'unknown') ORDER BY begun_at",
                 (server,),
             ).fetchall()
         found = []
-        for key, kind, flag, environment, reason, version, before, base_epoch, base_revision, begun_at, process in rows:
+        for (
+            key,
+            kind,
+            flag,
+            environment,
+            reason,
+            version,
+            before,
+            base_epoch,
+            base_revision,
+            begun_at,
+            process,
+            asked,
+        ) in rows:
             if process != os.getpid() and _runs(process) and time.time() - begun_at < OWNED_SECONDS:
                 continue
             found.append(
                 Unresolved(
                     Action(
                         key, Kind(kind), flag, environment, reason, version, before, begun_at,
-                        base_revision=base_revision, stage=Stage.UNKNOWN, earlier=True,
+                        asked=_asked(asked), base_revision=base_revision, stage=Stage.UNKNOWN, earlier=True,
                     ),
                     base_epoch,
                 )
@@ -116,9 +132,16 @@ class Journal:
             db = sqlite3.connect(self.path, timeout=2.0)
             db.execute("PRAGMA synchronous = FULL")
             db.execute(_SCHEMA)
+            if "asked" not in {column[1] for column in db.execute("PRAGMA table_info(actions)")}:
+                db.execute("ALTER TABLE actions ADD COLUMN asked TEXT NOT NULL DEFAULT '{}'")
         except sqlite3.Error as error:
             raise OSError(f"the journal {self.path} can't be used: {error}") from error
         return db
+
+
+def _asked(text: str) -> Asked:
+    known = json.loads(text)
+    return Asked(**{name: value for name, value in known.items() if name in Asked._fields})
 
 
 def _runs(process: int) -> bool:

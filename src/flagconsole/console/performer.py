@@ -8,15 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from flagconsole.console import actions
-from flagconsole.console.actions import Action, Kind, Stage
+from flagconsole.console.actions import Action, Stage
 from flagconsole.console.clock import Clock
-from flagconsole.console.rows import change_row, flag_row
+from flagconsole.console.reading_back import Recorder, read_back
+from flagconsole.console.sending import Changer, send
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
     from flagconsole.console.journal import Journal
-    from flagconsole.domain.requests import Kill, Revive, Rollback
-    from flagconsole.domain.views import ChangeResult, FlagDetail, HistoryPage
 
 #: An unknown outcome is asked for again with the same key for so long; after that it is only read back.
 ASK_AGAIN_SECONDS: Final = 60.0
@@ -25,47 +24,12 @@ SETTLING: Final = 15.0
 #: Seconds between two questions.
 ASK_EVERY: Final = 1.0
 
-#: The audit entry that each kind of action leaves.
-_LEAVES: Final = {Kind.KILL: "killed", Kind.REVIVE: "revived", Kind.ROLLBACK: "rolled_back"}
-
 #: Errors after which the change may have been made: a proxy or a server failed somewhere on the way.
 _OPEN: Final = frozenset({"outcome_unknown", "unexpected_answer", "internal"})
 
 
-class Changer(Protocol):
+class Server(Changer, Recorder, Protocol):
     """What the performer needs of a client."""
-
-    async def kill(self, name: str, body: Kill, *, idempotency_key: str | None = None) -> ChangeResult:
-        """Kill a flag."""
-        ...
-
-    async def revive(
-        self, name: str, body: Revive, *, version: int | None = None, idempotency_key: str | None = None
-    ) -> ChangeResult:
-        """Clear a kill, decided on ``version``."""
-        ...
-
-    async def rollback(
-        self,
-        name: str,
-        body: Rollback,
-        *,
-        version: int | None = None,
-        idempotency_key: str | None = None,
-        dry_run: bool = False,
-    ) -> ChangeResult:
-        """Undo a flag's newest change, decided on ``version``; only said, not done, with ``dry_run``."""
-        ...
-
-    async def flag(self, name: str) -> FlagDetail:
-        """One flag."""
-        ...
-
-    async def history(
-        self, flag_name: str | None = None, *, limit: int = 100, before: int | None = None
-    ) -> HistoryPage:
-        """The changes of one flag, or of all, newest first."""
-        ...
 
 
 class Performer:
@@ -73,7 +37,7 @@ class Performer:
 
     def __init__(
         self,
-        client: Changer,
+        client: Server,
         journal: Journal | None,
         clock: Clock,
         server: str,
@@ -118,27 +82,11 @@ class Performer:
         return action
 
     async def read_back(self, action: Action, base_epoch: str) -> Action:
-        """What became of an action whose answer is missing, from the store's log alone. Sends nothing that changes."""
+        """What became of an action whose answer is missing, from the store's log alone."""
         try:
-            page = await self._client.history(action.flag_name, limit=200)
-            detail = await self._client.flag(action.flag_name)
+            return await read_back(self._client, action, base_epoch, self._clock.monotonic())
         except Exception as error:
             return actions.unknown(action, f"can't be read back: {_text(error)}")
-        if page.epoch != base_epoch:
-            return actions.unknown(action, "the store was restored from another past: read the history")
-        after = flag_row(detail.flag.model_dump(mode="json")).setting
-        at = self._clock.monotonic()
-        for change in page.changes:
-            row = change_row(change.model_dump(mode="json"))
-            if (
-                row.change_id > action.base_revision
-                and row.action == _LEAVES[action.kind]
-                and row.reason == action.reason
-            ):
-                return actions.accepted(action, at, page.epoch, row.change_id, changed=True, after=row.after)
-        if action.kind is Kind.KILL and after == "kill":
-            return actions.accepted(action, at, page.epoch, page.revision, changed=False, after=after)
-        return actions.rejected(action, f"not in the store's log, so it never took effect: it is {after}")
 
     async def read_back_earlier(self) -> None:
         """Report what became of the actions that an earlier console left without an answer."""
@@ -163,7 +111,7 @@ class Performer:
 
     async def _ask(self, action: Action) -> Action:
         try:
-            result = await self._request(action)
+            answer = await send(self._client, action)
         except FlagConsoleError as error:
             if outcome_is_unknown(error) or (action.stage is Stage.UNKNOWN and error.status == 503):
                 return actions.unknown(action, str(error))
@@ -171,26 +119,8 @@ class Performer:
         except Exception as error:
             # The request may have left: whatever went wrong here says nothing about what the server did.
             return actions.unknown(action, _text(error))
-        after = flag_row(result.flag.model_dump(mode="json")).setting
-        revision = result.revision
-        if not result.changed and result.change is not None:
-            revision = result.change.change_id
         now = self._clock.monotonic()
-        return actions.accepted(action, now, result.epoch, revision, changed=result.changed, after=after)
-
-    async def _request(self, action: Action) -> ChangeResult:
-        from flagconsole.domain.requests import Kill, Revive, Rollback
-
-        name, key = action.flag_name, action.key
-        match action.kind:
-            case Kind.KILL:
-                return await self._client.kill(name, Kill(kill_reason=action.reason), idempotency_key=key)
-            case Kind.REVIVE:
-                revive = Revive(revive_reason=action.reason)
-                return await self._client.revive(name, revive, version=action.version, idempotency_key=key)
-            case Kind.ROLLBACK:
-                rollback = Rollback(rollback_reason=action.reason)
-                return await self._client.rollback(name, rollback, version=action.version, idempotency_key=key)
+        return actions.accepted(action, now, answer.epoch, answer.revision, changed=answer.changed, after=answer.after)
 
     async def _write(self, write: Callable[[Journal], None]) -> None:
         if self._journal is None:

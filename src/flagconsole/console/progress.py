@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from flagconsole.console.actions import PARTIAL_AFTER, Action, Kind, Stage
+from flagconsole.console.actions import PARTIAL_AFTER, UNSPREAD, Action, Kind, Stage
 from flagconsole.console.ages import clock_text, milliseconds_text, precise_text
+from flagconsole.console.figures import metric_label, with_unit
 from flagconsole.console.glyphs import ARROW, DONE, EMPTY, FAILED, FULL
 from flagconsole.console.line import Line, cell, joined, line, wrapped
+from flagconsole.console.rollouts import kind_of
 from flagconsole.console.safe import span
 
-VERB = {Kind.KILL: "KILL", Kind.REVIVE: "REVIVE", Kind.ROLLBACK: "ROLLBACK"}
+VERB = {
+    Kind.KILL: "KILL",
+    Kind.REVIVE: "REVIVE",
+    Kind.ROLLBACK: "ROLLBACK",
+    Kind.PLAYBOOK: "ROLLBACK",
+    Kind.SET: "SET",
+    Kind.OVERRIDE: "OVERRIDE",
+    Kind.START: "START ROLLOUT",
+    Kind.PROMOTE: "PROMOTE",
+    Kind.HOLD: "HOLD",
+    Kind.RESUME: "RESUME",
+    Kind.ABORT: "ABORT ROLLOUT",
+}
 
 
 def ledger_line(action: Action, now: float) -> Line:
@@ -43,9 +57,56 @@ def progress_lines(action: Action, width: int, now: float) -> list[Line]:
     if action.accepted_at is None:
         return [*rows, begun, line(span(f"· waiting for the server {_since(action, now)}", "muted"))]
     rows.append(begun)
+    if action.kind in UNSPREAD:
+        return [
+            *rows,
+            line(span(f"{DONE} {action.after}", "good"), span("   no instance has anything to confirm", "muted")),
+        ]
     if not action.expected:
-        return [*rows, line(span("· no running SDK is known, so nobody can confirm it", "warning"))]
-    return [*rows, _bar(action, width, now), *_instances(action, width)]
+        rows.append(line(span("· no running SDK is known, so nobody can confirm it", "warning")))
+    else:
+        rows += [_bar(action, width, now), *_instances(action, width)]
+    return [*rows, effect_line(action)] if action.metric and action.changed else rows
+
+
+def effect_line(action: Action) -> Line:
+    """The metric before and after, each with its group and over how long it was measured. What isn't measured yet is said
+    to be missing."""
+    effect = action.effect
+    if effect is None or effect.after is None:
+        label = metric_label(action.metric, kind_of(action.metric), unit=False)
+        known = "" if effect is None or effect.before is None else f"{with_unit(effect.before, effect.kind)} {ARROW} "
+        return line(
+            span("· EFFECT ", "muted"),
+            span(label),
+            span(f"  {known}", "strong"),
+            span("waiting for data since", "muted"),
+        )
+    before = with_unit(effect.before, effect.kind)
+    return line(
+        span(f"{DONE} EFFECT ", "good"),
+        span(metric_label(effect.metric, effect.kind, unit=False)),
+        span(f"  {before} {ARROW} {with_unit(effect.after, effect.kind)}", "strong"),
+        span(
+            f"   {_group_words(effect.before_group)}, {effect.before_seconds:.0f} s before"
+            f" {ARROW} {_group_words(effect.after_group)}, {effect.after_seconds:.0f} s since",
+            "muted",
+        ),
+    )
+
+
+def _group_words(group: str) -> str:
+    return {"": "nobody measured", "on": "everyone", "other": "without it", "control": "control"}.get(group, group)
+
+
+def _short_effect(action: Action) -> Line:
+    effect = action.effect
+    if effect is None or effect.after is None:
+        return ()
+    label = metric_label(effect.metric, effect.kind, unit=False)
+    return line(
+        span(f"  {label} {with_unit(effect.before, effect.kind)} {ARROW} {with_unit(effect.after, effect.kind)}")
+    )
 
 
 def _stage(action: Action, now: float) -> Line:
@@ -58,6 +119,8 @@ def _stage(action: Action, now: float) -> Line:
         case Stage.SENT:
             return (span(f"· SENT {_since(action, now)}", "muted"),)
         case Stage.ACCEPTED:
+            if action.kind in UNSPREAD:
+                return line(span(f"{DONE} {action.after}", "good"))
             what = f"{DONE} ACCEPTED {at_revision}" if action.changed else f"{DONE} already so since {at_revision}"
             tail = "" if expected else "  no running SDK is known to confirm it"
             return line(span(what, "good"), span(tail, "warning"))
@@ -65,7 +128,11 @@ def _stage(action: Action, now: float) -> Line:
             return line(span(f"PROPAGATING {count}", "warning"), span(f"  {at_revision}", "muted"))
         case Stage.CONFIRMED:
             took = f"  {milliseconds_text(action.took)}" if action.took is not None and not action.earlier else ""
-            return line(span(f"{DONE} CONFIRMED {count}", "good"), span(f"  {at_revision}{took}", "muted"))
+            return line(
+                span(f"{DONE} CONFIRMED {count}", "good"),
+                span(f"  {at_revision}{took}", "muted"),
+                *_short_effect(action),
+            )
         case Stage.PARTIAL:
             return line(span(f"! PARTIAL {count}", "danger"), "  behind: ", *_names(action, 2))
         case Stage.REJECTED:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol, TypeVar
 
 from flagconsole.console.feed import problem_text
+from flagconsole.console.rollout_questions import RolloutAnswerer, RolloutQuestions
 from flagconsole.console.rows import ChangeRow, Json, change_row
 from flagconsole.domain.errors import FlagConsoleError
 
@@ -27,7 +28,7 @@ COHORT_PAGE: Final = 500
 INCIDENTS: Final = 20
 
 
-class Answerer(Protocol):
+class Answerer(RolloutAnswerer, Protocol):
     """What questions need of a client."""
 
     async def flag(self, name: str) -> FlagDetail:
@@ -89,7 +90,7 @@ class Reached(NamedTuple):
     tenants: frozenset[str] | None
 
 
-class Questions:
+class Questions(RolloutQuestions):
     """Asks whatever client there is at the moment. ``keep_changes`` is told of changes that were fetched, for the cache."""
 
     def __init__(self, client: Callable[[], Answerer | None], keep_changes: Callable[[list[Json]], None]) -> None:
@@ -106,11 +107,14 @@ class Questions:
         except (FlagConsoleError, OSError) as error:
             return problem_text(error)
 
-    async def dry_rollback(self, name: str, version: int) -> ChangeResult | str:
+    async def _ask_rollout(self, question: Callable[[RolloutAnswerer], Awaitable[Answer]]) -> Answer | str:
+        return await self._ask(question)
+
+    async def dry_rollback(self, name: str, version: int, *, allow_raise: bool = False) -> ChangeResult | str:
         """What a rollback would do."""
         from flagconsole.domain.requests import Rollback
 
-        body = Rollback(rollback_reason="dry run")
+        body = Rollback(rollback_reason="dry run", allow_raise=allow_raise)
         return await self._ask(lambda client: client.rollback(name, body, version=version, dry_run=True))
 
     async def older_changes(

@@ -11,7 +11,8 @@ from flagconsole.console import actions
 from flagconsole.console import state as model
 from flagconsole.console.actions import Action, Stage
 from flagconsole.console.feed import Feed, Reader, StreamFactory
-from flagconsole.console.performer import Changer, Performer
+from flagconsole.console.performer import Performer
+from flagconsole.console.performer import Server as ActionServer
 from flagconsole.console.questions import Answerer, Questions
 from flagconsole.console.state import Phase
 from flagconsole.console.watcher import RolloutReader, Watcher
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from flagconsole.console.rows import Json
 
 
-class Server(Reader, Changer, RolloutReader, Answerer, Protocol):
+class Server(Reader, ActionServer, RolloutReader, Answerer, Protocol):
     """What the console needs of a client."""
 
     async def aclose(self) -> None:

@@ -10,14 +10,18 @@ from typing import ClassVar
 from textual import events
 
 from flagconsole.console import confirmation as confirming
-from flagconsole.console.actions import Action, Kind, Stage
+from flagconsole.console.actions import NOTHING_MORE, Action, Asked, Kind, Stage
+from flagconsole.console.ages import ago_words
 from flagconsole.console.confirmation import Confirmation, Outcome
+from flagconsole.console.effects import metric_for
 from flagconsole.console.glyphs import ARROW, CURSOR
+from flagconsole.console.incidents import of_flag
 from flagconsole.console.keymap import Command
 from flagconsole.console.line import BLANK, Line, joined, line, line_width, wrapped
 from flagconsole.console.progress import VERB, progress_lines
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
+from flagconsole.console.sheets.fields import Field
 from flagconsole.console.sheets.sheet import Sheet
 from flagconsole.console.widgets.env_bar import environment_word
 
@@ -26,10 +30,12 @@ class ConfirmSheet(Sheet):
     """A sheet for one action on one flag. Environment, flag and version are bound when it opens and never follow the
     cursor; if the flag moves meanwhile, the sheet says so."""
 
-    kind: ClassVar[Kind]
-    reasons: ClassVar[tuple[str, ...]]
+    kind: Kind
+    reasons: tuple[str, ...]
     #: What ``Y`` does, in the sheet and the footer.
-    does: ClassVar[str]
+    does: str
+    #: Whether the request carries the version that it was decided on: then a flag that moved is looked at anew.
+    versioned: ClassVar[bool] = False
 
     def __init__(self, row: FlagRow, environment: str, *, word: str | None = None, ready: bool = True) -> None:
         super().__init__()
@@ -38,8 +44,23 @@ class ConfirmSheet(Sheet):
         self.confirmation = Confirmation(self.reasons, word=word, ready=ready)
         self.action_key: str | None = None
         self.moved = ""
+        #: The digit of the reason that is suggested, and never chosen by itself.
+        self.suggested: int | None = None
+        self.fields: list[Field] = []
+        self.field = 0
 
     # what a subclass says
+
+    def asked(self) -> Asked:
+        """What the action asks for beside its reason."""
+        return NOTHING_MORE
+
+    def field_changed(self) -> None:
+        """Another value was chosen: work out anew what it would do."""
+
+    def after_rows(self, width: int) -> Sequence[Line]:
+        """What is shown below the action's own progress."""
+        return ()
 
     def facts(self, width: int) -> Sequence[Line]:
         """What the action would do: shown before anything can be sent."""
@@ -64,6 +85,14 @@ class ConfirmSheet(Sheet):
         confirmation = self.confirmation
         if command.id == "sheet.confirm":
             return confirmation.word is None and confirmation.ready
+        if command.id == "sheet.again":
+            return self._outdated() is not None
+        if command.id in {"sheet.more", "sheet.less"}:
+            return any(len(field.values) > 1 for field in self.fields)
+        if command.id in {"sheet.next", "sheet.previous"}:
+            return len(self.fields) > 1
+        if command.context == "confirm" and command.id not in {"sheet.reason", "sheet.cancel"}:
+            return False
         return command.id != "sheet.word" or confirmation.typing_reason
 
     def title(self) -> Line:
@@ -90,12 +119,37 @@ class ConfirmSheet(Sheet):
         """Facts, reasons and how to confirm; or the progress."""
         action = self.action
         if self.action_key is not None:
-            return [] if action is None else progress_lines(action, width, self.console.clock.monotonic())
+            return [] if action is None else [*self._progress(action, width), *self.after_rows(width)]
         rows = [*self.facts(width)]
+        rows += [field.line(here=place == self.field) for place, field in enumerate(self.fields)]
         if self.moved:
             rows.append(line(span(f"! {self.moved}", "warning")))
         rows += [BLANK, *self._reason_lines(width), BLANK, self._prompt()]
         return rows
+
+    def _progress(self, action: Action, width: int) -> list[Line]:
+        rows = progress_lines(action, width, self.console.clock.monotonic())
+        now = self._outdated()
+        if now is not None:
+            rows += wrapped(f"! {_moved_words(self.row, now)}", width, "warning", most=2)
+            rows.append(line(span("a", "key"), " look again at what is there now; nothing is sent by that"))
+        return rows
+
+    def _outdated(self) -> FlagRow | None:
+        """The flag as it is now, where the action was refused and somebody else had changed it."""
+        action, now = self.action, self.console.state.flags.get(self.row.name)
+        if action is None or action.stage is not Stage.REJECTED or now is None or now.version == self.row.version:
+            return None
+        return now
+
+    def look_again(self, now: FlagRow) -> None:
+        """Begin anew with the flag as it is now: it is shown what changed, and reason and confirmation are asked again."""
+        self.moved = _moved_words(self.row, now)
+        self.row, self.action_key = now, None
+        before = self.confirmation
+        self.confirmation = Confirmation(self.reasons, word=before.word, ready=before.ready)
+        self.field_changed()
+        self.call_after_refresh(self.mark_painted)
 
     def _reason_lines(self, width: int) -> list[Line]:
         confirmation = self.confirmation
@@ -105,7 +159,8 @@ class ConfirmSheet(Sheet):
             chosen = confirmation.digit == number
             label = reason if reason != confirming.OTHER else "other: type"
             mark = CURSOR if chosen else " "
-            part = line(span(f"{mark}{number} ", "key"), span(label, "strong" if chosen else "plain"))
+            hint = span("  ◂ suggested", "warning") if number == self.suggested else span("")
+            part = line(span(f"{mark}{number} ", "key"), span(label, "strong" if chosen else "plain"), hint)
             candidate = joined([current, part], " ")
             if current and line_width(candidate) > width:
                 rows.append(current)
@@ -154,7 +209,32 @@ class ConfirmSheet(Sheet):
                 self._take(confirming.confirm(self.confirmation, at))
             case "sheet.word":
                 self._take(confirming.type_key(self.confirmation, "enter", None, at))
+            case "sheet.more" | "sheet.less" if self.fields:
+                self._move_value(1 if command.id == "sheet.more" else -1, at)
+            case "sheet.next" | "sheet.previous" if self.fields:
+                self.field = (self.field + (1 if command.id == "sheet.next" else -1)) % len(self.fields)
+            case "sheet.again":
+                now = self._outdated()
+                if now is not None:
+                    self.look_again(now)
+            case _:
+                self.run_own(command, at)
         self._after_key()
+
+    def run_own(self, command: Command, at: float) -> None:
+        """Do what a key of this very sheet means."""
+
+    def _move_value(self, steps: int, at: float) -> None:
+        """Choose another value; what is to be confirmed is another thing then, so it has to be seen first."""
+        moved = self.fields[self.field].moved(steps)
+        if moved == self.fields[self.field]:
+            return
+        self.fields[self.field] = moved
+        self.confirmation = replace(
+            confirming.repainted(self.confirmation, ready=self.confirmation.ready), last_key_at=at
+        )
+        self.field_changed()
+        self.call_after_refresh(self.mark_painted)
 
     def typed(self, event: events.Key) -> None:
         """Text while typing; anything else only shows that somebody is pressing keys."""
@@ -191,6 +271,8 @@ class ConfirmSheet(Sheet):
             version=self.row.version,
             before=self.row.setting,
             begun_at=self.console.server_now(),
+            asked=self.asked(),
+            metric=metric_for(self.kind, self.console.state.rollouts.get(self.row.name)),
         )
         self.action_key = action.key
         self.console.session.begin(action)
@@ -205,15 +287,25 @@ class ConfirmSheet(Sheet):
                 self.moved = "the flag was archived meanwhile"
                 self.confirmation = confirming.repainted(self.confirmation, ready=False)
             elif now.version != self.row.version:
-                who = now.last.who if now.last is not None else "somebody"
-                self.moved = f"changed meanwhile by {who}: now v{now.version}, {now.setting}"
-                self.flag_moved(now)
+                if self.versioned:
+                    self.look_again(now)
+                else:
+                    self.moved = _moved_words(self.row, now)
+                    self.flag_moved(now)
         self.reframe()
 
     def flag_moved(self, now: FlagRow) -> None:
         """The flag changed while the sheet was open: show it, and let ``Y`` count again only after that."""
         self.confirmation = confirming.repainted(self.confirmation, ready=self.confirmation.ready)
         self.call_after_refresh(self.mark_painted)
+
+    def incident_rows(self, width: int) -> list[Line]:
+        """The incident that the action joins; a kill or rollback opens one where there is none."""
+        known = of_flag(self.console.state.incidents, self.row.name)
+        if known is not None and known.completed_at is None:
+            ago = ago_words(self.console.server_now() - known.started_at)
+            return self.labelled("INCID.", f"joins {known.incident_id}, begun {ago}: {known.trigger}", width)
+        return []
 
     def from_to(self, after: str) -> Line:
         """The row that says what becomes what."""
@@ -226,3 +318,13 @@ class ConfirmSheet(Sheet):
             return [line(head, *text)]
         first, *rest = wrapped(text, width - 7, most=3)
         return [line(head, *first), *(line(span(" " * 7), *row) for row in rest)]
+
+
+def _moved_words(before: FlagRow, now: FlagRow) -> str:
+    """What somebody else has changed, and why."""
+    who = now.last.who if now.last is not None else "somebody"
+    why = f": “{now.last.reason}”" if now.last is not None and now.last.reason else ""
+    return (
+        f"changed meanwhile by {who}: now v{now.version}, {now.setting}"
+        f" (you looked at v{before.version}, {before.setting}){why}"
+    )

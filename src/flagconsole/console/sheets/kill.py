@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Final
 
 from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Kind
@@ -15,8 +16,12 @@ from flagconsole.console.line import Line, joined, line, line_width, wrapped
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.suggesting import with_suggestion
 from flagconsole.console.widgets.detail import losing_words
 from flagconsole.domain.states import FlagState
+
+
+REASONS: Final = ("error rate", "latency", "customer report", "security", "data corruption", OTHER)
 
 
 class KillSheet(ConfirmSheet):
@@ -24,11 +29,12 @@ class KillSheet(ConfirmSheet):
 
     kind = Kind.KILL
     border = "border_danger"
-    reasons = ("error rate", "latency", "customer report", "security", "data corruption", OTHER)
     does = "kill now"
 
-    def __init__(self, row: FlagRow, environment: str) -> None:
+    def __init__(self, row: FlagRow, environment: str, suggestion: tuple[str, str] | None = None) -> None:
+        self.reasons = with_suggestion(REASONS, suggestion)
         super().__init__(row, environment, ready=False)
+        self.suggested = 1 if suggestion is not None else None
         self.impact: KillImpact | None = None
         self.impact_problem = ""
 
@@ -78,6 +84,7 @@ class KillSheet(ConfirmSheet):
         ]
         if self.impact is not None and self.impact.risks:
             rows += self.labelled("RISK", "; ".join(self.impact.risks), width)
+        rows += self.incident_rows(width)
         if state.connection.fresh_at is None:
             rows.append(line(span("! the data's age isn't known", "warning")))
         return rows

@@ -1,51 +1,106 @@
-"""The rollback sheet: the server says in a dry run what would be undone; only then can it be confirmed."""
+"""The rollback sheet: which way back, by a playbook step by step or by undoing the newest change. The server says in a dry
+run what would come of it; only then can it be confirmed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from flagconsole.console import confirmation as confirming
-from flagconsole.console.actions import Kind
+from flagconsole.console.actions import Action, Asked, Kind
 from flagconsole.console.ages import moment_text
 from flagconsole.console.confirmation import OTHER
+from flagconsole.console.figures import minutes_text
 from flagconsole.console.glyphs import ARROW
-from flagconsole.console.line import Line, line
+from flagconsole.console.impact import last_part
+from flagconsole.console.incident_view import restoration_line, run_rows
+from flagconsole.console.incidents import of_flag
+from flagconsole.console.line import BLANK, Line, cell, line
+from flagconsole.console.playbooks import ORDER
+from flagconsole.console.rollouts import PLAYBOOK_OF
 from flagconsole.console.rows import ChangeRow, FlagRow, change_row, flag_row
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.sheets.fields import Field
+from flagconsole.console.suggesting import with_suggestion
+from flagconsole.console.widgets.env_bar import is_production
 
 if TYPE_CHECKING:
     from flagconsole.domain.views import ChangeResult
 
+REASONS: Final = ("error rate", "latency", "customer report", "wrong change", "drill", OTHER)
+UNDO: Final = "undo"
+_WORDS: Final = {"gradual": "gradual", "immediate": "immediate", "kill_switch": "kill switch"}
+
 
 class RollbackSheet(ConfirmSheet):
-    """Undoes a flag's newest change that is neither a rollback nor already rolled back."""
+    """Rolls a flag back: by undoing its newest change that is neither a rollback nor already rolled back, or by a playbook.
+
+    ``undo_of`` is the user's own action that is to be undone: then that is the only way, and it may raise exposure.
+    """
 
     kind = Kind.ROLLBACK
-    reasons = ("error rate", "latency", "customer report", "wrong change", "drill", OTHER)
-    does = "roll back"
+    border = "border_danger"
 
-    def __init__(self, row: FlagRow, environment: str) -> None:
+    def __init__(
+        self,
+        row: FlagRow,
+        environment: str,
+        suggestion: tuple[str, str] | None = None,
+        playbook: str = "",
+        undo_of: Action | None = None,
+    ) -> None:
+        self.reasons = with_suggestion(REASONS, suggestion)
         super().__init__(row, environment, ready=False)
+        self.suggested = 1 if suggestion is not None else None
+        self.playbook = playbook
+        self.undo_of = undo_of
         self.undone: ChangeRow | None = None
         self.landing: FlagRow | None = None
         self.change: ChangeRow | None = None
         self.refusal = ""
 
+    @property
+    def way(self) -> str:
+        """The chosen way back: ``undo``, or a playbook's name."""
+        return self.fields[0].value if self.fields else UNDO
+
+    @property
+    def does(self) -> str:  # type: ignore[override]
+        """What ``Y`` does."""
+        return "roll back" if self.way == UNDO else f"begin {_WORDS[self.way]}"
+
     def on_mount(self) -> None:
-        """Ask the server what would be undone."""
+        """Offer the ways there are, and ask the server what the marked one would do."""
+        known = self.console.state.playbooks
+        ways = [(UNDO, "undo the newest change"), *((name, _WORDS[name]) for name in ORDER if name in known)]
+        if self.undo_of is None and len(ways) > 1:
+            field = Field("WAY", tuple(ways))
+            self.fields = [field.at(self.playbook) if self.playbook else field]
         super().on_mount()
+        self.field_changed()
+
+    def field_changed(self) -> None:
+        """Ask what the chosen way would do; until that is known nothing can be confirmed."""
+        self.kind = Kind.ROLLBACK if self.way == UNDO else Kind.PLAYBOOK
+        self.refusal, self.change = "", None
+        self.confirmation = replace(self.confirmation, ready=False, painted_at=None, word=None)
         self.run_worker(self._ask(), exclusive=True)
 
     async def _ask(self) -> None:
         """The dry run. A refusal is shown, and then there is nothing to confirm."""
-        self.refusal, self.change = "", None
-        result = await self.console.session.questions.dry_rollback(self.row.name, self.row.version)
-        if isinstance(result, str):
-            self.refusal = result
+        questions, way = self.console.session.questions, self.way
+        if way == UNDO:
+            allow = self.undo_of is not None
+            result = await questions.dry_rollback(self.row.name, self.row.version, allow_raise=allow)
+            if isinstance(result, str):
+                self.refusal = result
+            else:
+                self._take_result(result)
         else:
-            self._take_result(result)
+            self.refusal = await questions.dry_playbook(self.row.name, way)
+            self.confirmation = confirming.repainted(self.confirmation, ready=not self.refusal)
         if self.is_attached:
             self.reframe()
             self.call_after_refresh(self.mark_painted)
@@ -57,18 +112,39 @@ class RollbackSheet(ConfirmSheet):
         reverts = self.change.reverts if self.change is not None else ()
         self.undone = next((row for row in self.console.state.history if row.change_id in reverts), None)
         ready = result.changed and self.change is not None
+        if self.undo_of is not None and self.undo_of.revision not in reverts:
+            ready, self.refusal = False, "another change came after yours: R shows what a rollback would undo"
         self.confirmation = confirming.repainted(self.confirmation, ready=ready)
-        if not ready:
+        if self.undo_of is not None and ready and is_production(self.environment):
+            # What lowered exposure is taken back, so this may raise it.
+            self.confirmation = replace(self.confirmation, word=last_part(self.row.name))
+        if not ready and not self.refusal:
             self.refusal = "there is nothing that could be undone"
+
+    def asked(self) -> Asked:
+        """The way back."""
+        if self.way != UNDO:
+            return Asked(playbook=self.way)
+        tenant = None if self.change is None else self.change.tenant_id
+        return Asked(tenant_id=tenant, allow_raise=self.undo_of is not None)
 
     def flag_moved(self, now: FlagRow) -> None:
         """Another change is the newest now: ask again what would be undone, on the version that is there."""
         self.row = now
-        self.confirmation = replace(self.confirmation, ready=False, painted_at=None)
-        self.run_worker(self._ask(), exclusive=True)
+        self.field_changed()
+
+    # what is said
+
+    def title(self) -> Line:
+        """An undo says so."""
+        if self.undo_of is None:
+            return super().title()
+        return line(span("UNDO ", "strong"), *super().title()[1:])
 
     def facts(self, width: int) -> list[Line]:
-        """What becomes what, and which change that undoes."""
+        """What becomes what, or which steps there will be, how long they take, and who suggests it."""
+        if self.way != UNDO:
+            return self._playbook_rows(width)
         if self.refusal:
             return self.labelled("REFUSED", f" {self.refusal}", width)
         if self.change is None or self.landing is None:
@@ -80,7 +156,50 @@ class RollbackSheet(ConfirmSheet):
             rows = [self.from_to(self.landing.setting)]
         rows += self.labelled("UNDOES", self._what(), width)
         rows += self.labelled("SDKS", f"{len(self.console.state.expected)} instances expected to confirm", width)
-        return rows
+        rollout = self.console.state.rollouts.get(self.row.name)
+        if rollout is not None and rollout.active:
+            rows += self.labelled("THEN", "its rollout will pause: somebody changed the flag by hand", width)
+        return [*rows, *self.incident_rows(width)]
+
+    def _playbook_rows(self, width: int) -> list[Line]:
+        playbook = self.console.state.playbooks[self.way]
+        if self.refusal:
+            return self.labelled("REFUSED", f" {self.refusal}", width)
+        total = minutes_text(playbook.estimate_for(self.row.name))
+        rows = [line(span(playbook.description, "strong"), span(f"   about {total}", "muted"))]
+        size = max(20, min(48, width - 16))
+        for number, step in enumerate(playbook.steps, start=1):
+            when = "  only if it is not better by then" if step.when == "not_improved" else ""
+            rows.append(
+                line(
+                    span(f" {number} ", "muted"),
+                    cell(step.title, size),
+                    span(f"{minutes_text(step.estimate):>8}", "muted"),
+                    span(when, "faint"),
+                )
+            )
+        if self.playbook == self.way:
+            rollout = self.console.state.rollouts.get(self.row.name)
+            urgency = next((str(key.value) for key, name in PLAYBOOK_OF.items() if name == self.way), "")
+            if rollout is not None and rollout.judged is not None and rollout.judged.failing is not None:
+                rows += self.labelled("WHY", f"suggested: what fails is of {urgency} urgency", width)
+        rows.append(line(span("the first step is done at once; the server does the rest, hiding this stops nothing", "muted")))
+        return [*rows, *self.incident_rows(width)]
+
+    def after_rows(self, width: int) -> Sequence[Line]:
+        """The running playbook, step by step."""
+        action, incident = self.action, of_flag(self.console.state.incidents, self.row.name)
+        if action is None or action.accepted_at is None or incident is None:
+            return ()
+        now = self.console.server_now()
+        rows = [BLANK, line(span(f"{incident.incident_id}  ", "strong"), *restoration_line(incident, now))]
+        if incident.run is not None:
+            rows += run_rows(incident.run, width, now)
+        return [*rows, line(span("i", "key"), span(" all of the incident: steps to confirm, tenants, report", "muted"))]
+
+    def tick(self) -> None:
+        """Times run on."""
+        self.reframe()
 
     def _what(self) -> str:
         undone, change = self.undone, self.change

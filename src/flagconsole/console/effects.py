@@ -1,0 +1,96 @@
+"""What an action did to the metric that it was taken for: measured before and after, never estimated.
+
+Before is the last minute in which the change wasn't there, of the group that had the feature. After is what was measured
+since, of the same group where it still is there, else of those who no longer have it. Where nothing was measured, nothing is
+claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from flagconsole.console.actions import UNSPREAD, Action, Effect, Kind, Stage
+from flagconsole.console.metric_windows import CANARY, ON, SHADOW, MetricWindow
+from flagconsole.console.rollouts import RolloutRow, kind_of
+from flagconsole.console.rulings import nearest_to_failing
+
+#: Seconds before the change that are compared.
+BEFORE: Final = 60.0
+#: Seconds after the change that belong to neither: instances are still switching.
+SETTLING: Final = 2.0
+#: So many seconds of data make an effect; up to ``LONGEST`` seconds are taken in, then it stands.
+ENOUGH: Final = 30.0
+LONGEST: Final = 120.0
+#: An effect that can't be measured so long after the change is given up.
+GIVEN_UP: Final = 900.0
+#: Metrics that can be averaged from the steps of a window.
+_MEASURABLE: Final = frozenset({"error_rate", "success_rate", "latency_p95", "latency_p99", "csat"})
+_DRAWN_AS: Final = {"p95_regression": "latency_p95", "critical_errors": "error_rate", "ticket_increase": "error_rate"}
+_SETTLED: Final = frozenset({Stage.ACCEPTED, Stage.PROPAGATING, Stage.PARTIAL, Stage.CONFIRMED})
+#: Actions that are taken for what a metric does.
+_FOR_A_METRIC: Final = frozenset({Kind.KILL, Kind.ROLLBACK, Kind.PLAYBOOK, Kind.SET})
+
+
+def metric_for(kind: Kind, rollout: RolloutRow | None) -> str:
+    """The metric whose effect an action is looked at: the one that fails or is nearest to it, else the error rate; empty
+    for actions that are not taken for a metric."""
+    if kind not in _FOR_A_METRIC:
+        return ""
+    nearest = None if rollout is None or not rollout.active else nearest_to_failing(rollout)
+    metric = "error_rate" if nearest is None else _DRAWN_AS.get(nearest.metric, nearest.metric)
+    return metric if metric in _MEASURABLE else "error_rate"
+
+
+def wanted(action: Action, now: float) -> bool:
+    """Whether measurements since the action are still needed; ``now`` is the server's time."""
+    at = action.accepted_time
+    if not action.metric or at is None or action.stage not in _SETTLED or action.kind in UNSPREAD or not action.changed:
+        return False
+    done = action.effect is not None and action.effect.after_seconds >= LONGEST - 30
+    return not done and not action.earlier and now - at < GIVEN_UP
+
+
+def with_effect(action: Action, window: MetricWindow | None, now: float) -> Action:
+    """The action with its effect as far as it is measured. What was measured before the change is kept once it is known."""
+    at = action.accepted_time
+    if window is None or at is None or window.flag_name != action.flag_name or not wanted(action, now):
+        return action
+    effect = action.effect if action.effect is not None and action.effect.before is not None else None
+    if effect is None:
+        group = next(
+            (name for name in (CANARY, ON, SHADOW) if _known(window, name, action.metric, at - BEFORE, at)), None
+        )
+        before = None if group is None else _mean(window, group, action.metric, at - BEFORE, at)
+        effect = Effect(action.metric, kind_of(action.metric), before, group or "", min(BEFORE, at - window.since))
+    since = at + SETTLING
+    until = min(window.until, since + LONGEST)
+    groups = [effect.before_group, "other", SHADOW, "control"] if effect.before_group else ["other", CANARY, ON]
+    for group in groups:
+        seconds = _measured_seconds(window, group, action.metric, since, until)
+        if seconds >= ENOUGH and seconds > effect.after_seconds:
+            after = window.between(group, action.metric, since, until)
+            effect = effect._replace(after=after, after_group=group, after_seconds=seconds)
+            break
+        if seconds >= ENOUGH:
+            break
+    return action if effect == action.effect else replace(action, effect=effect)
+
+
+def _known(window: MetricWindow, group: str, metric: str, since: float, until: float) -> bool:
+    return _mean(window, group, metric, since, until) is not None
+
+
+def _mean(window: MetricWindow, group: str, metric: str, since: float, until: float) -> float | None:
+    """The mean over the steps from ``since`` to ``until``; of a coarse window the last step before ``until``."""
+    return window.between(group, metric, min(since, until - 2 * window.step), until)
+
+
+def _measured_seconds(window: MetricWindow, group: str, metric: str, since: float, until: float) -> float:
+    values = window.series(group, metric)
+    steps = [
+        start
+        for start, value in zip(window.starts, values, strict=True)
+        if value is not None and start >= since and start + window.step <= until
+    ]
+    return float(len(steps) * window.step)
