@@ -23,7 +23,7 @@ from flagconsole.console.theme import load_theme
 from flagconsole.domain.audit import hash_of, verify_chain
 from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.cohort_views import CohortView
-from flagconsole.domain.errors import CohortNotFound, FlagConsoleError
+from flagconsole.domain.errors import CohortNotFound, FlagConsoleError, NothingToRollBack
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.requests import Kill, Revive, Rollback, TenantRecord
@@ -44,7 +44,7 @@ from flagconsole.domain.views import (
     You,
 )
 
-from .fake_rollouts import FakeRollouts
+from .fake_actions import FakeActions
 from .shadow_reports import no_executions
 
 NOW = datetime(2026, 3, 14, 3, 7, 31, tzinfo=UTC)
@@ -67,7 +67,7 @@ class FakeClock(Clock):
         return self.now
 
 
-class FakeServer(FakeRollouts):
+class FakeServer(FakeActions):
     """Keeps flags like a store would, as far as the console can tell."""
 
     def __init__(self) -> None:
@@ -294,8 +294,9 @@ class FakeServer(FakeRollouts):
         return FlagView(**flag.model_dump(), last_change=last)
 
     async def flag(self, name: str) -> FlagDetail:
-        flag = self.flags_by_name[name]
-        return FlagDetail(epoch=EPOCH, revision=self.revision, flag=FlagView(**flag.model_dump()))
+        newest = {change.flag_name: change for change in self.changes}
+        view = self._view(self.flags_by_name[name], newest)
+        return FlagDetail(epoch=EPOCH, revision=self.revision, flag=view)
 
     async def instances(self) -> InstanceList:
         rows = tuple(self.instances_by_id.values())
@@ -377,9 +378,10 @@ class FakeServer(FakeRollouts):
         idempotency_key: str | None = None,
         dry_run: bool = False,
     ) -> ChangeResult:
-        undone = next(
-            change for change in reversed(self.changes) if change.flag_name == name and change.action is Action.SET
-        )
+        own = [change for change in self.changes if change.flag_name == name and change.action is Action.SET]
+        if not own:
+            raise NothingToRollBack(flag=name)
+        undone = own[-1]
         assert undone.previous is not None
         state = undone.previous["current_state"]
         if dry_run:

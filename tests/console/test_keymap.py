@@ -9,6 +9,7 @@ import pytest
 from flagconsole.console.keymap import COMMANDS, CONTEXTS, Command, KeyMap, Needs, Powers
 from flagconsole.domain.errors import InvalidInput
 
+OPERATOR = {"kill", "rollback", "promote", "hold", "override", "undo"}
 ALL = Powers(*(True for _ in Powers._fields))
 FORBIDDEN = {"ctrl+k", "ctrl+d", "space", *(f"f{number}" for number in range(1, 25))}
 
@@ -34,8 +35,8 @@ def test_upper_case_changes_the_world_and_lower_case_looks() -> None:
     ("powers", "there"),
     [
         (Powers(), set()),
-        (Powers(operate=True), {"kill", "rollback"}),
-        (Powers(operate=True, administer=True), {"kill", "rollback", "revive"}),
+        (Powers(operate=True), OPERATOR),
+        (Powers(operate=True, administer=True), OPERATOR | {"revive", "set", "start"}),
         (Powers(offline=True), {"reconnect", "break_glass"}),
     ],
     ids=["viewer", "operator", "admin", "offline"],
@@ -49,7 +50,7 @@ def test_what_is_not_allowed_is_not_there(powers: Powers, there: set[str]) -> No
 async def test_every_command_has_a_handler(open_console: Any) -> None:
     async with open_console() as console:
         everywhere = console.app.handlers()
-        for context, keys in (("fleet", ""), ("history", "h"), ("detail", "d")):
+        for context, keys in (("fleet", ""), ("history", "h"), ("detail", "d"), ("canary", "enter")):
             if keys:
                 await console.press(keys)
             await console.until(lambda context=context: console.app.screen.name_in_keymap == context)

@@ -66,6 +66,13 @@ def repainted(confirmation: Confirmation, *, ready: bool, note: str = "") -> Con
     return replace(confirmation, ready=ready, painted_at=None, note=note)
 
 
+def replace_word(confirmation: Confirmation, word: str | None) -> Confirmation:
+    """The confirmation with another word to type, or ``Y`` again: what was typed of the one before doesn't count."""
+    if word == confirmation.word:
+        return confirmation
+    return replace(confirmation, word=word, entry=Entry(), word_begun_at=None)
+
+
 def cancelled(confirmation: Confirmation) -> Confirmation:
     """The confirmation after Esc while typing a reason: back to the digits."""
     return replace(confirmation, typing_reason=False, entry=Entry(), note="")

@@ -52,8 +52,16 @@ def restoration_line(row: IncidentRow, now: float) -> Line:
     estimate = row.estimate
     over = estimate is not None and elapsed > estimate * 60
     words = "RESTORED after" if row.completed_at is not None else "NOT RESTORED for"
-    role = "danger" if over or (row.completed_at is None and estimate is None) else "good" if row.completed_at else "warning"
-    against = f" of the estimated {minutes_text(estimate)}" if estimate is not None else "  no estimate: no playbook runs"
+    role = (
+        "danger"
+        if over or (row.completed_at is None and estimate is None)
+        else "good"
+        if row.completed_at
+        else "warning"
+    )
+    against = (
+        f" of the estimated {minutes_text(estimate)}" if estimate is not None else "  no estimate: no playbook runs"
+    )
     parts = [span(f"{words} {duration_text(elapsed)}", role), span(against, "muted")]
     if over and estimate is not None:
         parts.append(span(f"  {duration_text(elapsed - estimate * 60)} over", "danger"))
@@ -67,7 +75,11 @@ def impact_line(row: IncidentRow) -> Line:
     known = f" of {row.tenants_known} tenants" if row.tenants_known else " tenants (none are known in the store)"
     said = row.impact or "unknown"
     own = " (set by hand)" if row.impact_overridden else ""
-    due = [name for name, is_due in (("post-mortem", row.post_mortem_due), ("customer communication", row.communication_due)) if is_due]
+    due = [
+        name
+        for name, is_due in (("post-mortem", row.post_mortem_due), ("customer communication", row.communication_due))
+        if is_due
+    ]
     return line(
         span(f"{row.affected}", "strong"),
         span(known),
@@ -109,8 +121,14 @@ def step_line(step: RunStepRow, number: int, width: int, now: float, *, here: bo
         "  ",
     )
     room = width - line_width(left)
-    said = "waits for you: c confirms it" if step.waits else step.output or ("" if step.status == "pending" else step.status)
-    return line(*left, *cut((span(said, "warning" if step.waits else "muted"),), room)) if room > 4 else cut(left, width)
+    said = (
+        "waits for you: c confirms it"
+        if step.waits
+        else step.output or ("" if step.status == "pending" else step.status)
+    )
+    return (
+        line(*left, *cut((span(said, "warning" if step.waits else "muted"),), room)) if room > 4 else cut(left, width)
+    )
 
 
 def _taken(step: RunStepRow, now: float) -> str:
@@ -139,9 +157,9 @@ def affected_rows(story: IncidentStory, width: int, most: int) -> list[Line]:
     size = min(40, max(len(text) for text in texts)) + 3
     across = max(1, width // size)
     shown = texts[: across * most]
-    rows: list[Line] = []
-    for start in range(0, len(shown), across):
-        rows.append(tuple(cell(text, size) for text in shown[start : start + across]))
+    rows: list[Line] = [
+        tuple(cell(text, size) for text in shown[start : start + across]) for start in range(0, len(shown), across)
+    ]
     if len(texts) > len(shown):
         rows.append(line(span(f"and {len(texts) - len(shown)} more: y copies all of them", "muted")))
     return rows
@@ -171,7 +189,14 @@ def notice_rows(story: IncidentStory, width: int) -> list[Line]:
         where = f" at {notice.destination}" if notice.destination else ""
         problem = f"  {notice.problem}" if notice.problem else ""
         rows.append(
-            cut(line(span(notice.status.replace("_", " "), role), span(f"  {notice.audience}{where}"), span(problem, "muted")), width)
+            cut(
+                line(
+                    span(notice.status.replace("_", " "), role),
+                    span(f"  {notice.audience}{where}"),
+                    span(problem, "muted"),
+                ),
+                width,
+            )
         )
     return rows
 
@@ -214,5 +239,13 @@ def status_span(row: IncidentRow) -> Span:
 def brief(row: IncidentRow, now: float) -> Line:
     """An incident in a few words, for sheets and strips."""
     run = row.run
-    where = "" if run is None else f"  {run.playbook}: " + (run.current.title if run.current is not None else run.status)
-    return joined([line(status_span(row), " ", span(row.incident_id, "strong")), restoration_line(row, now), line(span(where, "muted"))])
+    where = (
+        "" if run is None else f"  {run.playbook}: " + (run.current.title if run.current is not None else run.status)
+    )
+    return joined(
+        [
+            line(status_span(row), " ", span(row.incident_id, "strong")),
+            restoration_line(row, now),
+            line(span(where, "muted")),
+        ]
+    )

@@ -216,7 +216,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("sheet.less", ("left",), "confirm", "", "the value before", "move"),
     Command("sheet.next", ("tab", "down"), "confirm", "field", "next field", "move", spare=1),
     Command("sheet.previous", ("shift+tab", "up"), "confirm", "", "the field before", "move"),
-    Command("sheet.tick", ("space",), "confirm", "tick", "tick the marked item of the checklist", "act"),
+    Command("sheet.tick", ("t",), "confirm", "tick", "tick the marked item of the checklist", "act"),
     Command("sheet.tick_all", ("a",), "confirm", "tick all", "tick what is left of the checklist", "act"),
     Command("sheet.past", ("!",), "confirm", "past the verdict", "go on without a pass; the name is typed then", "act"),
     Command("sheet.again", ("a",), "progress", "look again", "begin anew with the flag as it is now", "move"),

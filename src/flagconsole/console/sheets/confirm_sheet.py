@@ -261,8 +261,9 @@ class ConfirmSheet(Sheet):
             self.reframe()
             self.console.keys_changed()
 
-    def _begin(self, reason: str) -> None:
-        action = Action(
+    def draft(self, reason: str) -> Action:
+        """The action as it would be begun now."""
+        return Action(
             key=str(uuid.uuid4()),
             kind=self.kind,
             flag_name=self.row.name,
@@ -274,6 +275,9 @@ class ConfirmSheet(Sheet):
             asked=self.asked(),
             metric=metric_for(self.kind, self.console.state.rollouts.get(self.row.name)),
         )
+
+    def _begin(self, reason: str) -> None:
+        action = self.draft(reason)
         self.action_key = action.key
         self.console.session.begin(action)
 

@@ -33,5 +33,10 @@ class Field(NamedTuple):
         """The field as it is drawn: the chosen value in brackets, so that it shows without colour."""
         parts = [span("▶" if here else " ", "key"), span(f"{self.label:<8}", "header")]
         for place, (_, words) in enumerate(self.values):
-            parts.append(span(f"[{words}]" if place == self.chosen else f" {words} ", "strong" if place == self.chosen else "muted"))
+            parts.append(
+                span(
+                    f"[{words}]" if place == self.chosen else f" {words} ",
+                    "strong" if place == self.chosen else "muted",
+                )
+            )
         return line(*parts, span("  ← →" if here and len(self.values) > 1 else "", "key"))

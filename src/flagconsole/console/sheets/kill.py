@@ -20,7 +20,6 @@ from flagconsole.console.suggesting import with_suggestion
 from flagconsole.console.widgets.detail import losing_words
 from flagconsole.domain.states import FlagState
 
-
 REASONS: Final = ("error rate", "latency", "customer report", "security", "data corruption", OTHER)
 
 
@@ -29,6 +28,7 @@ class KillSheet(ConfirmSheet):
 
     kind = Kind.KILL
     border = "border_danger"
+    reasons = REASONS
     does = "kill now"
 
     def __init__(self, row: FlagRow, environment: str, suggestion: tuple[str, str] | None = None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Asked, Kind
@@ -21,6 +21,9 @@ from flagconsole.console.widgets.detail import evaluation_words, state_span
 from flagconsole.console.widgets.env_bar import is_production
 from flagconsole.domain.evaluation import OverrideRule
 from flagconsole.domain.states import FlagState
+
+if TYPE_CHECKING:
+    from flagconsole.console.app import ConsoleApp
 
 REMOVE: Final = "remove"
 #: How long an override can last, in seconds; None is for good.
@@ -114,7 +117,9 @@ class OverrideSheet(ConfirmSheet):
         if self.own is not None:
             rows += self.labelled("OWN", f"{self.own.state.value} by {self.own.who}: “{self.own.reason}”", width)
         if not self.removes and self.lasts is not None:
-            rows += self.labelled("UNTIL", f"{moment_text(now + self.lasts, now)}Z; then it has no effect any more", width)
+            rows += self.labelled(
+                "UNTIL", f"{moment_text(now + self.lasts, now)}Z; then it has no effect any more", width
+            )
         return rows
 
 
@@ -130,8 +135,8 @@ class OverrideTenantSheet(TenantSheet):
         """What is chosen."""
         return line(span("OVERRIDE ", "strong"), span(self.row.name, "strong"), "  for which tenant?")
 
-    def chosen(self, tenant_id: str | None) -> None:
+    def chosen(self, console: ConsoleApp, tenant_id: str | None) -> None:
         """Open the sheet for the tenant."""
         if tenant_id:
-            own = self.console.state.overrides.get(self.row.name, {}).get(tenant_id)
-            self.console.console_screen.open_sheet(OverrideSheet(self.row, self.environment, tenant_id, own))
+            own = console.state.overrides.get(self.row.name, {}).get(tenant_id)
+            console.console_screen.open_sheet(OverrideSheet(self.row, self.environment, tenant_id, own))

@@ -24,6 +24,8 @@ from flagconsole.domain.states import FlagState
 #: Kill and revive have sheets of their own.
 STATES: Final = ("off", "shadow", "canary", "on")
 SHARES: Final = (1, 5, 10, 25, 50, 75, 90)
+#: Stands for the cohort that the flag has, instead of a share.
+CHOSEN: Final = "chosen"
 
 
 class SetSheet(ConfirmSheet):
@@ -44,7 +46,10 @@ class SetSheet(ConfirmSheet):
         fields = [Field("STATE", tuple((name, name) for name in STATES)).at(state)]
         if state == "canary":
             shares = sorted({*SHARES, *([share] if 0 < share < 100 else [])})
-            fields.append(Field("SHARE", tuple((str(one), f"{one} %") for one in shares)).at(str(share or 10)))
+            values = [(str(one), f"{one} %") for one in shares]
+            if self.row.cohort:
+                values.insert(0, (CHOSEN, f"the {self.row.cohort} chosen tenants"))
+            fields.append(Field("SHARE", tuple(values)).at(CHOSEN if self.row.cohort else str(share or 10)))
         self.fields, self.field = fields, min(self.field, len(fields) - 1)
 
     @property
@@ -53,14 +58,23 @@ class SetSheet(ConfirmSheet):
         return FlagState(self.fields[0].value)
 
     @property
+    def keeps_cohort(self) -> bool:
+        """Whether the tenants that were chosen stay the cohort."""
+        return len(self.fields) > 1 and self.fields[1].value == CHOSEN
+
+    @property
     def share(self) -> int:
         """The chosen percentage of a canary, else the flag's."""
-        return int(self.fields[1].value) if len(self.fields) > 1 else self.row.percentage
+        return self.row.percentage if len(self.fields) < 2 or self.keeps_cohort else int(self.fields[1].value)
 
     @property
     def same(self) -> bool:
         """Whether nothing would change."""
-        return self.state is self.row.state and (self.state is not FlagState.CANARY or self.share == self.row.percentage)
+        if self.state is not self.row.state:
+            return False
+        return self.state is not FlagState.CANARY or (
+            self.keeps_cohort if self.row.cohort else self.share == self.row.percentage
+        )
 
     def on_mount(self) -> None:
         """Show what the marked value would do."""
@@ -84,8 +98,8 @@ class SetSheet(ConfirmSheet):
         rule = state.ruleset.rules.get(self.row.name)
         if rule is not None:
             after = rule._replace(state=self.state, percentage=self.share)
-            if self.state is FlagState.CANARY:
-                after = after._replace(cohort=frozenset())
+            if self.state is FlagState.CANARY and not self.keeps_cohort:
+                after = after._replace(cohort=frozenset(), holdout=None)
             now = console.server_now()
             self.radius = await asyncio.to_thread(blast_radius, state.ruleset, self.row.name, after, state.tenants, now)
         answer = await console.session.questions.dry_set(self.draft("dry run"))
@@ -98,7 +112,7 @@ class SetSheet(ConfirmSheet):
 
     def asked(self) -> Asked:
         """State and share."""
-        share = self.share if self.state is FlagState.CANARY else None
+        share = self.share if self.state is FlagState.CANARY and not self.keeps_cohort else None
         return Asked(state=self.state.value, percentage=share)
 
     def facts(self, width: int) -> list[Line]:
@@ -106,8 +120,13 @@ class SetSheet(ConfirmSheet):
         if self.row.state is FlagState.KILL:
             return [line(span("it is killed: only a revive (V) clears that", "warning"))]
         if self.same:
-            return [line(span(f"{self.row.setting} (v{self.row.version})", "strong"), span("   choose with ← →; K kills it", "muted"))]
-        rows = [self.from_to(setting_text(self.state, self.share, 0))]
+            return [
+                line(
+                    span(f"{self.row.setting} (v{self.row.version})", "strong"),
+                    span("   choose with ← →; K kills it", "muted"),
+                )
+            ]
+        rows = [self.from_to(setting_text(self.state, self.share, self.row.cohort if self.keeps_cohort else 0))]
         if self.refusal:
             return [*rows, *self.labelled("REFUSED", f" {self.refusal}", width)]
         rows += radius_rows(self.radius, len(self.console.state.tenants))
@@ -123,13 +142,18 @@ def radius_rows(radius: BlastRadius | None, tenants: int) -> list[Line]:
         return [line(span("TENANTS", "header"), span(" counting …", "muted"))]
     if not tenants:
         return [line(span("TENANTS", "header"), span(" none are known here, so they can't be counted", "warning"))]
-    parts = [line(span(f"{radius.gaining}", "strong"), " gain it"), line(span(f"{radius.losing}", "strong"), " lose it")]
+    parts = [
+        line(span(f"{radius.gaining}", "strong"), " gain it"),
+        line(span(f"{radius.losing}", "strong"), " lose it"),
+    ]
     if radius.shadow_losing:
         parts.append(line(f"{radius.shadow_losing} stop running it in shadow"))
     rows = [line(span("TENANTS ", "header"), *joined(parts, " · "), span(f" of {tenants}", "muted"))]
     hit = [item for item in radius.dependents if item.tenants]
     if hit:
-        names = joined([line(span(item.flag_name, "link"), f" {ARROW} {item.after.value} for {item.tenants}") for item in hit[:3]])
+        names = joined(
+            [line(span(item.flag_name, "link"), f" {ARROW} {item.after.value} for {item.tenants}") for item in hit[:3]]
+        )
         more = f"  and {len(hit) - 3} more" if len(hit) > 3 else ""
         rows.append(line(span("DEPS    ", "header"), *names, span(more, "muted")))
     return rows

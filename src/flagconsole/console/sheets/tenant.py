@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual import events
 
@@ -13,6 +14,9 @@ from flagconsole.console.safe import span
 from flagconsole.console.sheets.sheet import Sheet
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.text_entry import Entry
+
+if TYPE_CHECKING:
+    from flagconsole.console.app import ConsoleApp
 
 MATCHES = 6
 
@@ -76,8 +80,9 @@ class TenantSheet(Sheet):
             case "choice.take":
                 typed = self.entry.text.strip()
                 chosen = names[self.marked] if typed and self.marked < len(names) else typed
-                self.console.close_sheet()
-                self.console.choose_tenant(typed if typed in self.console.state.tenants else chosen or None)
+                console = self.console
+                console.close_sheet()
+                self.chosen(console, typed if typed in console.state.tenants else chosen or None)
                 return
             case "choice.close":
                 self.console.close_sheet()
@@ -90,6 +95,10 @@ class TenantSheet(Sheet):
             case "choice.up":
                 self.marked = max(0, self.marked - 1)
         self.reframe()
+
+    def chosen(self, console: ConsoleApp, tenant_id: str | None) -> None:
+        """Use the tenant, or none: the sheet is closed already."""
+        console.choose_tenant(tenant_id)
 
     def typed(self, event: events.Key) -> None:
         """Type on."""

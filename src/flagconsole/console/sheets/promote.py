@@ -1,0 +1,196 @@
+"""The promote sheet: to the rollout's next phase. Without a pass only past the verdict (``!``), by a typed name; before a
+canary the checklist is ticked here."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flagconsole.console import confirmation as confirming
+from flagconsole.console import watched
+from flagconsole.console.actions import Asked, Kind
+from flagconsole.console.ages import ago_words
+from flagconsole.console.canary_view import looked_span
+from flagconsole.console.confirmation import OTHER
+from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, duration_text, phase_share
+from flagconsole.console.glyphs import ARROW, CURSOR
+from flagconsole.console.impact import last_part
+from flagconsole.console.keymap import Command
+from flagconsole.console.line import Line, cut, line
+from flagconsole.console.rollouts import PASS, RolloutRow, TickRow
+from flagconsole.console.rows import FlagRow
+from flagconsole.console.safe import span
+from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.widgets.env_bar import is_production
+
+
+class PromoteSheet(ConfirmSheet):
+    """Takes a rollout to its next phase."""
+
+    kind = Kind.PROMOTE
+    reasons = ("it passes", "as planned", "customers wait for it", "checked by hand", "drill", OTHER)
+    does = "promote"
+    versioned = True
+
+    def __init__(self, row: FlagRow, environment: str) -> None:
+        super().__init__(row, environment, ready=False)
+        self.past = False
+        self.refusal = ""
+        self.marked = 0
+        self.ticking = False
+
+    # what is known
+
+    @property
+    def rollout(self) -> RolloutRow | None:
+        """The rollout as it is now."""
+        return self.console.state.rollouts.get(self.row.name)
+
+    @property
+    def checklist(self) -> tuple[TickRow, ...]:
+        """The checklist, where the next phase asks for it and something is left of it."""
+        story, rollout = self.console.state.stories.get(self.row.name), self.rollout
+        if story is None or rollout is None or not rollout.first_canary_is_next or not story.unticked:
+            return ()
+        return story.checklist
+
+    @property
+    def unticked(self) -> tuple[str, ...]:
+        """What is left of the checklist."""
+        return tuple(tick.item for tick in self.checklist if not tick.by)
+
+    @property
+    def passes(self) -> bool:
+        """Whether the verdict lets it go on."""
+        rollout = self.rollout
+        judged = None if rollout is None else rollout.judged
+        return rollout is not None and judged is not None and judged.kind == PASS and rollout.enough
+
+    def on_mount(self) -> None:
+        """Fetch the checklist, then ask the server whether it would promote."""
+        super().on_mount()
+        self.run_worker(self._look(), exclusive=True)
+
+    async def _look(self) -> None:
+        """Ask anew; only what the server would do can be confirmed."""
+        console = self.console
+        found = await console.session.questions.checklist(self.row.name)
+        if isinstance(found, str):
+            self.refusal = found
+        else:
+            console.publish(watched.with_story(console.state, found, self.row.name), frozenset())
+            result = await console.session.questions.dry_promote(
+                self.row.name, self.row.version, past_verdict=self.past
+            )
+            self.refusal = result if isinstance(result, str) else ""
+        word = last_part(self.row.name) if self.past or is_production(self.environment) else None
+        self.confirmation = confirming.replace_word(self.confirmation, word)
+        self.confirmation = confirming.repainted(self.confirmation, ready=not self.refusal)
+        if self.is_attached:
+            self.reframe()
+            self.call_after_refresh(self.mark_painted)
+            console.keys_changed()
+
+    def field_changed(self) -> None:
+        """The flag moved: ask anew."""
+        self.confirmation = replace(self.confirmation, ready=False)
+        self.run_worker(self._look(), exclusive=True)
+
+    def asked(self) -> Asked:
+        """Whether to go past the verdict."""
+        return Asked(past_verdict=self.past)
+
+    # keys
+
+    def offers(self, command: Command) -> bool:
+        """Ticking while something is left to tick; ``!`` where only the verdict is in the way, and for admins."""
+        match command.id:
+            case "sheet.tick" | "sheet.tick_all":
+                return bool(self.unticked)
+            case "sheet.next" | "sheet.previous":
+                return len(self.checklist) > 1
+            case "sheet.past":
+                blocked = not self.passes and not self.past and not self.unticked and self.rollout is not None
+                return blocked and self.console.powers().administer
+        return super().offers(command)
+
+    def run_own(self, command: Command, at: float) -> None:
+        """Mark, tick, go past the verdict."""
+        items = self.checklist
+        match command.id:
+            case "sheet.next" | "sheet.previous" if items:
+                self.marked = (self.marked + (1 if command.id == "sheet.next" else -1)) % len(items)
+            case "sheet.tick" if items and not items[self.marked].by:
+                self._tick((items[self.marked].item,))
+            case "sheet.tick_all" if self.unticked:
+                self._tick(self.unticked)
+            case "sheet.past" if self.offers(command):
+                self.past = True
+                self.field_changed()
+        self.confirmation = replace(self.confirmation, last_key_at=at)
+
+    def _tick(self, items: tuple[str, ...]) -> None:
+        if not self.ticking:
+            self.ticking = True
+            self.run_worker(self._ticked(items))
+
+    async def _ticked(self, items: tuple[str, ...]) -> None:
+        problem = await self.console.session.questions.tick(self.row.name, items)
+        self.ticking = False
+        if problem:
+            self.confirmation = replace(self.confirmation, note=f"not ticked: {problem}")
+        elif items[-1:] != (self.checklist[-1].item,) and self.marked + 1 < len(self.checklist):
+            self.marked += 1
+        await self._look()
+
+    # what is said
+
+    def facts(self, width: int) -> list[Line]:
+        """From which phase to which, what the judge says, what is in the way, the checklist."""
+        rollout = self.rollout
+        if rollout is None or not rollout.active:
+            return [line(span("no rollout is under way; B begins one", "warning"))]
+        following, now = rollout.following, self.console.server_now()
+        if following is None:
+            return [line(span(f"{rollout.phase} is the last phase: there is nothing to promote it to", "warning"))]
+        rows = [
+            line(
+                span(rollout.phase, "strong"),
+                f" {ARROW} ",
+                span(following.name, "strong"),
+                span(f"  {phase_share(following)}, at least {duration_text(following.min_seconds)}", "muted"),
+                span("   exposes more tenants", "warning"),
+            )
+        ]
+        judged, phase = rollout.judged, rollout.current
+        if judged is None:
+            rows += self.labelled("JUDGE", (span("not judged in this phase yet", "warning"),), width)
+        else:
+            sign = span(f"{OUTCOME_SIGN[judged.kind]} {OUTCOME_WORD[judged.kind]}", OUTCOME_ROLE[judged.kind])
+            said = line(sign, span(f"  {judged.because}  "), *looked_span(rollout, judged, now))
+            rows += self.labelled("JUDGE", cut(said, width - 7), width)
+        if phase is not None and not rollout.enough:
+            fresh = f"{duration_text(rollout.fresh_seconds)} of {duration_text(phase.min_seconds)} of fresh data so far"
+            rows += self.labelled("TIME", (span(fresh, "warning"),), width)
+        if self.past:
+            rows.append(line(span("! PAST THE VERDICT: the log will say so", "danger")))
+        rows += self._checklist_rows(now)
+        if self.refusal and not self.unticked:
+            rows += self.labelled("REFUSED", f" {self.refusal}", width)
+        return rows
+
+    def _checklist_rows(self, now: float) -> list[Line]:
+        items = self.checklist
+        if not items:
+            return []
+        rows = [
+            line(
+                span("CHECKLIST", "header"),
+                span("  before a canary; t ticks the marked one, a all, in your name", "muted"),
+            )
+        ]
+        for place, tick in enumerate(items):
+            mark = CURSOR if place == self.marked else " "
+            by = f"  {tick.by}, {ago_words(now - tick.at)}" if tick.by and tick.at is not None else ""
+            sign = span("[✓] " if tick.by else "[ ] ", "good" if tick.by else "warning")
+            rows.append(line(span(f"{mark} ", "key"), sign, span(tick.item), span(by, "muted")))
+        return rows

@@ -1,0 +1,87 @@
+"""The start sheet: a rollout by a plan, whose phases and limits are on it before it begins."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Final
+
+from flagconsole.console import confirmation as confirming
+from flagconsole.console.actions import Asked, Kind
+from flagconsole.console.confirmation import OTHER
+from flagconsole.console.figures import duration_text, limit_text, metric_label, phase_share
+from flagconsole.console.impact import last_part
+from flagconsole.console.line import Line, cell, cut, line
+from flagconsole.console.rollouts import PhaseRow, RolloutRow
+from flagconsole.console.rows import FlagRow
+from flagconsole.console.safe import span
+from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.sheets.fields import Field
+from flagconsole.console.widgets.env_bar import is_production
+
+#: The flag's own plan, or where it has none the default one; and those that every server knows.
+PLANS: Final = (("", "the flag's own"), ("default", "default"), ("demo", "demo"))
+
+
+class StartSheet(ConfirmSheet):
+    """Begins a rollout."""
+
+    kind = Kind.START
+    reasons = ("as planned", "fixed, once more", "customers wait for it", "pilot", "drill", OTHER)
+    does = "begin the rollout"
+    versioned = True
+
+    def __init__(self, row: FlagRow, environment: str) -> None:
+        super().__init__(row, environment, ready=False)
+        self.fields = [Field("PLAN", PLANS)]
+        self.rollout: RolloutRow | None = None
+        self.refusal = ""
+
+    def on_mount(self) -> None:
+        """Ask the server for the marked plan."""
+        super().on_mount()
+        self.field_changed()
+
+    def field_changed(self) -> None:
+        """Another plan: nothing can be confirmed before it was seen."""
+        self.rollout, self.refusal = None, ""
+        word = last_part(self.row.name) if is_production(self.environment) else None
+        self.confirmation = replace(confirming.replace_word(self.confirmation, word), ready=False, painted_at=None)
+        self.run_worker(self._look(), exclusive=True)
+
+    async def _look(self) -> None:
+        questions = self.console.session.questions
+        found = await questions.dry_start(self.row.name, self.row.version, self.fields[0].value)
+        self.refusal, self.rollout = (found, None) if isinstance(found, str) else ("", found)
+        self.confirmation = confirming.repainted(self.confirmation, ready=self.rollout is not None)
+        if self.is_attached:
+            self.reframe()
+            self.call_after_refresh(self.mark_painted)
+            self.console.keys_changed()
+
+    def asked(self) -> Asked:
+        """Which plan."""
+        return Asked(plan=self.fields[0].value)
+
+    def facts(self, width: int) -> list[Line]:
+        """The plan: each phase with whom it reaches, how long, and its limits."""
+        if self.refusal:
+            return self.labelled("REFUSED", f" {self.refusal}", width)
+        rollout = self.rollout
+        if rollout is None:
+            return [line(span("asking the server for the plan …", "muted"))]
+        by_itself = "promotes itself" if rollout.auto_promote else "is promoted by hand"
+        back = "rolls back by itself" if rollout.auto_rollback else "rollback is left to people"
+        rows = [line(span(f"{rollout.plan}: ", "strong"), span(f"{by_itself}, {back}", "muted"))]
+        return rows + [_phase_line(phase, width, first=place == 0) for place, phase in enumerate(rollout.phases)]
+
+
+def _phase_line(phase: PhaseRow, width: int, *, first: bool) -> Line:
+    limits = [
+        f"{metric_label(limit.metric, limit.kind)} {limit_text(limit.comparison, limit.limit, limit.kind)}"
+        for limit in phase.limits
+        if limit.purpose == "rollback"
+    ]
+    fails = "fails at " + ", ".join(limits) if limits else "not judged"
+    least = duration_text(phase.min_seconds) if phase.min_seconds else ""
+    head = [cell(phase.name, 11, "strong" if first else "plain"), cell(phase_share(phase), 10), cell(least, 7, "muted")]
+    return cut(line(span("▶ " if first else "  ", "key"), *head, span(fails, "muted")), width)
