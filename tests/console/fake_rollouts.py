@@ -58,6 +58,8 @@ class FakeRollouts:
         self.moving: dict[str, Moving] = {}
         #: Whole answers instead, by flag.
         self.measured: dict[str, FlagMetrics] = {}
+        #: How many seconds later than at first measurements are answered.
+        self.later = 0.0
         self.measured_windows: list[tuple[str, int]] = []
 
     # building
@@ -295,10 +297,11 @@ class FakeRollouts:
 
     async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics:
         self.measured_windows.append((name, window))
+        now = self._now + timedelta(seconds=self.later)
         if name in self.measured:
             return self.measured[name]
         measure = self.moving.get(name)
-        since, until = self._now - timedelta(seconds=window), self._now
+        since, until = now - timedelta(seconds=window), now
         count = window // STEP
         starts = tuple(since + timedelta(seconds=STEP * index) for index in range(count))
         if measure is None:
@@ -331,8 +334,8 @@ class FakeRollouts:
                 ),
             )
         return FlagMetrics(
-            flag_name=name, now=self._now, since=since, until=until, step_seconds=STEP,
-            newest_at=self._now - timedelta(seconds=5) if groups else None, age_seconds=5.0 if groups else None,
+            flag_name=name, now=until, since=since, until=until, step_seconds=STEP,
+            newest_at=until - timedelta(seconds=5) if groups else None, age_seconds=5.0 if groups else None,
             active_tenants=500 if groups else 0, operations=100_000 if groups else 0, latency_mean=90.0 if groups else None,
             starts=starts, groups=groups, comparison=comparison,
         )  # fmt: skip

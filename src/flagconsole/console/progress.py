@@ -39,8 +39,9 @@ def ledger_line(action: Action, now: float) -> Line:
     )
 
 
-def progress_lines(action: Action, width: int, now: float) -> list[Line]:
-    """An action's walk from being sent to being confirmed everywhere, a row for each step; ``now`` is monotonic."""
+def progress_lines(action: Action, width: int, now: float, most: int | None = None) -> list[Line]:
+    """An action's walk from being sent to being confirmed everywhere, a row for each step; ``now`` is monotonic. At most
+    ``most`` rows name instances."""
     rows = [line(span("REASON  ", "header"), span(action.reason))]
     if action.stage is Stage.INTENT:
         return [*rows, line(span("· writing it into the journal", "muted"))]
@@ -60,12 +61,12 @@ def progress_lines(action: Action, width: int, now: float) -> list[Line]:
     if action.kind in UNSPREAD:
         return [
             *rows,
-            line(span(f"{DONE} {action.after}", "good"), span("   no instance has anything to confirm", "muted")),
+            line(span(f"{DONE} {action.after}", "good"), span("   instances have nothing to do", "muted")),
         ]
     if not action.expected:
         rows.append(line(span("· no running SDK is known, so nobody can confirm it", "warning")))
     else:
-        rows += [_bar(action, width, now), *_instances(action, width)]
+        rows += [_bar(action, width, now), *_instances(action, width)[:most]]
     return [*rows, effect_line(action)] if action.metric and action.changed else rows
 
 
@@ -80,7 +81,7 @@ def effect_line(action: Action) -> Line:
             span("· EFFECT ", "muted"),
             span(label),
             span(f"  {known}", "strong"),
-            span("waiting for data since", "muted"),
+            span("waiting for data since the change", "muted"),
         )
     before = with_unit(effect.before, effect.kind)
     return line(
@@ -151,6 +152,8 @@ def _accepted(action: Action) -> Line:
     if not action.changed:
         return line(span(f"{DONE} already {action.after} since rev {action.revision}: nothing had to change", "good"))
     waited = milliseconds_text(action.accepted_at - action.sent_at)
+    if action.kind in UNSPREAD:
+        return line(span(f"{DONE} ACCEPTED +{waited}", "good"))
     return line(
         span(f"{DONE} ACCEPTED +{waited}", "good"),
         span(f"  rev {action.revision}  {action.before} {ARROW} {action.after}", "muted"),

@@ -49,6 +49,17 @@ class CanaryScreen(ConsoleScreen):
             "canary_leave": lambda _: self.console.leave(),
         }
 
+    def sheet_framed(self, height: int) -> None:
+        """Criteria and verdict stay in view as far as there is room."""
+        self.head.sheet_height = height
+        if self.head.is_attached:
+            self.head.fit()
+
+    def close_sheet(self) -> None:
+        """Take all the room again."""
+        self.head.sheet_height = 0
+        super().close_sheet()
+
     def _zoom(self) -> None:
         from flagconsole.console.screens.zoom import ZoomScreen
 

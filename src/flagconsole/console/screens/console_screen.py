@@ -194,6 +194,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         self.mount(sheet, before=self.query_one(Ledger))
         self.show(frozenset())
 
+    def sheet_framed(self, height: int) -> None:
+        """The open sheet takes ``height`` rows now: what stands above it gives way."""
+
     def close_sheet(self) -> None:
         """Take the sheet away."""
         if self.sheet is not None:

@@ -14,6 +14,7 @@ from flagconsole.console.actions import NOTHING_MORE, Action, Asked, Kind, Stage
 from flagconsole.console.ages import ago_words
 from flagconsole.console.confirmation import Confirmation, Outcome
 from flagconsole.console.effects import metric_for
+from flagconsole.console.frame import framed
 from flagconsole.console.glyphs import ARROW, CURSOR
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.keymap import Command
@@ -116,24 +117,47 @@ class ConfirmSheet(Sheet):
         return "done" if done else "closing hides it: it goes on in the ledger"
 
     def body(self, width: int) -> list[Line]:
-        """Facts, reasons and how to confirm; or the progress."""
+        """What is chosen, what that does, reasons and how to confirm; or the progress."""
         action = self.action
         if self.action_key is not None:
-            return [] if action is None else [*self._progress(action, width), *self.after_rows(width)]
-        rows = [*self.facts(width)]
-        rows += [field.line(here=place == self.field) for place, field in enumerate(self.fields)]
+            return [] if action is None else self._progress(action, width)
+        return [*self._above(width), BLANK, *self._below(width)]
+
+    def _above(self, width: int) -> list[Line]:
+        rows = [field.line(here=place == self.field) for place, field in enumerate(self.fields)]
+        rows += self.facts(width)
         if self.moved:
-            rows.append(line(span(f"! {self.moved}", "warning")))
-        rows += [BLANK, *self._reason_lines(width), BLANK, self._prompt()]
+            rows += wrapped(f"! {self.moved}", width, "warning", most=2)
         return rows
 
+    def _below(self, width: int) -> list[Line]:
+        return [*self._reason_lines(width), BLANK, self._prompt()]
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The frame. Where room is short, blank rows go first and then the last facts: how to confirm is always seen."""
+        rows, room = self.body(width - 4), height - 2
+        if len(rows) > room and self.action_key is None:
+            below = [row for row in self._below(width - 4) if row]
+            above = self._above(width - 4)
+            if len(above) + len(below) > room:
+                hidden = len(above) + len(below) - room + 1
+                above = [
+                    *above[:-hidden],
+                    line(span(f"and {hidden} more rows: they need a higher terminal", "warning")),
+                ]
+            rows = [*above, *below]
+        return framed(rows, self.title(), self.closing_note(), width, height, self.border)
+
     def _progress(self, action: Action, width: int) -> list[Line]:
-        rows = progress_lines(action, width, self.console.clock.monotonic())
+        after = self.after_rows(width)
+        # Where more is to be said below, the instances are named in one row.
+        short = 1 if after and self.screen.size.height < 40 else None
+        rows = progress_lines(action, width, self.console.clock.monotonic(), short)
         now = self._outdated()
         if now is not None:
             rows += wrapped(f"! {_moved_words(self.row, now)}", width, "warning", most=2)
             rows.append(line(span("a", "key"), " look again at what is there now; nothing is sent by that"))
-        return rows
+        return [*rows, *after]
 
     def _outdated(self) -> FlagRow | None:
         """The flag as it is now, where the action was refused and somebody else had changed it."""

@@ -20,7 +20,7 @@ from flagconsole.console.suggesting import with_suggestion
 from flagconsole.console.widgets.detail import losing_words
 from flagconsole.domain.states import FlagState
 
-REASONS: Final = ("error rate", "latency", "customer report", "security", "data corruption", OTHER)
+REASONS: Final[tuple[str, ...]] = ("error rate", "latency", "customer report", "security", "data corruption", OTHER)
 
 
 class KillSheet(ConfirmSheet):

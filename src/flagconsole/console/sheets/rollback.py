@@ -139,7 +139,7 @@ class RollbackSheet(ConfirmSheet):
         """An undo says so."""
         if self.undo_of is None:
             return super().title()
-        return line(span("UNDO ", "strong"), *super().title()[1:])
+        return line(span("UNDO", "strong"), *super().title()[1:])
 
     def facts(self, width: int) -> list[Line]:
         """What becomes what, or which steps there will be, how long they take, and who suggests it."""
@@ -183,9 +183,7 @@ class RollbackSheet(ConfirmSheet):
             urgency = next((str(key.value) for key, name in PLAYBOOK_OF.items() if name == self.way), "")
             if rollout is not None and rollout.judged is not None and rollout.judged.failing is not None:
                 rows += self.labelled("WHY", f"suggested: what fails is of {urgency} urgency", width)
-        rows.append(
-            line(span("the first step is done at once; the server does the rest, hiding this stops nothing", "muted"))
-        )
+        rows.append(line(span("the first step is done at once, the rest by the server: hiding stops nothing", "muted")))
         return [*rows, *self.incident_rows(width)]
 
     def after_rows(self, width: int) -> Sequence[Line]:

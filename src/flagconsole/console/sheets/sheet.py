@@ -67,6 +67,7 @@ class Sheet(Painted):
         self._least_height = max(self._least_height, min(rows, max(6, self.screen.size.height - 6)))
         self.styles.height = self._least_height
         self.repaint()
+        self.console.console_screen.sheet_framed(self._least_height)
 
     def on_mount(self) -> None:
         """Take the height that is needed."""

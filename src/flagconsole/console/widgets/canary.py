@@ -28,6 +28,8 @@ class CanaryHead(Painted):
     def __init__(self, flag_name: str) -> None:
         super().__init__()
         self.flag_name = flag_name
+        #: Rows that an open sheet takes; 0 while none is open.
+        self.sheet_height = 0
 
     def rows(self, width: int) -> list[Line]:
         """All rows."""
@@ -51,9 +53,10 @@ class CanaryHead(Painted):
         return [*rows, *canary_view.verdict_rows(state, rollout, now, width)]
 
     def fit(self) -> None:
-        """Take the height that is needed; no more than leaves room for a chart."""
+        """Take the height that is needed; no more than leaves room for what an open sheet needs, else for a chart."""
         size = self.screen.size
-        self.styles.height = max(1, min(len(self.rows(size.width)), size.height - 9))
+        others = self.sheet_height + (2 if size.height < TALL else 7) if self.sheet_height else 9
+        self.styles.height = max(1, min(len(self.rows(size.width)), size.height - others))
 
     def repaint(self) -> None:
         """Draw anew, in the height that is needed now."""
