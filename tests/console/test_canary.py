@@ -76,7 +76,7 @@ async def test_enter_opens_the_rollout_and_escape_goes_back(server: Any, open_co
         await console.press("enter")
         await console.until("✓ PASS  all criteria hold")
         await console.press("escape")
-        await console.until("WHO")
+        await console.until("REACH")
 
 
 async def test_a_failing_look_shows_while_one_watches(server: Any, open_console: Console) -> None:

@@ -59,10 +59,8 @@ def progress_lines(action: Action, width: int, now: float, most: int | None = No
         return [*rows, begun, line(span(f"· waiting for the server {_since(action, now)}", "muted"))]
     rows.append(begun)
     if action.kind in UNSPREAD:
-        return [
-            *rows,
-            line(span(f"{DONE} {action.after}", "good"), span("   instances have nothing to do", "muted")),
-        ]
+        done = line(span(f"{DONE} {action.after}", "good"))
+        return [*rows, done, line(span("  the flag is as it was: instances have nothing to do", "muted"))]
     if not action.expected:
         rows.append(line(span("· no running SDK is known, so nobody can confirm it", "warning")))
     else:
