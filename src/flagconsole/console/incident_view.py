@@ -121,11 +121,7 @@ def step_line(step: RunStepRow, number: int, width: int, now: float, *, here: bo
         "  ",
     )
     room = width - line_width(left)
-    said = (
-        "waits for you: c confirms it"
-        if step.waits
-        else step.output or ("" if step.status == "pending" else step.status)
-    )
+    said = "waits for you: C" if step.waits else step.output or ("" if step.status == "pending" else step.status)
     return (
         line(*left, *cut((span(said, "warning" if step.waits else "muted"),), room)) if room > 4 else cut(left, width)
     )

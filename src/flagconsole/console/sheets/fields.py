@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from flagconsole.console.line import Line, line
 from flagconsole.console.safe import span
+
+#: Values that take more cells than this are shown one at a time.
+LONG: Final = 62
 
 
 class Field(NamedTuple):
@@ -31,6 +34,16 @@ class Field(NamedTuple):
 
     def line(self, *, here: bool) -> Line:
         """The field as it is drawn: the chosen value in brackets, so that it shows without colour."""
+        if sum(len(words) + 2 for _, words in self.values) > LONG:
+            words = self.values[self.chosen][1]
+            many = f"  {self.chosen + 1}/{len(self.values)}" if len(self.values) > 1 else ""
+            return line(
+                span("▶" if here else " ", "key"),
+                span(f"{self.label:<8}", "header"),
+                span(f"[{words}]", "strong"),
+                span(many, "muted"),
+                span("  ← →" if here and len(self.values) > 1 else "", "key"),
+            )
         parts = [span("▶" if here else " ", "key"), span(f"{self.label:<8}", "header")]
         for place, (_, words) in enumerate(self.values):
             parts.append(
