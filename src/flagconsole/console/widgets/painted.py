@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -40,9 +41,23 @@ class Painted(Widget, inherit_bindings=False):
         return self.ground
 
     def repaint(self) -> None:
-        """Draw anew."""
-        self._strips = None
-        self.refresh()
+        """Draw anew. Only the rows that differ go to the terminal: most of a screen stays as it is from second to second."""
+        before = self._strips
+        width, height = self.size
+        if before is None or not self.display or len(before) != height or (before and before[0].cell_length != width):
+            self._strips = None
+            self.refresh()
+            return
+        after = self._strips = self._drawn(width, height)
+        changed = [Region(0, y, width, 1) for y in range(height) if after[y] != before[y]]
+        if changed:
+            self.refresh(*changed)
+
+    def _drawn(self, width: int, height: int) -> list[Strip]:
+        rows = list(self.draw(width, height))[:height]
+        rows.extend([BLANK] * (height - len(rows)))
+        palette, plain = self.console.palette, self.console.ascii_only
+        return [palette.strip(row, width, self.ground_of(index), plain) for index, row in enumerate(rows)]
 
     def notify_style_update(self) -> None:
         """Draw anew in another theme."""
@@ -58,9 +73,5 @@ class Painted(Widget, inherit_bindings=False):
         width, height = self.size
         strips = self._strips
         if strips is None or len(strips) != height or (strips and strips[0].cell_length != width):
-            rows = list(self.draw(width, height))[:height]
-            rows.extend([BLANK] * (height - len(rows)))
-            palette, plain = self.console.palette, self.console.ascii_only
-            strips = [palette.strip(row, width, self.ground_of(index), plain) for index, row in enumerate(rows)]
-            self._strips = strips
+            strips = self._strips = self._drawn(width, height)
         return strips[y] if 0 <= y < len(strips) else Strip.blank(width)
