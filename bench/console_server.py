@@ -50,6 +50,8 @@ class Bench:
         self.server = fleet(flags)
         self.rate = 0
         self.names = [name for name in self.server.flags_by_name if name != CANARY][:200]
+        #: The idempotency keys of the kills that were asked for; none is ever answered.
+        self.killed: list[str] = []
         self._listing: tuple[int, bytes] = (-1, b"")
 
     def answer(self, model: Any) -> Response:
@@ -94,6 +96,16 @@ class Bench:
         """How many changes a second; says how many there were so far."""
         self.rate = int(request.query_params["events"])
         return PlainTextResponse(str(self.server.revision))
+
+    async def kill(self, request: Request) -> Response:
+        """Take a kill and say nothing."""
+        self.killed.append(request.headers["Idempotency-Key"])
+        await asyncio.sleep(3600)
+        return PlainTextResponse("too late", 503)
+
+    async def tell_killed(self, request: Request) -> Response:
+        """Which kills were asked for."""
+        return Response(json.dumps(self.killed), media_type="application/json")
 
     async def stream(self, request: Request) -> Response:
         """The events."""
@@ -142,12 +154,15 @@ def main() -> None:
     bench = Bench(parser.parse_args().flags)
     routes = [
         Route("/rate", bench.set_rate),
+        Route("/killed", bench.tell_killed),
+        Route("/api/flags/{name}/kill", bench.kill, methods=["POST"]),
         Route("/api/stream", bench.stream),
         Route("/api/flags/{name}/{what}", bench.call),
         Route("/api/{what}", bench.call),
     ]
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(Starlette(routes=routes), log_level="error", timeout_keep_alive=60)
     uvicorn.Server(config).run(sockets=[listener])
