@@ -18,6 +18,7 @@ from flagconsole.console.journal import Journal
 #: Changes a second, so that something is written all the time.
 EVENTS = 200
 LIVE = "● LIVE".encode()
+CACHE = "○ CACHE".encode()
 
 
 def kill_console(trials: int, seed: int) -> dict[str, object]:
@@ -34,8 +35,8 @@ def kill_console(trials: int, seed: int) -> dict[str, object]:
             rate(url, EVENTS)
             acting = trial % 4 == 3
             with opened(url, folder) as terminal:
-                if trial:
-                    terminal.until(b"loyalty_points" if newest[1] < 0 else b"rev ", 60)
+                if newest[1] >= 0:
+                    terminal.until(CACHE, 60)  # what was kept is on screen before the server has answered
                     shown += 1
                 terminal.until(LIVE, 60)
                 if acting:

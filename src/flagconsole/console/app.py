@@ -23,6 +23,7 @@ from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
 from flagconsole.console.effects import wanted, with_effect
+from flagconsole.console.guardian import left_alone
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
 from flagconsole.console.manners import Manners
@@ -272,6 +273,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
                 screen.show(changed)
 
     def _tick(self) -> None:
+        if left_alone():
+            self.exit(0)
         present = self.present.state
         ledger = self._observed(present)
         state, urgent = self._attention.look(present, (), self._now())

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Seconds that the cursor must stay before its flag's impact is counted.
 PASSING: Final = 0.08
+#: Seconds between two counts of the same thing while flags keep changing.
+PACE: Final = 0.5
 
 
 class Counter:
@@ -43,7 +45,8 @@ class Counter:
         try:
             while self._wanted is not None:
                 name = self._wanted
-                await asyncio.sleep(PASSING)
+                again = self._impact is not None and self._impact.blast.flag_name == name
+                await asyncio.sleep(PACE if again else PASSING)
                 if name != self._wanted:
                     continue
                 self._wanted = None
@@ -76,5 +79,7 @@ class Counter:
                     continue  # of another time than what is on screen
                 self._app.state = replace(self._app.state, reach={**self._app.state.reach, **found})
                 self._app.paint()
+                if self._uncounted:
+                    await asyncio.sleep(PACE)
         finally:
             self._counting_reach = False

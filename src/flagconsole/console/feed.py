@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 #: Seconds between two publications of what the stream brought.
 FLUSH: Final = 0.1
+#: The same on a slow link.
+SLOW_FLUSH: Final = 1.0
 #: Seconds between two questions about instances and status.
 POLL: Final = 5.0
 #: Seconds before the first new attempt after a failed fetch; doubled up to the longest.
@@ -87,10 +89,12 @@ class Feed:
         clock: Clock,
         keeper: Keeper | None = None,
         watcher: Watcher | None = None,
+        flush: float = FLUSH,
     ) -> None:
         self._client = client
         self._keeper = keeper
         self._watcher = watcher
+        self._flush = flush
         self._streams = streams
         self._host = host
         self._clock = clock
@@ -230,7 +234,7 @@ class Feed:
             self._keeper.fresh(self._server_time(self._host.state))
 
     def _fold(self, state: ConsoleState, changed: frozenset[str] = frozenset()) -> None:
-        """Take a new state at once, and show it within ``FLUSH``: at once after a quiet while, else with what follows."""
+        """Take a new state at once, and show it within ``flush`` seconds: at once after a quiet while, else with what follows."""
         self._host.state = state
         self._dirty |= changed
         if self._flush_task is None or self._flush_task.done():
@@ -239,11 +243,11 @@ class Feed:
 
     async def _flush_later(self) -> None:
         published = self._host.state
-        await asyncio.sleep(FLUSH)
+        await asyncio.sleep(self._flush)
         while self._host.state is not published:
             published = self._host.state
             self._publish(published, frozenset(self._dirty))
-            await asyncio.sleep(FLUSH)
+            await asyncio.sleep(self._flush)
 
     def _publish(self, state: ConsoleState, changed: frozenset[str] | set[str]) -> None:
         self._dirty.clear()

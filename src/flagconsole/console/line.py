@@ -13,6 +13,11 @@ ELLIPSIS = "…"
 BLANK: Line = ()
 
 
+def cells(text: str) -> int:
+    """The cells that a text needs. Nearly all of it is ASCII, which needs no table."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def line(*parts: Span | str) -> Line:
     """A row of the given spans; a bare string is fixed text of our own in the row's plain style."""
     return tuple(span(part) if isinstance(part, str) else part for part in parts)
@@ -20,22 +25,24 @@ def line(*parts: Span | str) -> Line:
 
 def line_width(row: Line) -> int:
     """The cells that a row needs."""
-    return sum(cell_len(part.text) for part in row)
+    return sum([cells(part.text) for part in row])
 
 
 def cut_text(text: str, width: int) -> str:
     """``text`` in at most ``width`` cells, ending in ``…`` where something is missing."""
-    if cell_len(text) <= width:
+    if cells(text) <= width:
         return text
     return set_cell_size(text, width - 1).rstrip() + ELLIPSIS if width > 0 else ""
 
 
 def cut(row: Line, width: int) -> Line:
     """The row in at most ``width`` cells."""
+    if line_width(row) <= width:
+        return row
     kept: list[Span] = []
     left = width
     for part in row:
-        size = cell_len(part.text)
+        size = cells(part.text)
         if size > left:
             if left > 0:
                 kept.append(part._replace(text=cut_text(part.text, left)))
@@ -50,16 +57,23 @@ def cut(row: Line, width: int) -> Line:
 
 def pad(row: Line, width: int, role: str = "plain") -> Line:
     """The row in exactly ``width`` cells."""
-    row = cut(row, width)
     missing = width - line_width(row)
+    if missing < 0:
+        row = cut(row, width)
+        missing = width - line_width(row)
     return (*row, Span(" " * missing, role)) if missing > 0 else row
 
 
 def cell(value: object, width: int, role: str = "plain", *, right: bool = False) -> Span:
     """One table cell of exactly ``width`` cells."""
     shown = span(value, role)
-    text = cut_text(shown.text, width)
-    fill = " " * (width - cell_len(text))
+    text, size = shown.text, cells(shown.text)
+    if size > width:
+        text = cut_text(text, width)
+        size = cells(text)
+    if size == width:
+        return Span(text, role)
+    fill = " " * (width - size)
     return Span(fill + text if right else text + fill, role)
 
 

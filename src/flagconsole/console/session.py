@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from flagconsole.console import actions
 from flagconsole.console import state as model
 from flagconsole.console.actions import Action, Stage
-from flagconsole.console.feed import Feed, Reader, StreamFactory
+from flagconsole.console.feed import FLUSH, SLOW_FLUSH, Feed, Reader, StreamFactory
 from flagconsole.console.performer import Performer
 from flagconsole.console.performer import Server as ActionServer
 from flagconsole.console.questions import Answerer, Questions
@@ -74,7 +74,8 @@ class Session:
             app.report,
         )
         watcher = Watcher(link.client, app.present, app.clock, app.keeper)
-        self._feed = Feed(link.client, link.streams, app.present, app.clock, app.keeper, watcher)
+        flush = SLOW_FLUSH if app.slow_link else FLUSH
+        self._feed = Feed(link.client, link.streams, app.present, app.clock, app.keeper, watcher, flush)
         app.run_worker(self._read_back(self._performer))
         app.run_worker(watcher.run())
         try:

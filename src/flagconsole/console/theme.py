@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -68,10 +67,16 @@ class Palette(NamedTuple):
     dark: bool
     colour: bool
     styles: Mapping[str, Style]
+    #: Styles that were combined before, by ground and role.
+    combined: dict[tuple[str, str], Style]
 
     def style(self, base: str, role: str) -> Style:
         """The style of text of ``role`` on a row of ``base``."""
-        return _combined(self.styles[base], self.styles.get(role))
+        found = self.combined.get((base, role))
+        if found is None:
+            ground, own = self.styles[base], self.styles.get(role)
+            found = self.combined[(base, role)] = ground if own is None else ground + own
+        return found
 
     def strip(self, row: Line, width: int, base: str = "screen", ascii_only: bool = False) -> Strip:
         """A row as Textual paints it: exactly ``width`` cells. The only place where the console makes segments."""
@@ -100,11 +105,6 @@ class Palette(NamedTuple):
             # Textual's own style sheet asks for these where colours are the terminal's.
             variables={} if self.colour else {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"},
         )
-
-
-@lru_cache(4096)
-def _combined(base: Style, role: Style | None) -> Style:
-    return base if role is None else base + role
 
 
 def textual_name(name: str) -> str:
@@ -184,7 +184,7 @@ def _palette(data: Mapping[str, Any], file: Path) -> Palette:
         raise _wrong(
             file, "styles.screen", styles["screen"], "must name a colour and a ground, like '#c9d1d9 on #0d1117'"
         )
-    return Palette(file.stem, str(data.get("description", "")), flags["dark"], flags["colour"], parsed)
+    return Palette(file.stem, str(data.get("description", "")), flags["dark"], flags["colour"], parsed, {})
 
 
 def _wrong(file: Path, key: str, value: object, problem: str) -> InvalidInput:

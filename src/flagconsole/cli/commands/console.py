@@ -39,6 +39,9 @@ def console(
 
         click.get_current_context().invoke(status)
         return
+    from flagconsole.console.guardian import stand_guard
+
+    stand_guard()
     from flagconsole.cli.configuration import configuration_path
     from flagconsole.cli.contexts import ConfiguredContexts, Context
     from flagconsole.cli.manners_file import manners_of

@@ -1,0 +1,91 @@
+"""However the console dies, the terminal is usable afterwards."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .pseudo_terminal import PseudoTerminal
+
+PROGRAM = """
+import os, pty, sys
+# A controlling terminal of its own, as a shell gives one.
+os.setsid()
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.executable, [sys.executable, "-m", "flagconsole", "console", "--url", "http://127.0.0.1:9", "--api-key", "fc_x"])
+"""
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[PseudoTerminal]:
+    homes = {
+        name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+    }
+    opened = PseudoTerminal([sys.executable, "-c", PROGRAM], environment=homes)
+    yield opened
+    opened.close()
+
+
+def child_of(pid: int) -> int:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        if children:
+            return int(children[0])
+        time.sleep(0.01)
+    raise AssertionError("no child")
+
+
+def cooked(terminal: PseudoTerminal) -> bool:
+    flags = termios.tcgetattr(terminal.master)[3]
+    return bool(flags & termios.ECHO) and bool(flags & termios.ICANON)
+
+
+@pytest.mark.terminal
+@pytest.mark.parametrize("name", [signal.SIGABRT, signal.SIGKILL], ids=lambda item: item.name)
+def test_an_abort_leaves_a_usable_terminal(terminal: PseudoTerminal, name: signal.Signals) -> None:
+    terminal.until(b"OFFLINE")
+    assert not cooked(terminal)
+    terminal.forget()
+    os.kill(child_of(terminal.process.pid), name)
+    assert terminal.ended() == 128 + name
+    assert b"\x1b[?1049l" in terminal.output
+    assert b"\x1b[?25h" in terminal.output
+    assert f"flagconsole was ended by {name.name}".encode() in terminal.output
+    assert cooked(terminal)
+
+
+@pytest.mark.terminal
+def test_a_signal_to_the_guardian_ends_both(terminal: PseudoTerminal) -> None:
+    terminal.until(b"OFFLINE")
+    child = child_of(terminal.process.pid)
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.ended() == 128 + signal.SIGTERM
+    assert not Path(f"/proc/{child}").exists()
+    assert cooked(terminal)
+
+
+@pytest.mark.terminal
+def test_a_console_whose_guardian_is_gone_ends(terminal: PseudoTerminal) -> None:
+    terminal.until(b"OFFLINE")
+    child = child_of(terminal.process.pid)
+    terminal.process.kill()
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
+        terminal.read(0.1)
+    assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.terminal
+def test_it_is_left_with_its_own_code(terminal: PseudoTerminal) -> None:
+    terminal.until(b"OFFLINE")
+    terminal.type(b"q")
+    assert terminal.ended() == 0
