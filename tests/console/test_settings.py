@@ -46,6 +46,7 @@ HERE = Place("http://flags-eu1:8765", "fc_x", context="here", environment="produ
 
 async def palette(console: Console, text: str) -> None:
     await console.press(":")
+    await console.until("a kill from here still opens its sheet")
     await console.type(text)
     await console.press("enter")
 
