@@ -41,9 +41,9 @@ from flagconsole.console.terminal import TolerantDriver, crash_line, write_crash
 from flagconsole.console.theme import Palette, textual_name
 from flagconsole.console.theme_watch import watch_theme
 from flagconsole.console.travel import Present, Traveller
-from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
+from flagconsole.console.wish import Wish
 
 if TYPE_CHECKING:
     from flagconsole.console.journal import Journal

@@ -10,26 +10,26 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from flagconsole.console import actions
 from flagconsole.console import state as model
 from flagconsole.console.actions import Action, Stage
-from flagconsole.console.feed import FLUSH, SLOW_FLUSH, Feed, Reader, StreamFactory
-from flagconsole.console.performer import Performer
-from flagconsole.console.performer import Server as ActionServer
-from flagconsole.console.questions import Answerer, Questions
 from flagconsole.console.state import Phase
-from flagconsole.console.watcher import RolloutReader, Watcher
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
+    # Imported when the server is first dealt with: the first paint doesn't wait for them.
     from flagconsole.console.app import ConsoleApp
+    from flagconsole.console.feed import Feed, Reader, StreamFactory
     from flagconsole.console.journal import Journal
+    from flagconsole.console.performer import Performer
+    from flagconsole.console.performer import Server as ActionServer
+    from flagconsole.console.questions import Answerer, Questions
     from flagconsole.console.rows import Json
+    from flagconsole.console.watcher import RolloutReader
 
+    class Server(Reader, ActionServer, RolloutReader, Answerer, Protocol):
+        """What the console needs of a client."""
 
-class Server(Reader, ActionServer, RolloutReader, Answerer, Protocol):
-    """What the console needs of a client."""
-
-    async def aclose(self) -> None:
-        """Close all connections."""
-        ...
+        async def aclose(self) -> None:
+            """Close all connections."""
+            ...
 
 
 class Link(NamedTuple):
@@ -55,10 +55,23 @@ class Session:
         self._feed: Feed | None = None
         self._performer: Performer | None = None
         self._first_contact = asyncio.Event()
-        self.questions = Questions(lambda: self._link.client if self._link is not None else None, self._keep_changes)
+        self._questions: Questions | None = None
+
+    @property
+    def questions(self) -> Questions:
+        """What is asked of the server now and then."""
+        if self._questions is None:
+            from flagconsole.console.questions import Questions
+
+            self._questions = Questions(lambda: None if self._link is None else self._link.client, self._keep_changes)
+        return self._questions
 
     async def run(self) -> None:
         """Load the client, then follow the server until cancelled."""
+        from flagconsole.console.feed import FLUSH, SLOW_FLUSH, Feed
+        from flagconsole.console.performer import Performer
+        from flagconsole.console.watcher import Watcher
+
         app = self._app
         try:
             link = self._link = await self._connect()

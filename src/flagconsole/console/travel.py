@@ -9,17 +9,15 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from flagconsole.console import cache
 from flagconsole.console import state as model
-from flagconsole.console.cache import Unusable
 from flagconsole.console.moment import MOMENT_HELP, moment_of
-from flagconsole.console.past import Timeline
 from flagconsole.console.state import ConsoleState, PastView
-from flagconsole.console.watcher import Wish
+from flagconsole.console.wish import Wish
 from flagconsole.domain.payload import PayloadError
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
+    from flagconsole.console.past import Timeline
 
 #: Changes that a long step goes.
 LONG_STEP: Final = 10
@@ -84,6 +82,10 @@ class Traveller:
             app.run_worker(self._go(moment), group="travel", exclusive=True)
 
     async def _go(self, moment: float | None) -> None:
+        from flagconsole.console import cache
+        from flagconsole.console.cache import Unusable
+        from flagconsole.console.past import Timeline
+
         app = self._app
         assert app.keeper is not None
         path = app.keeper.path

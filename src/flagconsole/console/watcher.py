@@ -10,14 +10,14 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flagconsole.console import watched
 from flagconsole.console.cache_parts import INCIDENTS, METRICS, ROLLOUTS
 from flagconsole.console.clock import Clock
-from flagconsole.console.metric_windows import USUAL_WINDOW
 from flagconsole.console.rollouts import FAIL
 from flagconsole.console.state import Applied, ConsoleState, Phase
+from flagconsole.console.wish import Wish
 from flagconsole.domain.errors import FlagConsoleError, NotAllowed, RouteNotFound
 
 if TYPE_CHECKING:
@@ -38,15 +38,6 @@ STORY_PACE: Final = 15.0
 GLANCE: Final = 0.25
 MOST_ROLLOUTS: Final = 200
 LOOKS: Final = 100
-
-
-class Wish(NamedTuple):
-    """What a screen shows beyond what the stream brings. ``window`` is in seconds."""
-
-    flag_name: str | None = None
-    window: int = USUAL_WINDOW
-    story: bool = False
-    incident_id: str | None = None
 
 
 class RolloutReader(Protocol):

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from textual.widget import Widget
 
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
-from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.canary import CanaryFoot, CanaryHead, ChartWall
+from flagconsole.console.wish import Wish
 
 
 class CanaryScreen(ConsoleScreen):

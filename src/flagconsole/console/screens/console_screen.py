@@ -19,12 +19,12 @@ from flagconsole.console.keymap import TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.sheet import Sheet
-from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.banner import Banner
 from flagconsole.console.widgets.env_bar import EnvBar
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.ledger import Ledger
 from flagconsole.console.widgets.painted import Painted
+from flagconsole.console.wish import Wish
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp

@@ -12,9 +12,9 @@ from flagconsole.console import view
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
 from flagconsole.console.state import Order
-from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.detail import DetailPane, DetailStrip
 from flagconsole.console.widgets.flag_table import FlagTable
+from flagconsole.console.wish import Wish
 
 
 class FleetScreen(FilteredScreen):

@@ -16,8 +16,8 @@ from flagconsole.console.report_file import write_report
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
-from flagconsole.console.watcher import Wish
 from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.wish import Wish
 
 _NO_COUNT: Final = "counting"
 
