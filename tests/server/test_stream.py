@@ -197,7 +197,7 @@ def test_sigterm_ends_the_process_though_streams_are_open(tmp_path):
         with httpx.stream("GET", f"{address}/api/stream", headers=headers, timeout=10) as response:
             Reader(response).next()
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=2) == 0
+            assert process.wait(timeout=20) == 0
     finally:
         process.kill()
         process.stderr.close()
