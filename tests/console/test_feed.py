@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,14 +18,14 @@ from flagconsole.domain.errors import Unauthenticated, Unreachable
 
 
 class Host:
-    """Counts what is published."""
+    """Counts what is published, and like the app makes a state of its own from each."""
 
     def __init__(self) -> None:
         self.state = ConsoleState()
         self.published: list[tuple[int, frozenset[str]]] = []
 
     def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
-        self.state = state
+        self.state = replace(state, ledger=())
         self.published.append((state.revision, changed))
 
     @property
@@ -132,3 +133,15 @@ async def test_change_of_our_own_that_the_stream_never_brings_is_fetched(
         change = server.change("pos.lite", "kill", silent=True)
         await feed.catch_up("e1", change.change_id)
         assert host.state.flags["pos.lite"].state.value == "kill"
+
+
+async def test_after_a_burst_nothing_is_painted_any_more(server: Any, following: Any) -> None:
+    async with following() as (host, _):
+        await until(lambda: server.streams)
+        for number in range(20):
+            server.change("pos.lite", "off", reason=str(number))
+        await until(lambda: host.seen == server.revision)
+        await asyncio.sleep(2.5 * FLUSH)  # what follows the burst is flushed by now
+        before = len(host.published)
+        await asyncio.sleep(5 * FLUSH)
+        assert len(host.published) == before

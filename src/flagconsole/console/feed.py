@@ -245,8 +245,9 @@ class Feed:
         published = self._host.state
         await asyncio.sleep(self._flush)
         while self._host.state is not published:
+            self._publish(self._host.state, frozenset(self._dirty))
+            # What the host made of it counts as shown: it may have put something of its own into it.
             published = self._host.state
-            self._publish(published, frozenset(self._dirty))
             await asyncio.sleep(self._flush)
 
     def _publish(self, state: ConsoleState, changed: frozenset[str] | set[str]) -> None:
