@@ -35,6 +35,7 @@ def hostile_fleet() -> tuple[FakeServer, list[Any]]:
     names = [f"hostile.f{number:02}" for number in range(len(HOSTILE))]
     for name in names:
         server.add(name, "shadow")
+    server.add("zz.calm", ago=1e6)
     server.instance("good-01")
     tenants = [TenantRecord.model_construct(tenant_id=text, name=text, active=True, industry=text) for text in HOSTILE]
     server.tenant_records = tuple(tenants)

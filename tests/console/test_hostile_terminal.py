@@ -33,7 +33,16 @@ from .hostile_texts import HOSTILE
 ROOT = Path(__file__).parents[2]
 ROWS, COLUMNS = 24, 100
 #: Bases, which nobody sees as such.
-BASES = {"ConsoleScreen", "FilteredScreen", "ListScreen", "ModalScreen", "ConfirmSheet", "Sheet", "Screen"}
+BASES = {
+    "ConsoleScreen",
+    "FilteredScreen",
+    "ListScreen",
+    "ModalScreen",
+    "ConfirmSheet",
+    "IncidentSheet",
+    "Sheet",
+    "Screen",
+}
 #: Ends of lines, and the bell for a guard that failed.
 OURS = "\r\n\x07"
 #: What a terminal may be told: colours, cursor, modes, erasing, and nothing else.
@@ -136,6 +145,9 @@ def walk(session: Session) -> None:
     for tab in "12345678":
         session.press(tab)
     session.click_everywhere()
+    session.press("-", "3", *[down] * 6)
+    session.click_everywhere()
+    session.press("C", "\x1b", "X", "\x1b", pause=0.2)
     session.press("-", "4", *[down] * (len(HOSTILE) + 1))
     session.click_everywhere()
     session.press("-", "5", page, page, page)
@@ -149,9 +161,11 @@ def walk(session: Session) -> None:
     session.press("?", ":", "kill", "\x1b", pause=0.2)
     session.press(":", "settings", "\r", pause=0.2)
     session.press("-", "t", "x", pause=0.2)
-    session.press("\x1b", "K", pause=0.2)
-    session.press("\x1b", "R", pause=0.2)
-    session.press("\x1b", pause=0.2)
+    for key in ("K", "R", "P", "H", "S"):
+        session.press("\x1b", key, pause=0.2)
+    session.press("\x1b", "O", "flag", "\r", pause=0.2)
+    session.press("\x1b", "G", "B", pause=0.2)
+    session.press("\x1b", "g", pause=0.2)
 
 
 @pytest.mark.terminal
