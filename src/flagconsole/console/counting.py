@@ -25,6 +25,7 @@ class Counter:
         self._app = app
         self._impact: KillImpact | None = None
         self._wanted: str | None = None
+        self._counted_at = float("-inf")
         self._counting_impact = False
         self._uncounted: set[str] = set()
         self._counting_reach = False
@@ -46,12 +47,14 @@ class Counter:
             while self._wanted is not None:
                 name = self._wanted
                 again = self._impact is not None and self._impact.blast.flag_name == name
-                await asyncio.sleep(PACE if again else PASSING)
+                rested = self._app.clock.monotonic() - self._counted_at
+                await asyncio.sleep(max(PASSING, PACE - rested) if again else PASSING)
                 if name != self._wanted:
                     continue
                 self._wanted = None
                 state = self._app.state
                 if name in state.ruleset.rules:
+                    self._counted_at = self._app.clock.monotonic()
                     self._impact = await asyncio.to_thread(impact.kill_impact, state, name, self._app.server_now())
                     self._app.paint()
         finally:

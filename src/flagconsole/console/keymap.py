@@ -138,7 +138,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("tenant", ("t",), "look", "tenant", "what a tenant gets, and why", words=("tenant",),
             spare=2),
     Command("filter", ("/",), "filterable", "filter", "filter: pos !ai state:canary",
-            words=("filter",)),
+            words=("filter",), spare=1),
     Command("clear", ("escape",), "fleet", "", "drop the filter, the tenant"),
     Command("problem", ("!",), "fleet", "next problem", "next flag that needs attention", words=("problem", "attention"),
             spare=1),

@@ -34,6 +34,7 @@ ROLES: Final[Mapping[str, str]] = {
     "environment_staging": "the environment bar in staging",
     "environment_other": "the environment bar in local and demo environments",
     "banner": "the offline banner",
+    "stale": "what was counted before the connection was lost, on the bar",
     "past": "the bar while an earlier moment is on screen",
     "alarm": "what is out of date by minutes, on any bar",
     "cursor": "the row under the cursor",

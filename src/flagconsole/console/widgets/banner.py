@@ -62,7 +62,7 @@ class Banner(Painted):
             rows += offline_lines(console.state, width, clock.time(), clock.monotonic())
         armed = console.arming.words()
         if armed and not console.sheet_open:
-            rows.append(spread(line(span(f" {armed}", "strong")), line("  a shows it "), width))
+            rows.append(spread(line(span(f" {armed}")), line("  a shows it "), width))
         for words in list(console.warnings.values())[:MOST_WARNINGS]:
             rows.append(spread(line(span(f" ! {words}")), line("  x hides this "), width))
         return rows

@@ -173,7 +173,7 @@ def pane(
     rows += [BLANK, *reach_lines(state, row), receipts_line(state, row, now)]
     if state.tenant is not None:
         rows += section("TENANT", tenant_lines(state, row, now, width))
-    if row.state is not FlagState.KILL:
+    if row.state is not FlagState.KILL and state.past is None:
         rows += section("IF KILLED", impact_lines(impact, width))
     rows += section("MEASURED", course_lines(state, row.name, now, width, ascii_only=ascii_only))
     rows += section("LAST CHANGE", change_lines(row.last, now, width))

@@ -121,7 +121,7 @@ def _instances(state: ConsoleState, wide: bool) -> Line:
     live = sum(1 for instance in expected if instance.presence == "live" and instance.status != "error")
     if state.connection.phase is not Phase.LIVE:
         # Who runs by now isn't known: the last count is told as such.
-        return line(span(f"SDK was {live}/{len(expected)}", "muted"))
+        return line(span(f"SDK was {live}/{len(expected)}", "stale"))
     text = f"SDK {live}/{len(expected)}"
     if live < len(expected):
         text += f" ! {len(expected) - live} silent" if wide else " !"
