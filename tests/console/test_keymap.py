@@ -62,8 +62,8 @@ async def test_every_command_has_a_handler(open_console: Any) -> None:
 
 
 def test_keys_can_be_remapped_by_id() -> None:
-    keymap = KeyMap().remapped({"kill": "X", "detail": ["d", "i"]})
-    resolved = keymap.resolve("fleet", "X", ALL)
+    keymap = KeyMap().remapped({"kill": "Z", "detail": ["d", "w"]})
+    resolved = keymap.resolve("fleet", "Z", ALL)
     assert resolved is not None
     assert resolved.id == "kill"
     assert keymap.resolve("fleet", "K", ALL) is None

@@ -157,17 +157,17 @@ async def test_a_read_only_context_has_no_actions(open_console: Console) -> None
 
 
 async def test_keys_of_ones_own_count_and_are_shown_everywhere(open_console: Console) -> None:
-    keymap = KeyMap().remapped({"kill": "X", "settings": "ctrl+o", "detail": ["e"]})
+    keymap = KeyMap().remapped({"kill": "Z", "settings": "ctrl+o", "detail": ["w"]})
     async with open_console(size=(120, 40), keymap=keymap) as console:
-        assert "X kill" in console.rows()[-1]
-        assert "e detail" in console.rows()[-1]
+        assert "Z kill" in console.rows()[-1]
+        assert "w detail" in console.rows()[-1]
         await console.press("K")
         assert "┏" not in console.screen()
-        await console.press("X")
+        await console.press("Z")
         await console.until("KILL pos.loyalty_points")
         await console.press("escape", "?")
         await console.until("HELP")
-        assert any(row.lstrip("│ ").startswith("X ") and "kill a flag" in row for row in console.rows())
+        assert any(row.lstrip("│ ").startswith("Z ") and "kill a flag" in row for row in console.rows())
 
 
 @pytest.mark.parametrize("key", ["ctrl+k", "ctrl+d", "f5"])

@@ -61,14 +61,15 @@ def tmux(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tmux]:
     subprocess.run([*flagconsole, "create", "pos.lite", "to be killed", "--store", store], check=False, capture_output=True, env=environment)  # fmt: skip
     session = Tmux(f"{sys.executable} -m flagconsole console --store {store}; echo left with $?; sleep 60", environment)
     try:
+        session.until("● LIVE")
+        session.until("K kill")
         yield session
     finally:
         session.run("kill-server")
 
 
 def test_a_kill_takes_three_keys(tmux: Tmux) -> None:
-    screen = tmux.until("● LIVE")
-    tmux.until("K kill")
+    screen = tmux.until("K kill")
     name = next(row.split()[1] for row in screen.splitlines() if row.startswith("▶")).rstrip("…")
     tmux.keys("K")
     tmux.until(f"KILL {name}")
