@@ -34,7 +34,8 @@ class Terminal:
     def __init__(self, folder: Path, **environment: str) -> None:
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        env = {**os.environ, "TERM": "xterm-256color", **environment}
+        # Exported sizes, as some shells have them, must not count.
+        env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100", "LINES": "30", **environment}
         env.pop("NO_COLOR", None)
         self.process = subprocess.Popen(
             [sys.executable, "-c", PROGRAM, str(folder)], stdin=slave, stdout=slave, stderr=slave, env=env
@@ -169,3 +170,12 @@ async def test_crash_shows_one_line_and_no_values(
     assert secret not in shown
     assert "Traceback" not in shown
     assert "boom" in (tmp_path / "crash.log").read_text()
+
+
+@pytest.mark.terminal
+def test_a_resize_without_a_signal_is_noticed(terminal: Terminal) -> None:
+    terminal.until(b"OFFLINE")
+    terminal.output = b""
+    # The kernel signals the foreground process group of the controlling terminal; this program has none.
+    fcntl.ioctl(terminal.master, termios.TIOCSWINSZ, struct.pack("HHHH", 12, 50, 0, 0))
+    terminal.until("50×12 is too small".encode())

@@ -275,6 +275,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def _tick(self) -> None:
         if left_alone():
             self.exit(0)
+        if isinstance(self._driver, TolerantDriver):
+            self._driver.notice_size(self.size)
         present = self.present.state
         ledger = self._observed(present)
         state, urgent = self._attention.look(present, (), self._now())

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 
 from flagconsole import __version__
 from flagconsole.domain.text import safe_text
@@ -37,6 +39,21 @@ class TolerantDriver(LinuxDriver):
                         self.process_message(event)
                 for event in parser.tick():
                     self.process_message(event)
+
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """The terminal's own size. Exported ``COLUMNS`` and ``LINES`` (some shells do that) stay what they once were."""
+        try:
+            width, height = os.get_terminal_size(self.fileno)
+        except OSError:
+            return super()._get_terminal_size()
+        return (width, height) if width and height else super()._get_terminal_size()
+
+    def notice_size(self, shown: Size) -> None:
+        """Tell the app of the terminal's size where it shows another one: a signal of a resize can get lost."""
+        width, height = self._get_terminal_size()
+        if (width, height) != shown and width > 0 and height > 0:
+            size = Size(width, height)
+            self.process_message(Resize(size, size))
 
 
 def full_screen_possible() -> bool:
