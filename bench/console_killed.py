@@ -82,11 +82,13 @@ def _kill_a_flag(terminal: PseudoTerminal) -> None:
     terminal.watch(0.4)
     terminal.type(b"1")
     terminal.watch(0.4)
+    seen = b""
     for _ in range(20):
         # A change of the flag under the sheet makes Y count only once it has been seen, as it should.
+        seen += terminal.output
         terminal.type(b"Y")
-        terminal.watch(0.3)
-        if b"SENT" in terminal.output:
+        terminal.watch(0.5)
+        if b"SENT" in seen + terminal.output:
             return
     raise AssertionError("the kill was never sent")
 
