@@ -148,7 +148,7 @@ class ConfiguredContexts:
             return context.place(api_key or context.api_key(), readonly=self._readonly, tenant=tenant)
         from flagconsole.cli.own_server import own_server
 
-        server = self._stack.enter_context(own_server(context.store))
+        server = self._stack.enter_context(own_server(context.store, context.environment))
         place = context.place(server.api_key, readonly=self._readonly, tenant=tenant)
         return place._replace(url=server.url, known_as=context.store)
 

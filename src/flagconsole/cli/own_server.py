@@ -25,8 +25,8 @@ class OwnServer(NamedTuple):
 
 
 @contextmanager
-def own_server(store_url: str) -> Iterator[OwnServer]:
-    """A server on ``store_url``, on a free loopback port, while the block runs.
+def own_server(store_url: str, environment: str = "") -> Iterator[OwnServer]:
+    """A server on ``store_url``, on a free loopback port, while the block runs. ``environment`` is what it calls itself.
 
     It ends when its standard input does, so also when this process is killed. Raises ``StoreUnavailable`` with what it
     said when it doesn't start.
@@ -37,7 +37,7 @@ def own_server(store_url: str) -> Iterator[OwnServer]:
     key_file = key_file_of(sqlite_path(store_url))
     command = [sys.executable, "-P", "-m", "flagconsole", "serve", "--store", store_url, "--port", "0"]
     process = subprocess.Popen(  # noqa: S603  # our own program
-        [*command, "--end-with-stdin"],
+        [*command, *(["--environment", environment] if environment else []), "--end-with-stdin"],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,

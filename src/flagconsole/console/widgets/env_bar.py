@@ -79,7 +79,7 @@ def _past_bar(past: PastView, connection: Connection, width: int, now: float) ->
     """The bar while an earlier moment is on screen: nothing on it can be taken for now."""
     where = f"{environment_word(connection.environment) or 'UNKNOWN'}  rev {past.revision} of {past.newest}"
     left = line(" ", span("TIME TRAVEL", "strong"), span(f"  {past_words(past, now)}  {where}"))
-    return spread(left, line(span(f"now {clock_text(now)[:5]}Z "), span("T returns" if width >= 90 else "T")), width)
+    return spread(left, line(span(f"now {clock_text(now)[:5]}Z "), span("T returns " if width >= 90 else "T ")), width)
 
 
 def _link(state: ConsoleState, monotonic: float) -> Line:
