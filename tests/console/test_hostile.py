@@ -8,31 +8,16 @@ from typing import Any
 import pytest
 
 from flagconsole.client.stream import ChangeFrame, ReceiptFrame
+from flagconsole.console.actions import Stage
+from flagconsole.console.rows import ChangeRow
+from flagconsole.console.state import Connection, ConsoleState, Phase
+from flagconsole.console.widgets.env_bar import env_bar
+from flagconsole.console.widgets.ledger import ledger
 from flagconsole.domain.errors import RouteNotFound
 from flagconsole.domain.requests import TenantRecord
 from flagconsole.domain.text import is_hostile, safe_text
 
-HOSTILE = [
-    "x[/red]y",
-    "[@click=app.exit]quit[/]",
-    "[ @click=app.exit]quit[/]",
-    "[$accent @click=app.exit]q[/]",
-    "\\[bold]b[/bold]",
-    "\x1b[2J\x1b[Hgone",
-    "\x1b]52;c;aGk=\x07copied",
-    "\x1b]52;c;aGk=\x1b\\copied",
-    "\x9b2Jc1",
-    "\x9d0;title\x9c",
-    "abc\u202egpj.exe",
-    "a\u200bb\u2060c\ufeffd",
-    "tag\U000e0041\U000e0042",
-    "\ud800lone",
-    "line\nbreak\ttab\r\x0b",
-    "z\u0300\u0301\u0302\u0303\u0304\u0305a",
-    "\x00\x07\x08\x7f",
-    "名前\u3164漢字",
-    "w" * 200_000,
-]
+from .hostile_texts import HOSTILE
 
 
 def shown_start(text: str) -> str:
@@ -66,7 +51,9 @@ def hostile_event(server: Any, name: str, text: str) -> ChangeFrame:
     return ChangeFrame("e1", change.change_id, json.dumps(data))
 
 
-@pytest.mark.parametrize(("size", "texts"), [((80, 24), HOSTILE), ((120, 40), HOSTILE[::4])], ids=["small", "large"])
+@pytest.mark.parametrize(
+    ("size", "texts"), [((80, 24), HOSTILE[::4]), ((120, 40), HOSTILE[1::9])], ids=["small", "large"]
+)
 async def test_hostile_text_everywhere(open_console: Any, server: Any, size: tuple[int, int], texts: list[str]) -> None:
     names = [f"hostile.f{number:02}" for number in range(len(texts))]
     for name in names:
@@ -100,8 +87,10 @@ async def test_hostile_text_everywhere(open_console: Any, server: Any, size: tup
             await console.press("K", "6")
             await console.paste(text)
             await look.at("enter")
+            await console.until("Y kill now")
             await console.press("Y")
-            await console.until("REJECTED")
+            await console.until(lambda: not console.server.failures)
+            await console.until(lambda: console.app.state.ledger[-1].stage is Stage.REJECTED)
             look.seen.append(console.screen())
             await look.at("x")
         for text in texts:
@@ -118,10 +107,44 @@ async def test_hostile_text_everywhere(open_console: Any, server: Any, size: tup
 
 async def test_clicking_on_hostile_text_runs_nothing(open_console: Any, server: Any) -> None:
     async with open_console() as console:
-        for name, text in zip(("pos.lite", "ai.vector_search", "pos.loyalty_points"), HOSTILE[1:4], strict=True):
+        for name, text in zip(("pos.lite", "ai.vector_search", "pos.loyalty_points"), HOSTILE[4:7], strict=True):
             server.change(name, "on", reason=text, who=text)
             await console.until(shown_start(text))
         for x, y in ((66, 2), (75, 2), (66, 3), (75, 3), (66, 4), (75, 4), (30, 20), (40, 20), (50, 22)):
             await console.pilot.click(offset=(x, y))
         assert console.app.is_running
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_bar_and_ledger_show_hostile_text_as_text(text: str) -> None:
+    connection = Connection(phase=Phase.LIVE, server=text, environment=text, you=text, role=text, may_operate=True)
+    change = ChangeRow(1, text, text, text, text, text, text, 0.0, text, text)
+    state = ConsoleState(connection=connection, history=(change,), loaded=True)
+    rows = [env_bar(state, 200, 0.0, 0.0, text), *ledger(state, 3, 0.0, 0.0, text), *ledger(state, 3, 0.0, 0.0)]
+    shown = "".join(part.text for row in rows for part in row)
+    assert not is_hostile(shown)
+    assert shown_start(text) in shown
+
+
+async def test_sheets_that_need_a_lost_connection_or_a_killed_flag(open_console: Any, server: Any) -> None:
+    texts = HOSTILE[4::7]
+    async with open_console(size=(100, 30)) as console:
+        for text in texts:
+            server.change("pos.loyalty_points", "kill", action="killed", reason=text, who=text)
+            await console.until(lambda: console.app.state.revision == server.revision)
+            await console.press("g", "V")
+            await console.until("REVIVE")
+            await console.press("escape")
+            server.change("pos.loyalty_points", "on", reason=text, who=text)
+            await console.until(lambda: console.app.state.revision == server.revision)
+            server.cut(text, retry_in=60.0)
+            await console.until("OFFLINE")
+            for key in ("b", "a"):
+                await console.press("g", key)
+                bad = {hex(ord(char)) for char in console.screen() if is_hostile(char) and char != "\n"}
+                assert not bad
+                await console.press("escape")
+            server.beat()
+            await console.until("LIVE")
         assert server.requests == []

@@ -90,7 +90,7 @@ class Session:
         """Type keys one after the other, and take in what each of them paints."""
         for key in keys:
             os.write(self.master, key.encode())
-            self.read(0.5)
+            self.read(0.3)
             while self.read(pause):
                 pass
 
@@ -102,9 +102,8 @@ class Session:
 
     def click_everywhere(self) -> None:
         """Click on a grid of cells."""
-        for row in range(2, ROWS, 3):
-            clicks = "".join(f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m" for column in range(2, COLUMNS, 12))
-            self.press(clicks)
+        cells = [(row, column) for row in range(2, ROWS, 3) for column in range(2 + row % 9, COLUMNS, 14)]
+        self.press("".join(f"\x1b[<0;{column};{row}M\x1b[<0;{column};{row}m" for row, column in cells))
 
     def close(self) -> None:
         if self.process.poll() is None:
