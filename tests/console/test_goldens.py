@@ -199,6 +199,12 @@ async def help_(console: Any) -> None:
     await console.until("HELP")
 
 
+async def help_search(console: Any) -> None:
+    await console.press("?", "/")
+    await console.type("roll")
+    await console.until("ELSEWHERE")
+
+
 async def palette(console: Any) -> None:
     await console.press(":")
     await console.type("kill")
@@ -241,7 +247,7 @@ async def connection_back(console: Any) -> None:
 
 SCENES: list[Scene] = [
     fleet, incident_fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
-    instances, tenants, shadow, shadow_empty, help_, palette, offline,
+    instances, tenants, shadow, shadow_empty, help_, help_search, palette, offline,
 ]  # fmt: skip
 
 

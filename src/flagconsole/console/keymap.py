@@ -237,6 +237,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("filter.drop", ("escape", "ctrl+c"), "filtering", "drop", "without filter", "move"),
     Command("filter.down", ("down",), "filtering", "", "next row", "move"),
     Command("filter.up", ("up",), "filtering", "", "previous row", "move"),
+    Command("help.search", ("/",), "help", "search", "search the keys of all screens", "move"),
     Command("help.close", ("?", "escape", "q", "-", "ctrl+c"), "help", "close", "back to the screen", "move"),
     Command("help.down", ("j", "down", "pagedown"), "help", "", "scroll down", "move"),
     Command("help.up", ("k", "up", "pageup"), "help", "", "scroll up", "move"),

@@ -14,6 +14,7 @@ from flagconsole.console.keymap import Command, KeyMap, Powers, key_name
 from flagconsole.console.line import BLANK, Line, cell, joined, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
+from flagconsole.console.text_entry import Entry
 from flagconsole.console.widgets.detail import columns_of, state_span
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
@@ -47,6 +48,24 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
     ]
 
 
+def found_lines(keymap: KeyMap, context: str, powers: Powers, wanted: str) -> list[Line]:
+    """The commands of all screens in whose keys, words or help the searched words are: those of this screen first."""
+    words = wanted.casefold().split()
+    here, rows, others = set(keymap.available(context, powers)), [], []
+    for command in keymap.commands:
+        keys = " ".join(key_name(key) for key in command.keys)
+        text = f"{keys} {' '.join(command.words)} {command.label} {command.help}".casefold()
+        if all(word in text for word in words):
+            called = span(f"  :{command.words[0]}" if command.words else "", "faint")
+            if command in here:
+                rows.append(line(*_key_line(command), called))
+            else:
+                others.append(line(*_key_line(command), called, span(f"  ({command.context})", "faint")))
+    heads = [line(span("ON THIS SCREEN", "header"))] if rows else []
+    more = [BLANK, line(span("ELSEWHERE, OR NOT NOW", "header")), *others] if others else []
+    return [*heads, *rows, *more] or [line(span("no key and no word does that", "muted"))]
+
+
 def _state_line(state: FlagState) -> Line:
     meaning = _MEANING.get(state)
     return line(state_span(state), span(f": {meaning}" if meaning else "", "muted"))
@@ -70,16 +89,24 @@ class HelpBox(Painted):
         super().__init__()
         self._about = context
         self.top = 0
+        #: What is searched for, and whether it is being typed; None where nothing is.
+        self.entry: Entry | None = None
+        self.typing = False
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The rows in view."""
         console = self.console
         reason = console.state.connection.readonly_reason
-        rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4)
+        if self.entry is not None and self.entry.text:
+            rows = found_lines(console.keymap, self._about, console.powers(), self.entry.text)
+        else:
+            rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4)
         room = height - 1
         self.top = max(0, min(self.top, len(rows) - room))
         more = len(rows) - room - self.top
         title = line(" ", span("HELP", "strong"), span(f"  this screen: {self._about}", "muted"))
+        if self.entry is not None:
+            title = line(*self.entry.line(" search> ", hint="kill, time, tenant …"))
         note = line(span(f"  ↓ {more} more rows: j" if more > 0 else "", "muted"))
         return [joined([title, note]), *(line(" ", *row) for row in rows[self.top : self.top + room])]
 
@@ -100,21 +127,46 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
 
     @property
     def context(self) -> str:
-        """Help."""
-        return "help"
+        """Help, or what is typed into its search."""
+        return "filtering" if self.box.typing else "help"
 
     def on_key(self, event: events.Key) -> None:
-        """Scroll, or close."""
+        """Scroll, search, or close."""
         event.stop()
         event.prevent_default()
-        console = self.box.console
-        command = console.keymap.resolve("help", pressed(event), console.powers())
+        console, box = self.box.console, self.box
+        command = console.keymap.resolve(self.context, pressed(event), console.powers())
+        if box.typing and (command is None or len(pressed(event)) == 1):
+            self._type(event)
+            return
         match command.id if command is not None else "":
             case "help.close":
-                self.dismiss()
-            case "help.down":
-                self.box.top += 1
-                self.box.repaint()
-            case "help.up":
-                self.box.top -= 1
-                self.box.repaint()
+                if box.entry is None:
+                    self.dismiss()
+                    return
+                box.entry = None
+            case "help.search":
+                box.entry, box.typing, box.top = Entry(), True, 0
+            case "filter.keep":
+                box.typing = False
+            case "filter.drop":
+                box.entry, box.typing = None, False
+            case "help.down" | "filter.down":
+                box.top += 1
+            case "help.up" | "filter.up":
+                box.top -= 1
+        box.repaint()
+        console.keys_changed()
+
+    def _type(self, event: events.Key) -> None:
+        entry = (self.box.entry or Entry()).press(event.key, event.character)
+        if entry is not None:
+            self.box.entry, self.box.top = entry, 0
+            self.box.repaint()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste is searched for."""
+        event.stop()
+        if self.box.typing:
+            self.box.entry = (self.box.entry or Entry()).insert(event.text)
+            self.box.repaint()
