@@ -5,8 +5,6 @@ After an intended change look at the difference, then write them anew: ``FLAGCON
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +17,8 @@ from flagconsole.domain.instance import Presence
 from flagconsole.domain.verdict import VerdictKind
 
 from .drawn_cohorts import a_drawn_cohort
+from .golden import LARGE, MIDDLE, SMALL, Scene, file_name, is_as_it_was
 from .shadow_reports import with_mismatches
-
-GOLDENS = Path(__file__).parent / "goldens"
-SMALL, MIDDLE, LARGE = (80, 24), (120, 40), (200, 50)
-
-Scene = Callable[[Any], Awaitable[None]]
 
 
 async def fleet(console: Any) -> None:
@@ -284,10 +278,6 @@ CASES = [(scene, size) for scene in [*SCENES, *OFFLINE_SCENES] for size in (SMAL
 ]
 
 
-def file_name(scene: Scene, size: tuple[int, int]) -> str:
-    return f"{scene.__name__.rstrip('_')}-{size[0]}x{size[1]}"
-
-
 @pytest.mark.parametrize(("scene", "size"), CASES, ids=[file_name(*case) for case in CASES])
 async def test_screen_is_as_it_was(
     open_console: Any, scene: Scene, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -295,22 +285,12 @@ async def test_screen_is_as_it_was(
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("TMUX", "COLORTERM", "TERM_PROGRAM"):
         monkeypatch.delenv(name, raising=False)
-    golden = GOLDENS / f"{file_name(scene, size)}.txt"
     keeper = Keeper(tmp_path / "cache.db") if scene is travel else None
     monkeypatch.setattr(watcher, "GLANCE", 0.01)
     async with open_console(size=size, keeper=keeper) as console:
         await console.until(lambda: console.app.state.selected in console.app.state.metrics)
         await scene(console)
-        if os.environ.get("FLAGCONSOLE_GOLDENS") == "write":
-            await console.settled()
-            await console.pilot.pause(0.3)
-            golden.parent.mkdir(exist_ok=True)
-            golden.write_text(console.screen() + "\n", encoding="utf-8")
-        wanted = golden.read_text(encoding="utf-8").rstrip("\n")
-        try:
-            await console.until(lambda: console.screen().rstrip("\n") == wanted)
-        except AssertionError:
-            assert console.screen().rstrip("\n") == wanted
+        await is_as_it_was(console, file_name(scene, size))
 
 
 async def test_ascii_screen_has_only_ascii(open_console: Any) -> None:

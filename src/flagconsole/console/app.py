@@ -268,9 +268,13 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def paint(self, changed: frozenset[str] = frozenset()) -> None:
         """Paint the state on the screens that can be seen; ``changed`` flags look different."""
-        for screen in self.screen_stack:
-            if isinstance(screen, ConsoleScreen) and (screen.is_current or screen in self._background_screens):
-                screen.show(changed)
+        for screen in self._seen_screens():
+            screen.show(changed)
+
+    def _seen_screens(self) -> list[ConsoleScreen]:
+        """The screens that can be seen: the one in front, and those behind a box over it."""
+        screens = [screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]
+        return [screen for screen in screens if screen.is_current or screen in self._background_screens]
 
     def _tick(self) -> None:
         if left_alone():
@@ -283,8 +287,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         if ledger != present.ledger or urgent:
             self.publish(state, urgent)
         self.arming.tick()
-        if isinstance(self.screen, ConsoleScreen):
-            self.screen.tick()
+        for screen in self._seen_screens():
+            screen.tick()
 
     def _observed(self, state: ConsoleState) -> tuple[Action, ...]:
         """The ledger with what the instances have confirmed; rings for a kill that has arrived everywhere."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from flagconsole.console.ages import ago
+from flagconsole.console.ages import ago, ago_words
 from flagconsole.console.rows import FlagRow
 from flagconsole.domain.states import FlagState
 
@@ -93,7 +93,7 @@ def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
 def _killed(row: FlagRow, now: float) -> Problem | None:
     if row.state is not FlagState.KILL:
         return None
-    when = "" if row.last is None else f" {ago(now - row.last.at)} ago by {row.last.who}: {row.last.reason}"
+    when = "" if row.last is None else f" {ago_words(now - row.last.at)} by {row.last.who}: {row.last.reason}"
     return Problem(KILLED_RANK, "■", "KILLED", f"killed{when}", "state_kill")
 
 
