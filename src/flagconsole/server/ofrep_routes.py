@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import TypeAdapter, ValidationError
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
 
 from flagconsole.domain.errors import InvalidInput, ShuttingDown, Unauthenticated
@@ -31,6 +32,15 @@ from flagconsole.server.presented_key import PresentedKey, ProtocolClient
 from flagconsole.server.state import ServerState, State, at_least
 from flagconsole.server.stream import HEADERS
 
+
+class _AnyText(PathConvertor):
+    """A key as it comes, line breaks included: what is no flag's name is a flag that isn't found, not a route."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("any_text", _AnyText())
+
 # OFREP has its own description, which these routes are tested against.
 router = APIRouter(include_in_schema=False)
 
@@ -38,7 +48,7 @@ _TENANT: TypeAdapter[str] = TypeAdapter(TenantId)
 _TENANT_MISSING = "this flag's answer depends on the tenant: send its id as the context's targetingKey"
 
 
-@router.post(f"{EVALUATE}/{{key:path}}")
+@router.post(f"{EVALUATE}/{{key:any_text}}")
 async def evaluate_flag(state: State, actor: ProtocolClient, request: Request, key: str) -> Response:
     """One flag for the context's tenant."""
     tenant = _tenant(actor, await _context(request))
