@@ -9,7 +9,7 @@ from functools import partial
 from flagconsole.console import filtering
 from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.glyphs import ARROW
-from flagconsole.console.line import BLANK, Line, cell, joined, line, spread
+from flagconsole.console.line import BLANK, Line, cell, joined, line, spread, wrapped
 from flagconsole.console.profiles import TenantRow
 from flagconsole.console.questions import Reached
 from flagconsole.console.safe import Span, span
@@ -196,8 +196,12 @@ class TenantsScreen(ListScreen):
             if own is not None and outcome.reason.value == "override":
                 why = f"its own override by {own.who}: {own.reason}"
             name = cell(outcome.flag_name, size, "strong" if own is not None else "plain")
-            rows.append(line(name, " ", cell(state_span(outcome.state).text, 9, state_span(outcome.state).role),
-                             span(why, "muted")))  # fmt: skip
+            state_cell = cell(state_span(outcome.state).text, 9, state_span(outcome.state).role)
+            if len(why) <= width - size - 10:
+                rows.append(line(name, " ", state_cell, span(why, "muted")))
+            else:
+                rows.append(line(name, " ", state_cell))
+                rows += [line("  ", *row) for row in wrapped(why, width - 2, "muted", most=3)]
         if len(found.telling) > 200:
             rows.append(line(span(f"and {len(found.telling) - 200} more", "muted")))
         return rows

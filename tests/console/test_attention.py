@@ -1,0 +1,99 @@
+"""Which flags need attention, and which the most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flagconsole.console import state as model
+from flagconsole.console import watched
+from flagconsole.console.attention import Attention, problem_of
+from flagconsole.console.rollouts import VerdictRow
+from flagconsole.console.state import ConsoleState
+from flagconsole.domain.verdict import VerdictKind
+
+NAME = "pos.loyalty_points"
+
+
+@pytest.fixture
+async def fleet(server: Any) -> ConsoleState:
+    listing = await server.flags()
+    now = listing.now.timestamp()
+    state = model.with_listing(ConsoleState(), listing.model_dump(mode="json"), now).state
+    instances = await server.instances()
+    state = model.with_instances(state, (item.model_dump(mode="json") for item in instances.instances))
+    return model.with_history(state, [item.model_dump(mode="json") for item in reversed(server.changes)])
+
+
+def now_of(server: Any) -> float:
+    return float(server._now.timestamp())
+
+
+def with_verdict(server: Any, state: ConsoleState, kind: VerdictKind, *, ago: float = 4.0) -> ConsoleState:
+    server.rollout_of(NAME)
+    server.look(NAME, server.verdict(NAME, kind, ago=ago), silent=True)
+    return watched.with_rollouts(state, [server.rollouts_by_flag[NAME].model_dump(mode="json")])
+
+
+def word(server: Any, state: ConsoleState, *, later: float = 0.0) -> str | None:
+    problem = problem_of(state, state.flags[NAME], now_of(server) + later)
+    return None if problem is None else problem.word
+
+
+async def test_calm_fleet_needs_nothing(server: Any, fleet: ConsoleState) -> None:
+    assert Attention().look(fleet, fleet.flags, now_of(server))[0].problems == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        (VerdictKind.PASS, None),
+        (VerdictKind.INCONCLUSIVE, None),
+        (VerdictKind.NO_DATA, "NO DATA"),
+        (VerdictKind.FAIL, "FAIL"),
+    ],
+)
+async def test_verdicts(server: Any, fleet: ConsoleState, kind: VerdictKind, wanted: str | None) -> None:
+    assert word(server, with_verdict(server, fleet, kind)) == wanted
+
+
+async def test_a_judge_that_stopped_looking_is_no_pass(server: Any, fleet: ConsoleState) -> None:
+    state = with_verdict(server, fleet, VerdictKind.PASS)
+    assert word(server, state, later=60) is None
+    assert word(server, state, later=120) == "OVERDUE"
+
+
+async def test_an_ended_rollout_asks_for_nothing(server: Any, fleet: ConsoleState) -> None:
+    state = with_verdict(server, fleet, VerdictKind.FAIL)
+    row = state.rollouts[NAME]
+    assert isinstance(row.verdict, VerdictRow)
+    state = replace(state, rollouts={NAME: row._replace(status="rolled_back")})
+    assert word(server, state) is None
+
+
+async def test_a_kill_that_is_not_everywhere_names_who_is_behind(server: Any, fleet: ConsoleState) -> None:
+    change = server.change(NAME, "kill", action="killed", silent=True)
+    listing = await server.flags()
+    state = model.with_listing(fleet, listing.model_dump(mode="json"), now_of(server)).state
+    state = model.with_history(state, [change.model_dump(mode="json")])
+    attention = Attention()
+    at_once = attention.look(state, {NAME}, now_of(server))[0]
+    assert at_once.problems[NAME].word == "KILLED", "it has ten seconds to arrive"
+    late = attention.look(at_once, (), now_of(server) + 11)[0]
+    assert late.problems[NAME].word == "AT 0/12"
+    assert "the kill is not everywhere" in late.problems[NAME].why
+    rows = {name: row._replace(revision=change.change_id) for name, row in late.instances.items()}
+    confirmed = attention.look(replace(late, instances=rows), (), now_of(server) + 12)[0]
+    assert confirmed.problems[NAME].word == "KILLED"
+
+
+async def test_changes_of_the_problems_are_told(server: Any, fleet: ConsoleState) -> None:
+    attention = Attention()
+    state, moved = attention.look(with_verdict(server, fleet, VerdictKind.FAIL), {NAME}, now_of(server))
+    assert moved == {NAME}
+    again, moved = attention.look(state, (), now_of(server))
+    assert (again, moved) == (state, frozenset())
+    _, moved = attention.look(with_verdict(server, state, VerdictKind.PASS), {NAME}, now_of(server))
+    assert moved == {NAME}
