@@ -47,8 +47,8 @@ class Navigator:
             "undo": lambda _: self._open_undo(),
             "canary": self._open_canary,
             "go.canary": self._open_canary,
-            "incidents": lambda _: self._open_incidents(),
-            "go.incidents": lambda _: self._open_incidents(),
+            "incidents": self._open_incidents,
+            "go.incidents": self._open_incidents,
             "detail": self._open_detail,
             "history": self._open_history,
             "history_all": lambda _: self._open_history(None),
@@ -213,11 +213,11 @@ class Navigator:
         if row is not None:
             self._show(CanaryScreen(row.name))
 
-    def _open_incidents(self) -> None:
+    def _open_incidents(self, argument: str) -> None:
         from flagconsole.console.incidents import of_flag
         from flagconsole.console.screens.incidents import IncidentsScreen
 
-        name = self._app.console_screen.target()
+        name = argument or self._app.console_screen.target()
         known = None if name is None else of_flag(self._app.state.incidents, name)
         self._show(IncidentsScreen(None if known is None else known.incident_id))
 

@@ -86,6 +86,8 @@ class ConfirmSheet(Sheet):
         confirmation = self.confirmation
         if command.id == "sheet.confirm":
             return confirmation.word is None and confirmation.ready
+        if command.id == "sheet.incident":
+            return of_flag(self.console.state.incidents, self.row.name) is not None
         if command.id == "sheet.again":
             return self._outdated() is not None
         if command.id in {"sheet.more", "sheet.less"}:
@@ -237,6 +239,11 @@ class ConfirmSheet(Sheet):
                 self._move_value(1 if command.id == "sheet.more" else -1, at)
             case "sheet.next" | "sheet.previous" if self.fields:
                 self.field = (self.field + (1 if command.id == "sheet.next" else -1)) % len(self.fields)
+            case "sheet.incident":
+                console = self.console
+                console.close_sheet()
+                console.handlers()["incidents"](self.row.name)
+                return
             case "sheet.again":
                 now = self._outdated()
                 if now is not None:
