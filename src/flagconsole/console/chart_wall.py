@@ -8,7 +8,7 @@ from flagconsole.console.charts import Axis, Series, axis_for, chart_rows
 from flagconsole.console.figures import limit_text, metric_label, value_text
 from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.line import Line, line
-from flagconsole.console.metric_windows import CONTROL, WINDOWS, MetricWindow
+from flagconsole.console.metric_windows import CONTROL, OFF, WINDOWS, MetricWindow
 from flagconsole.console.rollouts import FAIL, RolloutRow
 from flagconsole.console.rulings import Ruling, rulings
 from flagconsole.console.safe import span
@@ -58,7 +58,11 @@ def _chart_of(ruling: Ruling, window: MetricWindow | None) -> Chart:
     limits = [limit for limit in (ruling.passes, ruling.fails) if limit is not None]
     words = " ".join(limit_text(limit.comparison, limit.limit, limit.kind) for limit in limits)
     values = tuple(limit.limit for limit in limits)
-    if ruling.kind == "change":
+    if kind == "count":
+        # A limit on a number counts since the phase began, or for each tenant: no line among the steps' numbers is it.
+        values = ()
+        words = f"{words} %" if words and ruling.kind == "change" else words
+    elif ruling.kind == "change":
         # The limit is relative to the control, so the line is where the control is now, and that much above.
         base = None if window is None else window.total(CONTROL, metric)
         values = () if base is None else tuple(base * (1 + value) for value in values)
@@ -66,12 +70,16 @@ def _chart_of(ruling: Ruling, window: MetricWindow | None) -> Chart:
     return Chart(metric, kind, values, words, ruling.outcome)
 
 
-def series_of(chart: Chart, window: MetricWindow) -> list[Series]:
-    """The control, then whoever is judged over it."""
+def series_of(chart: Chart, window: MetricWindow) -> dict[str, Series]:
+    """The lines by group: the control, everyone without the feature, and over them whoever is judged."""
     judged = window.judged_group
-    control = window.series(CONTROL, chart.metric)
-    lines = [Series(control, "muted", dotted=True)] if CONTROL in window.groups else []
-    return [*lines, Series(window.series(judged, chart.metric), "danger" if chart.outcome == FAIL else "link")]
+    lines: dict[str, Series] = {}
+    if CONTROL in window.groups:
+        lines[CONTROL] = Series(window.series(CONTROL, chart.metric), "muted", dotted=True)
+    if OFF in window.groups:
+        lines[OFF] = Series(window.series(OFF, chart.metric), "good")
+    lines[judged] = Series(window.series(judged, chart.metric), "danger" if chart.outcome == FAIL else "link")
+    return lines
 
 
 def axis_of(chart: Chart, lines: list[Series]) -> Axis | None:
@@ -97,7 +105,7 @@ def chart_box(
     if window is None:
         rows: list[Line] = [line(span("asking the server …", "muted"))]
         return framed(rows, title, "", width, height, "border", LIGHT)
-    lines = series_of(chart, window)
+    lines = list(series_of(chart, window).values())
     axis = axis_of(chart, lines)
     if axis is None:
         said = "nothing was ever measured" if window.newest_at is None else f"no data in these {WINDOWS[window.window]}"
@@ -108,13 +116,18 @@ def chart_box(
 
 
 def _note(chart: Chart, window: MetricWindow) -> str:
-    judged = window.judged_group
-    parts = [f"{judged} {value_text(newest(window, judged, chart.metric), chart.kind)}"]
-    if CONTROL in window.groups:
-        parts.append(f"control {value_text(newest(window, CONTROL, chart.metric), chart.kind)}")
+    parts = [f"{name} {value_text(newest(window, name, chart.metric), chart.kind)}" for name in shown_groups(window)]
     if chart.limit_words:
-        parts.append(f"╌ {chart.limit_words}")
+        parts.append(f"╌ {chart.limit_words}" if chart.limits else f"limit {chart.limit_words}")
     return "  ".join([*parts, WINDOWS.get(window.window, "")])
+
+
+def shown_groups(window: MetricWindow) -> list[str]:
+    """The groups whose newest values are said: whoever is judged, everyone without the feature, the control."""
+    return [
+        window.judged_group,
+        *(name for name in (OFF, CONTROL) if name in window.groups and name != window.judged_group),
+    ]
 
 
 def newest(window: MetricWindow, group: str, metric: str) -> float | None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Final
 
 from flagconsole.console.actions import UNSPREAD, Action, Effect, Kind, Stage
-from flagconsole.console.metric_windows import CANARY, ON, SHADOW, MetricWindow
+from flagconsole.console.metric_windows import CANARY, CONTROL, OFF, ON, SHADOW, MetricWindow
 from flagconsole.console.rollouts import RolloutRow, kind_of
 from flagconsole.console.rulings import nearest_to_failing
 
@@ -65,7 +65,7 @@ def with_effect(action: Action, window: MetricWindow | None, now: float) -> Acti
         effect = Effect(action.metric, kind_of(action.metric), before, group or "", min(BEFORE, at - window.since))
     since = at + SETTLING
     until = min(window.until, since + LONGEST)
-    groups = [effect.before_group, "other", SHADOW, "control"] if effect.before_group else ["other", CANARY, ON]
+    groups = [effect.before_group, OFF, SHADOW, CONTROL] if effect.before_group else [OFF, CANARY, ON]
     for group in groups:
         seconds = _measured_seconds(window, group, action.metric, since, until)
         if seconds >= ENOUGH and seconds > effect.after_seconds:

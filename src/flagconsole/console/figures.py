@@ -117,5 +117,7 @@ def duration_text(seconds: float) -> str:
 
 
 def minutes_text(minutes: float | None) -> str:
-    """An estimate: ``0.5 min``, ``9 min``."""
-    return NOTHING if minutes is None else f"{minutes:.1f} min".replace(".0 min", " min")
+    """An estimate: ``30 s``, ``4.5 min``, ``9 min``."""
+    if minutes is None:
+        return NOTHING
+    return f"{minutes * 60:.0f} s" if minutes < 1 else f"{minutes:.1f} min".replace(".0 min", " min")

@@ -17,8 +17,8 @@ Values = tuple[float | None, ...]
 WINDOWS: Final = {300: "5m", 900: "15m", 3600: "1h", 21_600: "6h", 86_400: "24h", 604_800: "7d"}
 USUAL_WINDOW: Final = 900
 
-#: Groups in the order in which they are compared: who has the feature, and who hasn't.
-CANARY, CONTROL, ON, SHADOW = "canary", "control", "on", "shadow"
+#: Groups: who has the feature, who hasn't, everyone with it, everyone in shadow, everyone without it.
+CANARY, CONTROL, ON, SHADOW, OFF = "canary", "control", "on", "shadow", "off"
 #: The series that a metric of a plan is drawn from, where that has another name.
 _SERIES_OF: Final = {"p95_regression": "latency_p95", "ticket_increase": "tickets", "conversion_rate": "conversions"}
 
@@ -66,7 +66,7 @@ class MetricWindow(NamedTuple):
     @property
     def judged_group(self) -> str:
         """The group that has the feature: the canary where there is one, else everyone, else who runs it in shadow."""
-        return next((name for name in (CANARY, ON, SHADOW) if name in self.groups), CANARY)
+        return next((name for name in (CANARY, ON, SHADOW, OFF) if name in self.groups), CANARY)
 
     def between(self, group: str, metric: str, since: float, until: float) -> float | None:
         """The mean of the steps that lie wholly from ``since`` to ``until`` (server's seconds), weighted by operations;

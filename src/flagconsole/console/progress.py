@@ -95,7 +95,7 @@ def effect_line(action: Action) -> Line:
 
 
 def _group_words(group: str) -> str:
-    return {"": "nobody measured", "on": "everyone", "other": "without it", "control": "control"}.get(group, group)
+    return {"": "nobody measured", "on": "everyone", "off": "everyone, off"}.get(group, group)
 
 
 def _short_effect(action: Action) -> Line:

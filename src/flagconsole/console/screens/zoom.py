@@ -10,10 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from flagconsole.console.chart_wall import Chart, newest, series_of
+from flagconsole.console.chart_wall import Chart, newest, series_of, shown_groups
 from flagconsole.console.figures import metric_label, with_unit
 from flagconsole.console.line import BLANK, Line, joined, line
-from flagconsole.console.metric_windows import CONTROL, WINDOWS, MetricWindow
+from flagconsole.console.metric_windows import WINDOWS, MetricWindow
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.widgets.canary import ChartWall
@@ -31,12 +31,9 @@ def chart_text(chart: Chart, window: MetricWindow, width: int, height: int) -> s
     from flagconsole.console import plot
 
     scale = _SCALE.get(chart.kind, 1.0)
-    judged = window.judged_group
-    found = series_of(chart, window)
-    names = [judged] if len(found) == 1 else [CONTROL, judged]
     lines = [
-        plot.Line(name, [None if value is None else value * scale for value in one.values], colour)
-        for name, one, colour in zip(names, found, ("blue", "orange")[-len(found) :], strict=True)
+        plot.Line(name, [None if value is None else value * scale for value in one.values], "orange")
+        for name, one in series_of(chart, window).items()
     ]
     lines += [
         plot.Line(f"limit {chart.limit_words}", [limit * scale] * len(window.starts), "red")
@@ -51,9 +48,7 @@ def export_text(chart: Chart, window: MetricWindow) -> str:
     """The chart as it is copied: with its flag, its window in UTC and the newest values."""
     since, until = (datetime.fromtimestamp(at, UTC) for at in (window.since, window.until))
     values = "  ".join(
-        f"{name} {with_unit(newest(window, name, chart.metric), chart.kind)}"
-        for name in (window.judged_group, CONTROL)
-        if name in window.groups
+        f"{name} {with_unit(newest(window, name, chart.metric), chart.kind)}" for name in shown_groups(window)
     )
     head = f"{window.flag_name}  {since:%Y-%m-%d %H:%M:%S}Z to {until:%H:%M:%S}Z  {values}  limit {chart.limit_words or '–'}"
     return f"{head}\n{chart_text(chart, window, EXPORT_WIDTH, EXPORT_HEIGHT)}\n"
@@ -93,8 +88,7 @@ class ZoomBox(Painted):
             return [title, BLANK, line(span("  asking the server …", "muted"))]
         figures = [
             line(span(f"{name} ", "muted"), span(with_unit(newest(window, name, chart.metric), chart.kind), "strong"))
-            for name in (window.judged_group, CONTROL)
-            if name in window.groups
+            for name in shown_groups(window)
         ]
         if chart.limit_words:
             figures.append(line(span(f"limit {chart.limit_words}", "warning")))
