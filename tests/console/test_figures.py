@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flagconsole.console.figures import control_text, delta_text, value_text
-from flagconsole.console.rollouts import CriterionRow
+from flagconsole.console.verdicts import CriterionRow
 
 
 def a_row(metric, kind, **fields):

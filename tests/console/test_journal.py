@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flagconsole.console.actions import Action, Kind, Stage
+from flagconsole.console.actions import Action, Asked, Kind, Stage
 from flagconsole.console.journal import Journal
 
 HERE = "http://here"
@@ -75,3 +76,20 @@ def test_damaged_journal_is_an_os_error(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to be read as one" * 40)
     with pytest.raises(OSError, match="journal"):
         Journal(path).record(action(), HERE, "e1")
+
+
+def test_what_an_action_asked_for_is_remembered(tmp_path: Path) -> None:
+    asked = Asked(state="canary", percentage=25, tenant_id="t1", expires_at=5.0, playbook="gradual", freeze=True)
+    journal = Journal(tmp_path / "journal.db")
+    journal.record(replace(action(), asked=asked), HERE, "e1")
+    ((found, _),) = journal.unresolved(HERE)
+    assert found.asked == asked
+
+
+def test_a_journal_of_an_older_console_is_read(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.db")
+    journal.record(action(), HERE, "e1")
+    with sqlite3.connect(journal.path) as db:
+        db.execute("ALTER TABLE actions DROP COLUMN asked")
+    ((found, _),) = journal.unresolved(HERE)
+    assert found.asked == Asked()

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from flagconsole.console import watched
-from flagconsole.console.rollouts import FAIL, NO_DATA, failing_since, rollout_row
+from flagconsole.console.rollouts import rollout_row
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.verdicts import FAIL, NO_DATA, failing_since
 from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.verdict import VerdictKind
 

@@ -16,6 +16,12 @@ def age_role(seconds: float) -> str:
     return "warning" if seconds <= OLD else "danger"
 
 
+def quiet_age_role(seconds: float) -> str:
+    """The same where nobody has to look at an age that is as it should be."""
+    role = age_role(seconds)
+    return "muted" if role == "good" else role
+
+
 def age_text(seconds: float) -> str:
     """The age of data that should be fresh: ``0.4s``, ``12s``, ``3m05s``, ``2h10m``."""
     seconds = max(0.0, seconds)

@@ -1,4 +1,4 @@
-"""What the canary dashboard says, as rows: the plan's phases, the criteria, the verdict and why, receipts, what happened.
+"""What the canary dashboard says above its charts, as rows: the plan's phases, the criteria, the verdict and why.
 
 Pure functions of the state and the server's time, without Textual.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flagconsole.console.ages import age_role, age_text, ago_words, moment_text
+from flagconsole.console.ages import age_text, ago_words, quiet_age_role
 from flagconsole.console.figures import (
     NOTHING,
     OUTCOME_ROLE,
@@ -20,13 +20,14 @@ from flagconsole.console.figures import (
     metric_label,
     value_text,
 )
-from flagconsole.console.glyphs import DONE, EMPTY, FULL
+from flagconsole.console.glyphs import DONE
 from flagconsole.console.line import Line, cell, cut, joined, line, line_width, wrapped
-from flagconsole.console.rollouts import FAIL, RolloutRow, VerdictRow, failing_since
+from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.rulings import Ruling, rulings
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.verdicts import FAIL, VerdictRow, failing_since
 from flagconsole.console.widgets.virtual_table import Column, fitted, heading_line, row_line
 
 #: The group that is judged, by the phase's kind.
@@ -122,7 +123,7 @@ def criteria_rows(
             Column("metric", "CRITERION", 22 if width >= 100 else 18),
             Column("value", _JUDGED.get(kind, "CANARY"), 8, right=True),
             Column("control", "CONTROL", 7, right=True, spare=1 if kind == "canary" else 9),
-            Column("delta", "DELTA", 7, right=True, spare=5),
+            Column("delta", "DELTA", 7, right=True, spare=5 if kind == "canary" else 9),
             Column("passes", "PASSES", 7, right=True),
             Column("fails", "FAILS", 7, right=True, spare=2),
             Column("interval", "INTERVAL", 17, right=True, spare=6),
@@ -218,7 +219,7 @@ def _facts(rollout: RolloutRow, judged: VerdictRow, now: float) -> list[Line]:
     age = None if judged.data_age is None else judged.data_age + max(0.0, now - judged.at)
     shown = "no data ever" if age is None else f"data {age_text(age)} old"
     if rollout.active:
-        facts.append(line(span(shown, "danger" if age is None else _quiet(age))))
+        facts.append(line(span(shown, "danger" if age is None else quiet_age_role(age))))
     if judged.operations is not None:
         facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
     if judged.budget_spent is not None:
@@ -235,11 +236,6 @@ def looked_span(rollout: RolloutRow, judged: VerdictRow, now: float) -> Line:
     tick = rollout.current.tick_seconds if rollout.current is not None else 60.0
     late = rollout.active and age > 3 * tick
     return line(span(f"looked {ago_words(age)}" + (", OVERDUE" if late else ""), "danger" if late else "muted"))
-
-
-def _quiet(age: float) -> str:
-    role = age_role(age)
-    return "muted" if role == "good" else role
 
 
 def _top_rows(state: ConsoleState, judged: VerdictRow, width: int) -> list[Line]:
@@ -264,60 +260,6 @@ def _top_rows(state: ConsoleState, judged: VerdictRow, width: int) -> list[Line]
             )
         )
     return [cut(joined(parts, "   "), width)]
-
-
-def receipts_line(state: ConsoleState, now: float, width: int) -> Line:
-    """How many instances have confirmed the newest revision, how old the oldest sign of life is, and who is behind."""
-    expected = state.expected
-    if not expected:
-        return line(span(" SDK  no running instance is known: nobody can confirm a change", "warning"))
-    behind = [row for row in expected if not row.confirms(state.epoch, state.revision)]
-    done = len(expected) - len(behind)
-    cells = min(len(expected), 24 if width >= 100 else 12)
-    filled = done * cells // len(expected)
-    oldest = min(expected, key=lambda row: row.last_seen)
-    age = max(0.0, now - oldest.last_seen)
-    parts = [
-        line(span(f" SDK {done}/{len(expected)} at rev {state.revision}", "good" if not behind else "warning")),
-        line(span(FULL * filled + EMPTY * (cells - filled), "good" if not behind else "warning")),
-    ]
-    if behind:
-        names = ", ".join(row.instance_id for row in sorted(behind, key=lambda row: row.last_seen)[:3])
-        more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
-        parts.append(line(span("behind: ", "warning"), span(names), span(more)))
-    parts.append(
-        line(span(f"oldest sign of life {age_text(age)}", _quiet(age)), span(f" ({oldest.instance_id})", "muted"))
-    )
-    return cut(joined(parts), width)
-
-
-def event_rows(state: ConsoleState, flag_name: str, now: float, most: int) -> list[Line]:
-    """What happened last to the rollout and its flag, newest first: steps, verdicts that differ from the one before,
-    changes."""
-    found: list[tuple[float, Line]] = []
-    story, rollout = state.stories.get(flag_name), state.rollouts.get(flag_name)
-    if story is not None and rollout is not None and story.rollout_id == rollout.rollout_id:
-        for step in story.steps:
-            what = step.step.split(" ")[0] if step.step.startswith(("hold ", "resume ")) else step.step
-            found.append((step.at, line(span(step.by), " ", span(what, "strong"), span(f"  {step.note}", "muted"))))
-    looks = state.verdicts.get(flag_name, ())
-    for index, look in enumerate(looks):
-        before = looks[index + 1] if index + 1 < len(looks) else None
-        if before is not None and (before.kind, before.phase) == (look.kind, look.phase):
-            continue
-        if before is None and index + 1 == len(looks) and index:
-            continue  # the oldest one that is known may just as well have been so for days
-        sign = span(f"{OUTCOME_SIGN[look.kind]} {OUTCOME_WORD[look.kind]}", OUTCOME_ROLE[look.kind])
-        found.append((look.at, line("judge ", sign, span(f"  {look.because}", "muted"))))
-    for change in state.history:
-        if change.flag_name == flag_name:
-            what = f"{change.before} → {change.after}"
-            found.append(
-                (change.at, line(span(change.who), " ", span(what, "strong"), span(f"  “{change.reason}”", "muted")))
-            )
-    found.sort(key=lambda item: -item[0])
-    rows = [line(span(f" {moment_text(at, now)} ", "muted"), *row) for at, row in found[:most]]
-    return rows or [line(span(" nothing has happened to it yet", "muted"))]
 
 
 def no_rollout_rows(flag: FlagRow, rollout_known: bool, may_start: bool) -> list[Line]:

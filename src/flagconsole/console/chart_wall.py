@@ -9,9 +9,10 @@ from flagconsole.console.figures import limit_text, metric_label, value_text
 from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.line import Line, line
 from flagconsole.console.metric_windows import CONTROL, OFF, WINDOWS, MetricWindow
-from flagconsole.console.rollouts import FAIL, RolloutRow
+from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.rulings import Ruling, rulings
 from flagconsole.console.safe import span
+from flagconsole.console.verdicts import FAIL
 
 #: A change is drawn as what it is a change of.
 _DRAWN_AS: Final = {"p95_regression": ("latency_p95", "latency"), "ticket_increase": ("tickets", "count")}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from flagconsole.console.rollouts import FAIL, INCONCLUSIVE, NO_DATA, PASS, CriterionRow, PhaseRow
+from flagconsole.console.rollouts import PhaseRow
+from flagconsole.console.verdicts import FAIL, INCONCLUSIVE, NO_DATA, PASS, CriterionRow
 
 NOTHING: Final = "–"
 

@@ -7,9 +7,10 @@ from typing import NamedTuple
 from flagconsole.console.ages import ago
 from flagconsole.console.attention import KILLED_RANK, Problem
 from flagconsole.console.figures import NOTHING, OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, limit_text, value_text
-from flagconsole.console.rollouts import CriterionRow, LimitRow, RolloutRow
+from flagconsole.console.rollouts import LimitRow, RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
+from flagconsole.console.verdicts import CriterionRow
 from flagconsole.domain.states import FlagState
 
 

@@ -68,25 +68,22 @@ def restoration_line(row: IncidentRow, now: float) -> Line:
     return tuple(parts)
 
 
-def impact_line(row: IncidentRow) -> Line:
+def impact_rows(row: IncidentRow) -> list[Line]:
     """Whom it reached, how grave that is, and what is due."""
     if row.affected is None:
-        return line(span("counting the tenants that it reached …", "warning"))
+        return [line(span("counting the tenants that it reached …", "warning"))]
     known = f" of {row.tenants_known} tenants" if row.tenants_known else " tenants (none are known in the store)"
     said = row.impact or "unknown"
     own = " (set by hand)" if row.impact_overridden else ""
-    due = [
-        name
-        for name, is_due in (("post-mortem", row.post_mortem_due), ("customer communication", row.communication_due))
-        if is_due
-    ]
-    return line(
+    reached = line(
         span(f"{row.affected}", "strong"),
         span(known),
         "   impact ",
         span(f"{said}{own}", IMPACT_ROLE.get(said, "warning")),
-        span(f"   due: {', '.join(due)}" if due else "   nothing is due", "muted"),
     )
+    dues = (("post-mortem", row.post_mortem_due), ("customer communication", row.communication_due))
+    due = [name for name, is_due in dues if is_due]
+    return [reached, line(span(f"due: {', '.join(due)}" if due else "nothing is due", "muted"))]
 
 
 def run_rows(run: RunRow, width: int, now: float) -> list[Line]:
@@ -202,7 +199,7 @@ def detail_rows(
 ) -> list[Line]:
     """Everything of one incident, the most urgent first."""
     rows = [title_line(row, now), *wrapped(row.trigger, width, "plain", most=2)]
-    rows += [restoration_line(row, now), impact_line(row)]
+    rows += [restoration_line(row, now), *impact_rows(row)]
     if row.closed_at is not None:
         rows.append(line(span(f"closed {ago_words(now - row.closed_at)} by {row.closed_by}", "muted")))
         rows += _section("ROOT CAUSE", wrapped(row.root_cause, width, most=3) if row.root_cause else [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from flagconsole.console.rollouts import number, whole
+from flagconsole.console.json_values import number, whole
 from flagconsole.console.rows import Json, seconds_of
 
 _RUN_ACTIVE: Final = {"pending", "running", "stopped"}

@@ -24,7 +24,7 @@ from flagconsole.console.cache_parts import (
     TENANTS,
 )
 from flagconsole.console.clock import Clock
-from flagconsole.console.rollouts import whole
+from flagconsole.console.json_values import whole
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.payload import PayloadError
 

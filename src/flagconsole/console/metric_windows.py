@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from flagconsole.console.rollouts import number, whole
+from flagconsole.console.json_values import number, whole
 from flagconsole.console.rows import Json, seconds_of
 
 Values = tuple[float | None, ...]

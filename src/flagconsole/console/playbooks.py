@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from flagconsole.console.rollouts import number
+from flagconsole.console.json_values import number
 from flagconsole.console.rows import Json
 
 #: The mildest first.

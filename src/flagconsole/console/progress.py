@@ -6,7 +6,7 @@ from flagconsole.console.actions import PARTIAL_AFTER, UNSPREAD, Action, Kind, S
 from flagconsole.console.ages import clock_text, milliseconds_text, precise_text
 from flagconsole.console.figures import metric_label, with_unit
 from flagconsole.console.glyphs import ARROW, DONE, EMPTY, FAILED, FULL
-from flagconsole.console.line import Line, cell, joined, line, wrapped
+from flagconsole.console.line import Line, cell, joined, line, line_width, wrapped
 from flagconsole.console.rollouts import kind_of
 from flagconsole.console.safe import span
 
@@ -65,33 +65,30 @@ def progress_lines(action: Action, width: int, now: float, most: int | None = No
         rows.append(line(span("· no running SDK is known, so nobody can confirm it", "warning")))
     else:
         rows += [_bar(action, width, now), *_instances(action, width)[:most]]
-    return [*rows, effect_line(action)] if action.metric and action.changed else rows
+    return [*rows, *effect_lines(action, width)] if action.metric and action.changed else rows
 
 
-def effect_line(action: Action) -> Line:
+def effect_lines(action: Action, width: int) -> list[Line]:
     """The metric before and after, each with its group and over how long it was measured. What isn't measured yet is said
     to be missing."""
     effect = action.effect
     if effect is None or effect.after is None:
         label = metric_label(action.metric, kind_of(action.metric), unit=False)
         known = "" if effect is None or effect.before is None else f"{with_unit(effect.before, effect.kind)} {ARROW} "
-        return line(
-            span("· EFFECT ", "muted"),
-            span(label),
-            span(f"  {known}", "strong"),
-            span("waiting for data since the change", "muted"),
-        )
-    before = with_unit(effect.before, effect.kind)
-    return line(
+        waiting = span("waiting for data since the change", "muted")
+        return [line(span("· EFFECT ", "muted"), span(label), span(f"  {known}", "strong"), waiting)]
+    head = line(
         span(f"{DONE} EFFECT ", "good"),
         span(metric_label(effect.metric, effect.kind, unit=False)),
-        span(f"  {before} {ARROW} {with_unit(effect.after, effect.kind)}", "strong"),
-        span(
-            f"   {_group_words(effect.before_group)}, {effect.before_seconds:.0f} s before"
-            f" {ARROW} {_group_words(effect.after_group)}, {effect.after_seconds:.0f} s since",
-            "muted",
-        ),
+        span(f"  {with_unit(effect.before, effect.kind)} {ARROW} {with_unit(effect.after, effect.kind)}", "strong"),
     )
+    measured = (
+        f"{_group_words(effect.before_group)}, {effect.before_seconds:.0f} s before"
+        f" {ARROW} {_group_words(effect.after_group)}, {effect.after_seconds:.0f} s since"
+    )
+    if line_width(head) + len(measured) + 3 <= width:
+        return [line(*head, span(f"   {measured}", "muted"))]
+    return [head, line(span(f"  {measured}", "muted"))]
 
 
 def _group_words(group: str) -> str:

@@ -5,15 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flagconsole.console.figures import limit_text
-from flagconsole.console.rollouts import (
-    FAIL,
-    INCONCLUSIVE,
-    NO_DATA,
-    OUTCOME_RANK,
-    CriterionRow,
-    LimitRow,
-    RolloutRow,
-)
+from flagconsole.console.rollouts import LimitRow, RolloutRow
+from flagconsole.console.verdicts import FAIL, INCONCLUSIVE, NO_DATA, OUTCOME_RANK, CriterionRow
 
 
 class Ruling(NamedTuple):

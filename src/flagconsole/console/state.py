@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from flagconsole.console.incidents import IncidentRow, IncidentStory
     from flagconsole.console.metric_windows import MetricWindow
     from flagconsole.console.playbooks import PlaybookRow
-    from flagconsole.console.rollouts import RolloutRow, RolloutStory, VerdictRow
+    from flagconsole.console.rollouts import RolloutRow, RolloutStory
+    from flagconsole.console.verdicts import VerdictRow
 
 #: Changes kept in memory, newest first; older ones are fetched when the history is opened.
 HISTORY_LIMIT: Final = 500

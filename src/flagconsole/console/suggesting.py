@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from flagconsole.console.figures import duration_text, limit_text, metric_label, with_unit
-from flagconsole.console.rollouts import FAIL, failing_since
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.verdicts import FAIL, failing_since
 
 #: The word in the usual reasons that stands for a metric; a suggestion takes its place.
 _STANDS_FOR: Final = {

@@ -14,9 +14,10 @@ from typing import Final
 from flagconsole.console.incidents import IncidentRow, incident_row, incident_story
 from flagconsole.console.metric_windows import metric_window
 from flagconsole.console.playbooks import playbook_row
-from flagconsole.console.rollouts import RolloutRow, VerdictRow, numbered_verdict, rollout_row, story_of
+from flagconsole.console.rollouts import RolloutRow, rollout_row, story_of
 from flagconsole.console.rows import Json
 from flagconsole.console.state import Applied, ConsoleState
+from flagconsole.console.verdicts import VerdictRow, numbered_verdict
 
 #: Looks kept for each flag, newest first.
 VERDICTS_KEPT: Final = 200
@@ -117,8 +118,9 @@ def _newer(known: RolloutRow, row: RolloutRow) -> RolloutRow:
     return known if _age(known) > _age(row) else row
 
 
-def _age(row: RolloutRow) -> tuple[float, str, bool, float, float]:
-    return row.started_at, row.rollout_id, not row.active, row.phase_started_at, row.looked_at or 0.0
+def _age(row: RolloutRow) -> tuple[float, str, bool, float, float, float]:
+    judged_at = 0.0 if row.verdict is None else row.verdict.at
+    return row.started_at, row.rollout_id, not row.active, row.phase_started_at, row.looked_at or 0.0, judged_at
 
 
 def _looks(row: RolloutRow) -> tuple[object, ...]:

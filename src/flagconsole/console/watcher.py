@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from flagconsole.console import watched
 from flagconsole.console.cache_parts import INCIDENTS, METRICS, ROLLOUTS
 from flagconsole.console.clock import Clock
-from flagconsole.console.rollouts import FAIL
 from flagconsole.console.state import Applied, ConsoleState, Phase
+from flagconsole.console.verdicts import FAIL
 from flagconsole.console.wish import Wish
 from flagconsole.domain.errors import FlagConsoleError, NotAllowed, RouteNotFound
 

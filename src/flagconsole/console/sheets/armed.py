@@ -15,6 +15,7 @@ from flagconsole.console.keymap import Command
 from flagconsole.console.line import BLANK, Line, cut, line, wrapped
 from flagconsole.console.rows import ChangeRow, FlagRow
 from flagconsole.console.safe import span
+from flagconsole.console.sheets.confirming import prompt_line
 from flagconsole.console.sheets.kill import KillSheet
 from flagconsole.console.state import Phase
 from flagconsole.domain.states import FlagState
@@ -131,7 +132,7 @@ class ArmedSheet(KillSheet):
             return line(span("n", "key"), " drop it", span("   Esc", "key"), " keep it armed")
         if self.row.state is FlagState.KILL or confirmation.word is None:
             return line(span("Y", "key"), " ", span(self.does, "strong"), *keys)
-        return self._prompt()
+        return prompt_line(self.confirmation, self.does)
 
     # keys
 

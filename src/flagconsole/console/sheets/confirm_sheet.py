@@ -15,13 +15,14 @@ from flagconsole.console.ages import ago_words
 from flagconsole.console.confirmation import Confirmation, Outcome
 from flagconsole.console.effects import metric_for
 from flagconsole.console.frame import framed
-from flagconsole.console.glyphs import ARROW, CURSOR
+from flagconsole.console.glyphs import ARROW
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.keymap import Command
-from flagconsole.console.line import BLANK, Line, joined, line, line_width, wrapped
+from flagconsole.console.line import BLANK, Line, line, wrapped
 from flagconsole.console.progress import VERB, progress_lines
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
+from flagconsole.console.sheets.confirming import prompt_line, reason_rows
 from flagconsole.console.sheets.fields import Field
 from flagconsole.console.sheets.sheet import Sheet
 from flagconsole.console.widgets.env_bar import environment_word
@@ -133,7 +134,8 @@ class ConfirmSheet(Sheet):
         return rows
 
     def _below(self, width: int) -> list[Line]:
-        return [*self._reason_lines(width), BLANK, self._prompt()]
+        confirmation = self.confirmation
+        return [*reason_rows(confirmation, self.suggested, width), BLANK, prompt_line(confirmation, self.does)]
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The frame. Where room is short, blank rows go first and then the last facts: how to confirm is always seen."""
@@ -176,40 +178,6 @@ class ConfirmSheet(Sheet):
         self.confirmation = Confirmation(self.reasons, word=before.word, ready=before.ready)
         self.field_changed()
         self.call_after_refresh(self.mark_painted)
-
-    def _reason_lines(self, width: int) -> list[Line]:
-        confirmation = self.confirmation
-        rows: list[Line] = [line(span("REASON", "header"), span("  required, goes into the log", "faint"))]
-        current: Line = ()
-        for number, reason in enumerate(self.reasons, start=1):
-            chosen = confirmation.digit == number
-            label = reason if reason != confirming.OTHER else "other: type"
-            mark = CURSOR if chosen else " "
-            hint = span("  ◂ suggested", "warning") if number == self.suggested else span("")
-            part = line(span(f"{mark}{number} ", "key"), span(label, "strong" if chosen else "plain"), hint)
-            candidate = joined([current, part], " ")
-            if current and line_width(candidate) > width:
-                rows.append(current)
-                candidate = part
-            current = candidate
-        rows.append(current)
-        return rows
-
-    def _prompt(self) -> Line:
-        confirmation = self.confirmation
-        note = line(span(f"   {confirmation.note}", "warning")) if confirmation.note else ()
-        if confirmation.typing_reason:
-            return line(*confirmation.entry.line("reason> ", hint="a few words, then ⏎"), *note)
-        if not confirmation.ready:
-            return line(span("nothing can be confirmed yet", "muted"), *note)
-        if confirmation.word is not None and confirmation.reason is not None:
-            hint = f"type {confirmation.word} to {self.does}"
-            return line(*confirmation.entry.line(f"{confirmation.word}> ", hint=hint), *note)
-        if confirmation.reason is not None:
-            said = span(f"   “{confirmation.reason}”", "muted", limit=40)
-            return line(span("Y", "key"), " ", span(self.does, "strong"), said, *note)
-        then = f"type {confirmation.word}" if confirmation.word is not None else f"Y {self.does}"
-        return line(span(f"1–{len(self.reasons)}", "key"), " reason", span(f"   then {then}", "muted"), *note)
 
     def on_mount(self) -> None:
         """Take the height that is needed, and remember when it was painted: keys that were typed before don't count."""

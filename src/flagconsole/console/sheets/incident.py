@@ -5,7 +5,7 @@ from __future__ import annotations
 from flagconsole.console import watched
 from flagconsole.console.actions import Kind
 from flagconsole.console.confirmation import OTHER
-from flagconsole.console.incident_view import brief, impact_line
+from flagconsole.console.incident_view import brief, impact_rows
 from flagconsole.console.incidents import IncidentRow
 from flagconsole.console.line import Line, line, wrapped
 from flagconsole.console.rows import FlagRow, Json
@@ -135,7 +135,7 @@ class CloseSheet(IncidentSheet):
         row = self.incident
         if row is None:
             return []
-        rows = [brief(row, self.console.server_now()), impact_line(row)]
+        rows = [brief(row, self.console.server_now()), *impact_rows(row)]
         if row.run is not None and row.run.active:
             left = [step.title for step in row.run.steps if step.status in {"pending", "started"}]
             if left:

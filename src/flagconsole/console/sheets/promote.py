@@ -16,10 +16,11 @@ from flagconsole.console.glyphs import ARROW, CURSOR
 from flagconsole.console.impact import last_part
 from flagconsole.console.keymap import Command
 from flagconsole.console.line import Line, cut, line
-from flagconsole.console.rollouts import PASS, RolloutRow, TickRow
+from flagconsole.console.rollouts import RolloutRow, TickRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.verdicts import PASS
 from flagconsole.console.widgets.env_bar import is_production
 
 

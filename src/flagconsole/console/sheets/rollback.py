@@ -18,12 +18,12 @@ from flagconsole.console.incident_view import restoration_line, run_rows
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.playbooks import ORDER
-from flagconsole.console.rollouts import PLAYBOOK_OF
 from flagconsole.console.rows import ChangeRow, FlagRow, change_row, flag_row
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.sheets.fields import Field
 from flagconsole.console.suggesting import with_suggestion
+from flagconsole.console.verdicts import PLAYBOOK_OF
 from flagconsole.console.widgets.env_bar import is_production
 
 if TYPE_CHECKING:

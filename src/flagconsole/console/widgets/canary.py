@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flagconsole.console import canary_view, chart_wall
+from flagconsole.console import canary_events, canary_view, chart_wall
 from flagconsole.console.chart_wall import Chart
 from flagconsole.console.line import BLANK, Line, line, pad
 from flagconsole.console.metric_windows import USUAL_WINDOW, WINDOWS, MetricWindow
@@ -80,11 +80,11 @@ class CanaryFoot(Painted):
         """The bar, a rule, events."""
         console = self.console
         state, now = console.state, console.server_now()
-        receipts = canary_view.receipts_line(state, now, width)
+        receipts = canary_events.receipts_line(state, now, width)
         if height < 4:
-            return [receipts, *canary_view.event_rows(state, self.flag_name, now, height - 1)]
+            return [receipts, *canary_events.event_rows(state, self.flag_name, now, height - 1)]
         rule = line(span("─" * width, "faint"))
-        return [receipts, rule, *canary_view.event_rows(state, self.flag_name, now, height - 2)]
+        return [receipts, rule, *canary_events.event_rows(state, self.flag_name, now, height - 2)]
 
 
 class ChartWall(Painted):

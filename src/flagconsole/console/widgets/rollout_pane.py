@@ -19,9 +19,10 @@ from flagconsole.console.figures import (
 )
 from flagconsole.console.line import Line, cell, joined, line, wrapped
 from flagconsole.console.metric_windows import MetricWindow
-from flagconsole.console.rollouts import OUTCOME_RANK, CriterionRow, RolloutRow
+from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.verdicts import OUTCOME_RANK, CriterionRow
 
 #: Criteria that are shown, the worst first.
 MOST: Final = 6

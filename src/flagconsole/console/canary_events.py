@@ -1,0 +1,66 @@
+"""What stands below the canary dashboard's charts: who has confirmed, and what happened last. Pure functions."""
+
+from __future__ import annotations
+
+from flagconsole.console.ages import age_text, moment_text, quiet_age_role
+from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD
+from flagconsole.console.glyphs import EMPTY, FULL
+from flagconsole.console.line import Line, cut, joined, line
+from flagconsole.console.safe import span
+from flagconsole.console.state import ConsoleState
+
+
+def receipts_line(state: ConsoleState, now: float, width: int) -> Line:
+    """How many instances have confirmed the newest revision, how old the oldest sign of life is, and who is behind."""
+    expected = state.expected
+    if not expected:
+        return line(span(" SDK  no running instance is known: nobody can confirm a change", "warning"))
+    behind = [row for row in expected if not row.confirms(state.epoch, state.revision)]
+    done = len(expected) - len(behind)
+    cells = min(len(expected), 24 if width >= 100 else 12)
+    filled = done * cells // len(expected)
+    oldest = min(expected, key=lambda row: row.last_seen)
+    age = max(0.0, now - oldest.last_seen)
+    parts = [
+        line(span(f" SDK {done}/{len(expected)} at rev {state.revision}", "good" if not behind else "warning")),
+        line(span(FULL * filled + EMPTY * (cells - filled), "good" if not behind else "warning")),
+    ]
+    if behind:
+        names = ", ".join(row.instance_id for row in sorted(behind, key=lambda row: row.last_seen)[:3])
+        more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
+        parts.append(line(span("behind: ", "warning"), span(names), span(more)))
+    parts.append(
+        line(
+            span(f"oldest sign of life {age_text(age)}", quiet_age_role(age)), span(f" ({oldest.instance_id})", "muted")
+        )
+    )
+    return cut(joined(parts), width)
+
+
+def event_rows(state: ConsoleState, flag_name: str, now: float, most: int) -> list[Line]:
+    """What happened last to the rollout and its flag, newest first: steps, verdicts that differ from the one before,
+    changes."""
+    found: list[tuple[float, Line]] = []
+    story, rollout = state.stories.get(flag_name), state.rollouts.get(flag_name)
+    if story is not None and rollout is not None and story.rollout_id == rollout.rollout_id:
+        for step in story.steps:
+            what = step.step.split(" ")[0] if step.step.startswith(("hold ", "resume ")) else step.step
+            found.append((step.at, line(span(step.by), " ", span(what, "strong"), span(f"  {step.note}", "muted"))))
+    looks = state.verdicts.get(flag_name, ())
+    for index, look in enumerate(looks):
+        before = looks[index + 1] if index + 1 < len(looks) else None
+        if before is not None and (before.kind, before.phase) == (look.kind, look.phase):
+            continue
+        if before is None and index + 1 == len(looks) and index:
+            continue  # the oldest one that is known may just as well have been so for days
+        sign = span(f"{OUTCOME_SIGN[look.kind]} {OUTCOME_WORD[look.kind]}", OUTCOME_ROLE[look.kind])
+        found.append((look.at, line("judge ", sign, span(f"  {look.because}", "muted"))))
+    for change in state.history:
+        if change.flag_name == flag_name:
+            what = f"{change.before} → {change.after}"
+            found.append(
+                (change.at, line(span(change.who), " ", span(what, "strong"), span(f"  “{change.reason}”", "muted")))
+            )
+    found.sort(key=lambda item: -item[0])
+    rows = [line(span(f" {moment_text(at, now)} ", "muted"), *row) for at, row in found[:most]]
+    return rows or [line(span(" nothing has happened to it yet", "muted"))]
