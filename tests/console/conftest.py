@@ -89,6 +89,8 @@ class FakeServer(FakeActions):
         self.held = asyncio.Event()
         self.held.set()
         self.streams: list[asyncio.Queue[Any]] = []
+        #: Streams whose first sign of life has been taken in.
+        self.greeted = 0
         self.asked_history: list[tuple[str | None, int, int | None]] = []
         self.cohorts: dict[str, CohortView] = {}
         self.shadow_reports: dict[str, ShadowReport] = {}
@@ -447,6 +449,7 @@ class FakeServer(FakeActions):
         try:
             yield Connected()
             yield Heartbeat(EPOCH, self.revision, NOW.timestamp())
+            self.greeted += 1
             known = position()
             if known is None:
                 yield Snapshot(EPOCH, self.revision, "{}")
@@ -559,7 +562,7 @@ def open_console(server: FakeServer, tmp_path: Any) -> Console:
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot, clock, server)
             if live:
-                await driver.until(lambda: app.state.connection.phase.value == "live" and bool(server.streams))
+                await driver.until(lambda: app.state.connection.phase.value == "live" and server.greeted)
                 await driver.settled()
             yield driver
 
