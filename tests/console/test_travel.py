@@ -137,6 +137,7 @@ async def test_steps_go_as_far_as_the_cache_reaches(open_console: Console, keepe
         assert "reaches back to revision 0" in console.screen()
         await console.press(".")
         await console.until("rev 1 of 7")
+        assert "PRODUCTION" in console.rows()[0]
         assert "billing.retry" in console.screen()
         await console.press(">")
         await console.until("rev 7 of 7")

@@ -59,12 +59,10 @@ async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterat
         service_key = await build(f"sqlite:{store_path}", seed, auto_rollback=auto_rollback)
         processes: list[asyncio.subprocess.Process] = []
         try:
-            server, url = await _start_server(store_path, folder)
-            processes.append(server)
+            server, url = await _start_server(store_path, folder, processes)
             services = {}
             for name in SERVICES:
-                services[name] = await _start_service(name, url, service_key, folder, seed)
-                processes.append(services[name])
+                services[name] = await _start_service(name, url, service_key, folder, seed, processes)
             with announced(f"sqlite:{store_path}"):
                 api_key = key_file_of(store_path).read_text().strip()
                 yield Fleet(url, api_key, str(folder.path), server, services)
@@ -81,9 +79,26 @@ def _write_playbooks(folder: Path) -> Path:
     return playbooks
 
 
-async def _start_server(store_path: str, folder: DemoFolder) -> tuple[asyncio.subprocess.Process, str]:
+async def _spawned(
+    processes: list[asyncio.subprocess.Process], *command: str, **options: Any
+) -> asyncio.subprocess.Process:
+    """Start a process and note it in ``processes``, so that it is ended with them even if we are interrupted meanwhile."""
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*command, start_new_session=True, **options))
+    try:
+        process = await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        processes.append(await starting)
+        raise
+    processes.append(process)
+    return process
+
+
+async def _start_server(
+    store_path: str, folder: DemoFolder, processes: list[asyncio.subprocess.Process]
+) -> tuple[asyncio.subprocess.Process, str]:
     arguments = ("serve", "--store", f"sqlite:{store_path}", "--host", "127.0.0.1", "--port", "0")
-    process = await asyncio.create_subprocess_exec(
+    process = await _spawned(
+        processes,
         *(sys.executable, "-m", "flagconsole", *arguments, "--environment", "demo", "--end-with-stdin"),
         *("--playbooks", str(_write_playbooks(folder.path))),
         cwd=folder.path,
@@ -91,7 +106,6 @@ async def _start_server(store_path: str, folder: DemoFolder) -> tuple[asyncio.su
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        start_new_session=True,
     )
     assert process.stderr is not None
     said = b""
@@ -103,7 +117,6 @@ async def _start_server(store_path: str, folder: DemoFolder) -> tuple[asyncio.su
                     # Keep reading what it says, or a full pipe would stop it.
                     drains.add(asyncio.create_task(_drain(process.stderr)))
                     return process, line.removeprefix(b"listening on ").decode().strip()
-    await _stop([process])
     raise StoreUnavailable(problem=f"the demo's server did not start: {said.decode(errors='replace').strip()}")
 
 
@@ -113,7 +126,12 @@ async def _drain(stream: asyncio.StreamReader) -> None:
 
 
 async def _start_service(
-    name: str, url: str, service_key: str, folder: DemoFolder, seed: int
+    name: str,
+    url: str,
+    service_key: str,
+    folder: DemoFolder,
+    seed: int,
+    processes: list[asyncio.subprocess.Process],
 ) -> asyncio.subprocess.Process:
     settings = ServiceSettings(
         url=url,
@@ -127,14 +145,14 @@ async def _start_service(
         cache_dir=str(folder.path),
         seed=seed,
     )
-    process = await asyncio.create_subprocess_exec(
+    process = await _spawned(
+        processes,
         *(sys.executable, "-m", "flagconsole.demo.service"),
         cwd=folder.path,
         pass_fds=(folder.lock,),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        start_new_session=True,
         limit=64 * 1024 * 1024,
     )
     assert process.stdin is not None

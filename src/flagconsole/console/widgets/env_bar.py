@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flagconsole.console.ages import age_role, age_text, clock_text, moment_text
 from flagconsole.console.attention import KILLED_RANK
-from flagconsole.console.line import Line, joined, line, spread
+from flagconsole.console.line import Line, joined, line, line_width, spread
 from flagconsole.console.place import Place
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import Connection, ConsoleState, PastView, Phase
@@ -76,10 +76,16 @@ def past_words(view: PastView, now: float) -> str:
 
 
 def _past_bar(past: PastView, connection: Connection, width: int, now: float) -> Line:
-    """The bar while an earlier moment is on screen: nothing on it can be taken for now."""
+    """The bar while an earlier moment is on screen: nothing on it can be taken for now. Where it is too narrow, what is left
+    out is the present's clock and not the past's revision."""
     where = f"{environment_word(connection.environment) or 'UNKNOWN'}  rev {past.revision} of {past.newest}"
-    left = line(" ", span("TIME TRAVEL", "strong"), span(f"  {past_words(past, now)}  {where}"))
-    return spread(left, line(span(f"now {clock_text(now)[:5]}Z "), span("T returns " if width >= 90 else "T ")), width)
+    words = past_words(past, now)
+    clock = f"now {clock_text(now)[:5]}Z "
+    for moment, right in ((words, f"{clock}T returns "), (words, f"{clock}T "), (words.removeprefix("as of "), "T ")):
+        left = line(" ", span("TIME TRAVEL", "strong"), span(f"  {moment}  {where}"))
+        if line_width(left) + 2 + len(right) <= width:
+            break
+    return spread(left, line(span(right)), width)
 
 
 def _link(state: ConsoleState, monotonic: float) -> Line:
