@@ -25,8 +25,8 @@ async def is_as_it_was(console: Any, name: str) -> None:
     golden = GOLDENS / f"{name}.txt"
     await up_to_date(console)
     if os.environ.get("FLAGCONSOLE_GOLDENS") == "write":
-        await console.settled()
         await console.pilot.pause(0.3)
+        await console.settled()
         await up_to_date(console)
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(console.screen() + "\n", encoding="utf-8")

@@ -453,3 +453,16 @@ async def test_links_in_text_run_nothing(open_console: Console) -> None:
         assert await console.app.run_action("simulate_key('K')") is False
         assert await console.app.run_action("screenshot") is False
         assert console.app.is_running
+
+
+async def test_what_a_kill_would_do_is_never_an_old_count_that_looks_new(open_console: Console) -> None:
+    async with open_console(size=(120, 40)) as console:
+        await console.settled()
+        await console.press("/", *"invoices.write", "enter")
+        await console.until("IF KILLED")
+        await console.until("500 of 500 tenants lose it")
+        console.server.change("invoices.write", "off", reason="less")
+        await console.until("rev 8")
+        assert "counting again" in console.screen()
+        await console.settled()
+        assert "0 of 500 tenants lose it" in console.screen()

@@ -111,7 +111,12 @@ def losing_words(blast: BlastRadius) -> Line:
     return line(span(str(blast.losing), "strong"), span(f" of {blast.tenants} tenants lose it"))
 
 
-def impact_lines(impact: KillImpact | None, width: int) -> list[Line]:
+def impact_heading(impact: KillImpact | None, state: ConsoleState) -> str:
+    """The heading over ``impact_lines``. What was counted before the newest change says so until it is counted again."""
+    return "IF KILLED" if impact is None or impact.revision == state.revision else "IF KILLED  counting again …"
+
+
+def impact_lines(impact: KillImpact | None) -> list[Line]:
     """What a kill would do."""
     if impact is None:
         return [line(span("counting …", "faint"))]
@@ -174,7 +179,7 @@ def pane(
     if state.tenant is not None:
         rows += section("TENANT", tenant_lines(state, row, now, width))
     if row.state is not FlagState.KILL and state.past is None:
-        rows += section("IF KILLED", impact_lines(impact, width))
+        rows += section(impact_heading(impact, state), impact_lines(impact))
     rows += section("MEASURED", course_lines(state, row.name, now, width, ascii_only=ascii_only))
     rows += section("LAST CHANGE", change_lines(row.last, now, width))
     rows += section("NEEDS", dependency_lines(state, row))

@@ -7,7 +7,7 @@ from flagconsole.console.flag_facts import FlagFacts, ReasonCount, counted_reaso
 from flagconsole.console.glyphs import ARROW, CURSOR, EMPTY, FULL
 from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.safe import Span, span
-from flagconsole.console.widgets.detail import columns_of, impact_lines, section, state_span
+from flagconsole.console.widgets.detail import columns_of, impact_heading, impact_lines, section, state_span
 from flagconsole.domain.evaluation import Reason
 from flagconsole.domain.states import FlagState
 
@@ -22,7 +22,7 @@ def lines(facts: FlagFacts, width: int) -> list[Line]:
     left = [*rule_lines(facts, half), BLANK, *who_lines(facts, half)]
     right: list[Line] = []
     if facts.row.state is not FlagState.KILL:
-        right += section("IF KILLED", impact_lines(facts.impact, half))[1:]
+        right += section(impact_heading(facts.impact, facts.state), impact_lines(facts.impact))[1:]
     right += section("INSTANCES", behind_lines(facts))[0 if right else 1 :]
     recent = section("RECENT CHANGES", recent_lines(facts, 12 if beside else 5, 20 if beside else 10))
     both = columns_of(left, right, width) if beside else [*left, *recent, BLANK, *right]
