@@ -149,6 +149,21 @@ async def test_silence_neither_promotes_nor_rolls_back(store, operations, rollou
     assert rollout.verdict.kind is VerdictKind.NO_DATA
 
 
+async def test_without_tenants_it_says_what_to_do_and_goes_on_once_they_are_there(store, operations, clock, flag):
+    service = RolloutOperations(store)
+    await service.tick(OPERATOR, flag, CHECKLIST)
+    await service.start(ADMIN, flag, PLAN, "go")
+    traffic = Traffic(store, clock)
+    await run(store, operations, clock, flag, traffic, 4)
+    rollout = await newest(service, flag)
+    assert (rollout.verdict.kind, rollout.phase) == (VerdictKind.NO_DATA, "shadow")
+    assert rollout.verdict.because == "no active tenants are known, so there is nobody to compare: import them first"
+    records = tuple(TenantRecord(tenant_id=name) for name in TENANTS)
+    await operations.put_tenants(ADMIN, TenantsPut(tenants=records))
+    await run(store, operations, clock, flag, traffic, 16)
+    assert (await newest(service, flag)).phase == "canary 50"
+
+
 async def test_a_restart_in_the_middle_changes_no_verdict(store, operations, rollouts, clock, flag):
     traffic = Traffic(store, clock)
     await run(store, operations, clock, flag, traffic, 18)

@@ -27,7 +27,7 @@ from flagconsole.operations import rollouts
 from flagconsole.operations.context import Context
 from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw, phase_draw
 from flagconsole.operations.rollout_end import end
-from flagconsole.rollout.judging import Judgement, Judging
+from flagconsole.rollout.judging import Judgement, Judging, NothingToJudge
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import read_playbooks
 from flagconsole.store.protocol import Store, Transaction
@@ -112,6 +112,8 @@ class Controller:
                 return await self._judging.look(rollout, flag, state, now)
         except TimeoutError:
             because = f"the metrics took longer than {self._look_seconds:g} s"
+        except NothingToJudge as missing:
+            because = str(missing)
         except Exception as error:  # a source's mistake is never evidence
             because = f"the metrics can't be read: {safe_text(str(error) or type(error).__name__, 200)}"
         return Judgement(

@@ -21,11 +21,16 @@ class Judgement(NamedTuple):
     state: bytes | None = None
 
 
+class NothingToJudge(Exception):
+    """Nobody could be compared. The text says why, and what to do about it."""
+
+
 class Judging(Protocol):
     """Looks at a rollout's phase."""
 
     async def look(self, rollout: Rollout, flag: Flag, state: bytes | None, now: datetime) -> Judgement:
-        """The verdict now. May raise anything: then there was no look, and nothing is promoted."""
+        """The verdict now. May raise anything: then there was no look, and nothing is promoted. ``NothingToJudge`` says in
+        its own words what is missing."""
 
 
 class GroupValues(Protocol):

@@ -20,7 +20,7 @@ from flagconsole.domain.judge import Assignment, Baseline, Judge, JudgeSettings,
 from flagconsole.domain.plan import PhaseKind
 from flagconsole.domain.rollout import Rollout, StoredVerdict
 from flagconsole.domain.verdict import Verdict
-from flagconsole.rollout.judging import GroupValues, Judgement
+from flagconsole.rollout.judging import GroupValues, Judgement, NothingToJudge
 from flagconsole.rollout.phase_measurements import PhaseMeasurements, Subject
 from flagconsole.rollout.phase_values import phase_values, with_conversions
 from flagconsole.rollout.shadow_baseline import ShadowBaseline, Span, kept_baseline, references_of, restored_baseline
@@ -120,6 +120,8 @@ class StoreJudging:
         if state is None:
             references = References() if span is None else await references_of(metrics, flag.flag_name, span)
             question = _question(rollout, flag, drawn, active, references)
+            if not question.tenants:
+                raise NothingToJudge("no active tenants are known, so there is nobody to compare: import them first")
         else:
             question = kept_question(state["fixed"]["question"])
         shadow = None
