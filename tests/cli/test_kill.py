@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,8 @@ from flagconsole.domain.views import InstanceList
 from flagconsole.store import open_store
 
 
-def report(path: Path, revision: int, *names: str, silent_for: float = 0.0) -> None:
-    """Let instances report that they have applied ``revision``."""
+def report(path: Path, revision: int, *names: str, silent_for: float = 0.0, told: bool = False) -> None:
+    """Let instances report that they have applied ``revision``, or (clients that can't) be told of it."""
 
     async def save() -> None:
         store = await open_store(f"sqlite:{path}")
@@ -32,10 +33,11 @@ def report(path: Path, revision: int, *names: str, silent_for: float = 0.0) -> N
                     service="checkout",
                     sdk_version="0.1.0",
                     epoch=epoch,
-                    revision=revision,
-                    applied_at=now,
-                    received_at=now,
+                    revision=0 if told else revision,
+                    applied_at=None if told else now,
+                    received_at=None if told else now,
                     last_seen=now,
+                    told_revision=revision if told else None,
                 )
                 for name in names
             ],
@@ -97,13 +99,39 @@ def test_who_has_not_confirmed_is_named_and_the_exit_code_says_so(flags: Any, st
     assert [item["presence"] for item in behind.json["propagation"]["behind"]] == ["live", "silent"]
 
 
-def test_who_cannot_confirm_is_said_to_be_so_and_never_counted_as_if_it_had(flags: Any, store_path: Path):
-    report(store_path, 0, "unleash:host-1:0a1b2c3d")
+def test_who_was_told_and_cannot_confirm_is_counted_apart_and_the_exit_code_says_so(flags: Any, store_path: Path):
+    report(store_path, 28, "unleash:host-1:0a1b2c3d", told=True)
+    report(store_path, 28, "api-0")
+    began = time.monotonic()
+    shown = flags("kill", "pos.lite", "errors", "--wait", "60")
+    assert time.monotonic() - began < 30  # nobody is left who could still confirm it
+    assert shown.code == 12
+    assert "confirmed by 1 of 1 instances" in shown.out
+    assert "told, can't confirm: unleash:host-1:0a1b2c3d (checkout)" in shown.out
+    assert "confirmed by everyone who can confirm it" in shown.err
+    proof = flags("kill", "pos.lite", "errors", "--json").json["propagation"]
+    assert (proof["expected"], proof["confirmed"], proof["confirmed_everywhere"], proof["behind"]) == (2, 1, False, [])
+    assert proof["told"] == [{"instance_id": "unleash:host-1:0a1b2c3d", "service": "checkout"}]
+    assert "1 told and can't confirm" in flags("status").out
+    checked = flags("bulk-verify", "--domain", "pos")
+    assert (checked.code, "? told" in checked.out) == (12, True)
+
+
+def test_who_cannot_confirm_and_was_not_told_is_behind(flags: Any, store_path: Path):
+    report(store_path, 27, "unleash:host-1:0a1b2c3d", told=True)
     report(store_path, 28, "api-0")
     shown = flags("kill", "pos.lite", "errors", "--wait", "0.1")
     assert shown.code == 8
     assert "confirmed by 1 of 2 instances" in shown.out
-    assert "not by unleash:host-1:0a1b2c3d (checkout, told by its stream, can't confirm, live" in shown.out
+    assert "not by unleash:host-1:0a1b2c3d (checkout, told of revision 27 at most, can't confirm, live" in shown.out
+    assert flags("bulk-verify", "--domain", "pos").code == 8
+
+
+def test_where_nobody_can_confirm_it_says_that(flags: Any, store_path: Path):
+    report(store_path, 28, "unleash:host-1:0a1b2c3d", told=True)
+    shown = flags("kill", "pos.lite", "errors")
+    assert (shown.code, "confirmed by" in shown.out) == (12, False)
+    assert "told, can't confirm: unleash:host-1:0a1b2c3d" in shown.out
 
 
 def test_instances_that_are_gone_are_not_waited_for(flags: Any, store_path: Path):

@@ -1,10 +1,12 @@
-"""Whether errors have stopped: those of the feature, since the change that should have stopped them."""
+"""Whether errors have stopped: those of the feature, since the change that should have stopped them; and whether it is off
+everywhere, as far as anybody can know."""
 
 from __future__ import annotations
 
 import pytest
 
 from flagconsole.domain.group import Group
+from flagconsole.domain.instance import Instance
 from flagconsole.domain.playbook import Check
 from flagconsole.domain.playbook_run import CheckResult
 from flagconsole.domain.requests import FlagUpdate
@@ -63,3 +65,36 @@ async def test_what_can_not_be_told_yet_is_unknown(look):
 
 async def test_with_short_buckets_it_is_told_soon(look):
     assert (await look(16, (Group.CANARY, -5, ERRORS), (Group.OFF, 5, NONE))).result is CheckResult.OK
+
+
+@pytest.fixture
+def running(store, clock):
+    """Instances with the revisions that they have confirmed or, unable to, were told of."""
+
+    async def save(confirmed: dict[str, int], told: dict[str, int]):
+        async with store.read() as reader:
+            epoch = (await reader.head()).epoch
+        known = {"service": "s", "sdk_version": "1", "epoch": epoch, "last_seen": clock()}
+        instances = [Instance(instance_id=name, revision=at, **known) for name, at in confirmed.items()]
+        instances += [Instance(instance_id=name, revision=0, told_revision=at, **known) for name, at in told.items()]
+        await store.save_instances("server", instances)
+
+    return save
+
+
+async def off_everywhere(store, clock, flag):
+    return await verify(Check.RECEIPTS, store, None, flag, clock())
+
+
+async def test_off_everywhere_is_known_only_of_those_who_confirm(store, clock, flag, running):
+    async with store.read() as reader:
+        revision = (await reader.head()).revision
+    await running({"api-1": revision}, {})
+    assert (await off_everywhere(store, clock, flag)).result is CheckResult.OK
+    await running({"api-1": revision}, {"unleash:1": revision})
+    found = await off_everywhere(store, clock, flag)
+    assert (found.result, "1 told, can't confirm" in found.found) == (CheckResult.UNKNOWN, True)
+    assert (await verify(Check.CACHES, store, None, flag, clock())).result is CheckResult.UNKNOWN
+    await running({"api-1": revision}, {"unleash:1": revision - 1})
+    found = await off_everywhere(store, clock, flag)
+    assert (found.result, "waiting for unleash:1" in found.found) == (CheckResult.NOT_OK, True)

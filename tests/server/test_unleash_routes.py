@@ -209,13 +209,35 @@ def test_a_poll_shows_what_the_client_holds_and_only_that_confirms_it(api):
     assert confirmed["last_seen"] > first["last_seen"]
 
 
-def test_a_stream_is_heard_from_while_it_is_open_and_confirms_nothing(api):
+def counted(api, revision):
+    listed = api.request("GET", "/api/instances", params={"revision": revision}).json()
+    return {name: listed[name] for name in ("expected", "confirmed", "told")}
+
+
+def test_a_stream_is_heard_from_while_it_is_open_and_told_but_confirms_nothing(api):
     with streaming(api) as stream:
         stream.next()
-        until(lambda: instance(api) is not None)
+        until(lambda: instance(api) is not None and instance(api)["told_revision"] > 0)
         assert (instance(api)["transport"], instance(api)["revision"]) == ("stream", 0)
         assert post(api, "/api/client/metrics", {"appName": "billing", "bucket": None}).status_code == 202
         assert instance(api)["transport"] == "stream"
+        killed = change(api, "POST", "/api/flags/a.on/kill", {"kill_reason": "x"})
+        stream.next()
+        until(lambda: counted(api, killed["revision"]) == {"expected": 1, "confirmed": 0, "told": 1})
+        assert (instance(api)["revision"], instance(api)["received_at"]) == (0, None)
+        # A change that is none for these clients has been told as soon as there is nothing left to tell.
+        other = change(api, "PUT", "/api/flags/a.on", {"change_reason": "x", "owner": "billing"})
+        until(lambda: counted(api, other["revision"])["told"] == 1)
+    assert counted(api, change(api, "POST", "/api/flags/a.off/kill", {"kill_reason": "x"})["revision"])["told"] == 0
+
+
+def test_what_a_stream_was_told_confirms_nothing_for_the_poll_that_follows(api):
+    with streaming(api) as stream:
+        stream.next()
+        until(lambda: instance(api) is not None and instance(api)["told_revision"] > 0)
+    ask(api)
+    polling = instance(api)
+    assert (polling["transport"], polling["told_revision"], polling["revision"]) == ("polling", None, 0)
 
 
 def test_a_hostile_client_becomes_a_plain_name(api):

@@ -260,10 +260,11 @@ async def test_instances_are_kept_by_the_server_they_report_to(store, clock):
         )
 
     await store.save_instances("server-a", [instance("i1"), instance("i2")])
-    await store.save_instances("server-b", [instance("i3")])
+    told = instance("i3").model_copy(update={"revision": 0, "told_revision": 7})
+    await store.save_instances("server-b", [told])
     async with store.read() as reader:
         assert [i.instance_id for i in await reader.instances()] == ["i1", "i2", "i3"]
-        assert [i.instance_id for i in await reader.instances(elsewhere_than="server-a")] == ["i3"]
+        assert await reader.instances(elsewhere_than="server-a") == [told]
         assert (await reader.instances())[0] == instance("i1")
         assert (await reader.head()).revision == 0
     await store.save_instances("server-a", [], forget=["i1"])

@@ -24,6 +24,7 @@ class ExitCode:
     FAILED: ClassVar[int] = 9
     INCONCLUSIVE: ClassVar[int] = 10
     NO_DATA: ClassVar[int] = 11
+    UNCONFIRMABLE: ClassVar[int] = 12
 
 
 class FlagConsoleError(Exception):

@@ -50,7 +50,8 @@ class Instance(Frozen):
     """One running SDK as the server knows it.
 
     ``revision`` is the newest revision it has confirmed; ``applied_at`` when, by its own clock; ``received_at`` when that
-    confirmation arrived, by the server's clock.
+    confirmation arrived, by the server's clock. ``told_revision`` is the newest revision that was written to the open stream
+    of a client that has no way to confirm any; None for all others.
     """
 
     instance_id: str
@@ -64,15 +65,21 @@ class Instance(Frozen):
     status: str = "ready"
     transport: str = "stream"
     presence: Presence = Presence.LIVE
+    told_revision: int | None = None
 
     @property
     def can_confirm(self) -> bool:
         """Whether it ever says what it holds: all do but Unleash's clients on a stream."""
-        return not (self.instance_id.startswith(UNLEASH) and self.transport == "stream")
+        return self.told_revision is None
 
     def confirms(self, epoch: str, revision: int) -> bool:
         """Whether this instance has applied ``revision`` of ``epoch``."""
-        return self.epoch == epoch and self.revision >= revision
+        return self.can_confirm and self.epoch == epoch and self.revision >= revision
+
+    def told(self, epoch: str, revision: int) -> bool:
+        """Whether this instance can't confirm ``revision`` of ``epoch``, and it went down its open stream. What the client
+        made of it isn't known, nor even that it arrived."""
+        return self.told_revision is not None and self.epoch == epoch and self.told_revision >= revision
 
 
 def presence_of(seconds_since_seen: float, left: bool) -> Presence:

@@ -106,7 +106,8 @@ class HistoryPage(Frozen):
 
 
 class InstanceList(Frozen):
-    """``GET /api/instances``: who runs, and how many of those expected have confirmed ``at_revision``."""
+    """``GET /api/instances``: who runs, and how many of those expected have confirmed ``at_revision``. ``told`` counts those
+    expected that can't confirm and were sent it; they are not among ``confirmed``."""
 
     epoch: str
     revision: int
@@ -114,6 +115,7 @@ class InstanceList(Frozen):
     now: AwareDatetime
     expected: int
     confirmed: int
+    told: int = 0
     instances: tuple[Instance, ...]
 
 
@@ -211,6 +213,7 @@ class Status(Frozen):
     instances_expected: int
     instances_live: int
     instances_behind: int
+    instances_told: int = 0
     last_change_at: AwareDatetime | None = None
 
 

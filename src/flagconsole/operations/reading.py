@@ -163,6 +163,7 @@ def instance_list(head: Head, instances: Sequence[Instance], at_revision: int | 
         now=now,
         expected=len(expected),
         confirmed=sum(instance.confirms(head.epoch, wanted) for instance in expected),
+        told=sum(instance.told(head.epoch, wanted) for instance in expected),
         instances=tuple(present),
     )
 
@@ -201,7 +202,8 @@ def status_of(
         tenants=tenants,
         instances_expected=instances.expected,
         instances_live=live,
-        instances_behind=instances.expected - instances.confirmed,
+        instances_behind=instances.expected - instances.confirmed - instances.told,
+        instances_told=instances.told,
         last_change_at=max(changed, default=None),
     )
 

@@ -58,21 +58,27 @@ async def verify(check: Check, store: Store, metrics: MetricSource | None, flag_
 
 
 async def _receipts(store: Store, flag_name: str, now: datetime) -> Finding:
-    """Every expected instance has confirmed the flag's newest change."""
+    """Every expected instance has confirmed the flag's newest change. Where some can't, nobody knows."""
     async with store.read() as reader:
         head = await reader.head()
         newest = await reader.changes(flag_name=flag_name, limit=1)
         instances = with_presence(await reader.instances(), now)
     revision = newest[0].change_id if newest else head.revision
     expected = [instance for instance in instances if instance.presence in EXPECTED]
-    behind = [item.instance_id for item in expected if not item.confirms(head.epoch, revision)]
+    done = sum(item.confirms(head.epoch, revision) for item in expected)
+    told = sum(item.told(head.epoch, revision) for item in expected)
     if not expected:
         return Finding(CheckResult.UNKNOWN, "no instances are connected")
-    confirmed = f"{len(expected) - len(behind)} of {len(expected)} instances at revision {revision}"
-    if behind:
-        names = ", ".join(safe_text(name, 60) for name in behind[:5])
+    confirmed = f"{done} of {len(expected)} instances at revision {revision}"
+    if told:
+        confirmed += f"; {told} told, can't confirm"
+    if done + told < len(expected):
+        behind = [
+            item for item in expected if not (item.confirms(head.epoch, revision) or item.told(head.epoch, revision))
+        ]
+        names = ", ".join(safe_text(item.instance_id, 60) for item in behind[:5])
         return Finding(CheckResult.NOT_OK, f"{confirmed}; waiting for {names}")
-    return Finding(CheckResult.OK, confirmed)
+    return Finding(CheckResult.UNKNOWN if told else CheckResult.OK, confirmed)
 
 
 async def _caches(store: Store, now: datetime) -> Finding:
@@ -85,6 +91,9 @@ async def _caches(store: Store, now: datetime) -> Finding:
     if stale:
         names = ", ".join(safe_text(name, 60) for name in stale[:5])
         return Finding(CheckResult.NOT_OK, f"{len(stale)} of {len(expected)} instances serve old rules: {names}")
+    silent = sum(not item.can_confirm for item in expected)
+    if silent:
+        return Finding(CheckResult.UNKNOWN, f"{silent} of {len(expected)} instances can't say what they serve")
     return Finding(CheckResult.OK, f"none of {len(expected)} instances serves old rules")
 
 

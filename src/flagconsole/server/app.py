@@ -152,14 +152,19 @@ def _gauges(state: ServerState) -> dict[str, tuple[str, float]]:
     ruleset = state.projection.ruleset
     instances = state.book.all(datetime.now(UTC))
     expected = [instance for instance in instances if instance.presence in EXPECTED]
-    behind = [instance for instance in expected if not instance.confirms(ruleset.epoch, ruleset.revision)]
+    told = [instance for instance in expected if instance.told(ruleset.epoch, ruleset.revision)]
+    confirmed = [instance for instance in expected if instance.confirms(ruleset.epoch, ruleset.revision)]
     taken = state.intake.counts
     return {
         "flagconsole_revision": ("Newest revision of the store", ruleset.revision),
         "flagconsole_flags": ("Flags that are not archived", len(ruleset.rules)),
         "flagconsole_stream_clients": ("Open streams", len(state.hub)),
         "flagconsole_instances_expected": ("SDK instances that are waited for", len(expected)),
-        "flagconsole_instances_behind": ("Expected instances that have not confirmed the newest revision", len(behind)),
+        "flagconsole_instances_behind": (
+            "Expected instances that could have confirmed the newest revision and have not, or were not told of it",
+            len(expected) - len(confirmed) - len(told),
+        ),
+        "flagconsole_instances_told": ("Expected instances that can't confirm, told of the newest revision", len(told)),
         "flagconsole_telemetry_taken": ("Measured buckets and events taken since the start", taken["taken"]),
         "flagconsole_telemetry_refused": (
             "Measured buckets and events that were late, early or about an unknown flag",

@@ -88,19 +88,15 @@ class InstanceBook:
         return instance
 
     def asked(
-        self,
-        instance_id: str,
-        service: str,
-        sdk_version: str,
-        transport: str,
-        now: datetime,
-        holds: tuple[str, int] | None = None,
+        self, instance_id: str, service: str, sdk_version: str, now: datetime, holds: tuple[str, int] | None = None
     ) -> None:
-        """A client that gives no receipts sent a request. ``holds`` is the position that the request shows it to have: that
-        confirms it. When it began to serve that position isn't known."""
+        """A polling client that gives no receipts sent a request. ``holds`` is the position that the request shows it to
+        have: that confirms it. When it began to serve that position isn't known."""
         known = self._known.get(instance_id)
         epoch, revision, received_at = (
-            ("", 0, None) if known is None else (known.epoch, known.revision, known.received_at)
+            (known.epoch, known.revision, known.received_at)
+            if known is not None and known.can_confirm
+            else ("", 0, None)
         )
         if holds is not None and (received_at is None or holds > (epoch, revision)):
             (epoch, revision), received_at = holds, now
@@ -113,14 +109,37 @@ class InstanceBook:
                 revision=revision,
                 received_at=received_at,
                 last_seen=now,
-                transport=transport,
+                transport="polling",
             )
         )
 
-    def transport_of(self, instance_id: str) -> str | None:
-        """How the instance is known to follow; None where it isn't known."""
+    def told(
+        self, instance_id: str, service: str, sdk_version: str, now: datetime, position: tuple[str, int] = ("", 0)
+    ) -> None:
+        """The stream of a client that gives no receipts took all up to ``position``."""
         known = self._known.get(instance_id)
-        return None if known is None else known.transport
+        if known is not None and known.told_revision is not None:
+            position = max(position, (known.epoch, known.told_revision))
+        self._put(
+            Instance(
+                instance_id=instance_id,
+                service=service,
+                sdk_version=sdk_version,
+                epoch=position[0],
+                revision=0,
+                told_revision=position[1],
+                last_seen=now,
+                transport="stream",
+            )
+        )
+
+    def heard(self, instance_id: str, service: str, sdk_version: str, now: datetime) -> None:
+        """A client that gives no receipts said something else; it follows as it did, or is taken to poll."""
+        known = self._known.get(instance_id)
+        if known is None or known.can_confirm:
+            self.asked(instance_id, service, sdk_version, now)
+        else:
+            self.told(instance_id, service, sdk_version, now)
 
     async def forget_old(self, now: datetime) -> None:
         """Drop the instances that said goodbye or were lost long ago."""

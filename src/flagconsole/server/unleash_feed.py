@@ -8,7 +8,7 @@ from typing import Final
 
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.unleash import MAPPING_VERSION, feature, feature_names, flag_of
-from flagconsole.server.hub import Channel, Hub
+from flagconsole.server.hub import COMMENT, Channel, Hub
 
 _ETAG = re.compile(rf'^(?:W/)?"([0-9A-Za-z-]{{1,64}}:[0-9]{{1,18}}):{MAPPING_VERSION}"$')
 _EMPTY: Final = Ruleset("", -1, {}, {})
@@ -34,6 +34,11 @@ class UnleashFeed:
         self._features: dict[str, bytes] = {}
         self._payload: bytes | None = None
         self._hydration: bytes | None = None
+
+    @property
+    def position(self) -> tuple[str, int]:
+        """What whoever follows has been sent, or has waiting in its queue."""
+        return self._at.epoch, self._at.revision
 
     def payload(self, ruleset: Ruleset) -> bytes:
         """The answer to ``GET /api/client/features``."""
@@ -79,8 +84,9 @@ class UnleashFeed:
                     "project": "default",
                 }
                 events.append(json.dumps(gone, separators=(",", ":")).encode())
-        if events:
-            self._hub.publish(_frame("unleash-updated", ruleset, events), channel=Channel.UNLEASH)
+        # Where nothing changed for these clients there is nothing to tell, and the streams show at once that it was told.
+        data = _frame("unleash-updated", ruleset, events) if events else COMMENT
+        self._hub.publish(data, channel=Channel.UNLEASH)
 
 
 def _differs(before: Ruleset, after: Ruleset, flag_name: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
 from starlette.responses import StreamingResponse
@@ -23,9 +23,6 @@ from flagconsole.server.unleash_feed import etag_of, position_of
 # Unleash describes these calls, not our own document.
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
 
-_POLLING: Final = "polling"
-_STREAM: Final = "stream"
-
 
 @router.get("/api/client/features")
 async def features(
@@ -39,7 +36,7 @@ async def features(
     if position is not None:
         await at_least(state, position)
     holds = None if position is None else parse_position(position)
-    state.book.asked(*asker, _POLLING, await state.now(), holds)
+    state.book.asked(*asker, await state.now(), holds)
     ruleset = state.projection.ruleset
     headers = {"ETag": etag_of(ruleset), "Cache-Control": "no-cache"}
     if holds == (ruleset.epoch, ruleset.revision):
@@ -82,16 +79,18 @@ async def streaming(
 
 
 async def _heard(state: ServerState, client: UnleashClient) -> None:
-    transport = state.book.transport_of(client.instance_id) or _POLLING
-    state.book.asked(*client, transport, await state.now())
+    state.book.heard(*client, await state.now())
 
 
 async def _seen(state: ServerState, asker: UnleashClient, frames: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
-    """The frames; the client counts as heard from while its connection takes them. What it makes of them isn't known."""
-    due = 0.0
+    """The frames. What the connection has taken the client was told, and it counts as heard from while that goes on. What it
+    makes of them isn't known."""
+    told, due = ("", 0), 0.0
     async with aclosing(frames):
         async for data in frames:
+            # All that was published up to here is in ``data`` or was sent before.
+            position = state.unleash.position
             yield data
-            if time.monotonic() >= due:
-                due = time.monotonic() + HEARTBEAT_SECONDS
-                state.book.asked(*asker, _STREAM, await state.now())
+            if position > told or time.monotonic() >= due:
+                told, due = position, time.monotonic() + HEARTBEAT_SECONDS
+                state.book.told(*asker, await state.now(), told)

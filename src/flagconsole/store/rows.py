@@ -78,6 +78,7 @@ INSTANCE_COLUMNS = (
     "status",
     "transport",
     "presence",
+    "told_revision",
 )
 TENANT_COLUMNS = (
     "tenant_id",

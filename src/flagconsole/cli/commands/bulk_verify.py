@@ -23,11 +23,13 @@ WINDOW: Final = 300
 
 
 class Verified(NamedTuple):
-    """One flag: how many of the instances that are waited for have confirmed its newest change, which have not, which
-    services it affects serve old rules or are silent, and its error rate of late (None: nothing was measured)."""
+    """One flag: how many of the instances that are waited for have confirmed its newest change, which were told and can't
+    confirm it, which others have not, which services it affects serve old rules or are silent, and its error rate of late
+    (None: nothing was measured)."""
 
     flag: FlagView
     expected: int
+    told: tuple[str, ...]
     behind: tuple[str, ...]
     unwell: tuple[str, ...]
     operations: int
@@ -36,7 +38,12 @@ class Verified(NamedTuple):
     @property
     def verified(self) -> bool:
         """Whether every instance has confirmed the state in the store and every affected service is well."""
-        return not self.behind and not self.unwell
+        return not self.told and not self.behind and not self.unwell
+
+    @property
+    def confirmed(self) -> int:
+        """How many have confirmed it."""
+        return self.expected - len(self.told) - len(self.behind)
 
     def as_json(self) -> dict[str, Any]:
         """The keys that ``--json`` has for a flag."""
@@ -46,7 +53,8 @@ class Verified(NamedTuple):
             "version": self.flag.version,
             "verified": self.verified,
             "expected": self.expected,
-            "confirmed": self.expected - len(self.behind),
+            "confirmed": self.confirmed,
+            "told": self.told,
             "behind": self.behind,
             "unwell": self.unwell,
             "operations": self.operations,
@@ -60,7 +68,8 @@ class Verified(NamedTuple):
 def bulk_verify(invocation: Invocation, domain: str) -> None:
     """Check a domain: state in the store, receipts of all instances, health of the services that its flags affect.
 
-    Ends with 8 when an instance has not confirmed a flag's newest change, or a service is not well.
+    Ends with 8 when an instance has not confirmed a flag's newest change, or a service is not well; with 12 when nothing is
+    wrong but that clients that can't confirm were told.
     """
 
     async def work(backend: Backend, target: Target) -> list[Verified]:
@@ -78,8 +87,11 @@ def bulk_verify(invocation: Invocation, domain: str) -> None:
         print_json({"domain": domain, "verified": not wrong, "flags": [item.as_json() for item in found]})
     else:
         _print(found)
-    verified = all(item.verified for item in found)
-    click.get_current_context().exit(ExitCode.OK if verified else ExitCode.UNCONFIRMED)
+    if any(item.behind or item.unwell for item in found):
+        code = ExitCode.UNCONFIRMED
+    else:
+        code = ExitCode.UNCONFIRMABLE if any(item.told for item in found) else ExitCode.OK
+    click.get_current_context().exit(code)
 
 
 async def _verified(backend: Backend, flag: FlagView, listed: InstanceList) -> Verified:
@@ -87,7 +99,9 @@ async def _verified(backend: Backend, flag: FlagView, listed: InstanceList) -> V
 
     expected = [instance for instance in listed.instances if instance.presence in EXPECTED]
     newest = 0 if flag.last_change is None else flag.last_change.change_id
-    behind = tuple(item.instance_id for item in expected if not item.confirms(listed.epoch, newest))
+    told = tuple(item.instance_id for item in expected if item.told(listed.epoch, newest))
+    unconfirmed = [item.instance_id for item in expected if not item.confirms(listed.epoch, newest)]
+    behind = tuple(name for name in unconfirmed if name not in told)
     affected = [item for item in expected if item.service in flag.affects] or expected
     metrics = await backend.metrics(flag.flag_name, WINDOW)
     errors = sum(
@@ -98,6 +112,7 @@ async def _verified(backend: Backend, flag: FlagView, listed: InstanceList) -> V
     return Verified(
         flag,
         len(expected),
+        told,
         behind,
         tuple(sorted({item.service for item in affected if not _well(item)})),
         metrics.operations,
@@ -114,10 +129,12 @@ def _well(instance: Instance) -> bool:
 def _print(found: list[Verified]) -> None:
     rows = []
     for item in found:
-        confirmed = f"{item.expected - len(item.behind)}/{item.expected}"
+        confirmed = f"{item.confirmed}/{item.expected - len(item.told)}"
+        if item.told:
+            confirmed += f", {len(item.told)} told, can't confirm"
         rows.append(
             (
-                Cell("✓ yes", "green") if item.verified else Cell("✗ no", "red", bold=True),
+                _verdict(item),
                 item.flag.flag_name,
                 item.flag.setting.describe(),
                 Cell(confirmed) if not item.behind else Cell(f"{confirmed}, behind: {_named(item.behind)}", "red"),
@@ -128,6 +145,14 @@ def _print(found: list[Verified]) -> None:
     print_table(("VERIFIED", "FLAG", "STATE", "CONFIRMED", "SERVICES", f"ERRORS {WINDOW // 60} MIN"), rows)
     if found[0].expected == 0:
         say("No instances are connected: nobody runs these flags now, so nothing was confirmed either.")
+
+
+def _verdict(item: Verified) -> Cell:
+    if item.verified:
+        return Cell("✓ yes", "green")
+    if item.behind or item.unwell:
+        return Cell("✗ no", "red", bold=True)
+    return Cell("? told", "yellow")
 
 
 def _named(names: tuple[str, ...], most: int = 5) -> str:

@@ -39,7 +39,7 @@ def kill(invocation: Invocation, flag: str, wait: float, path: str | None, reaso
     """Turn FLAG off for everyone, whatever else is set, until it is revived.
 
     Prints the revision of the kill and how many instances have applied it. Exits with 8 when not all of them have
-    confirmed within --wait. With --file it writes and signs a local kill list, which SDKs obey whatever the server says.
+    confirmed within --wait, with 12 when only clients remain that were told and can't confirm. With --file it writes and signs a local kill list, which SDKs obey whatever the server says.
     """
     if path is not None:
         from flagconsole.cli.kill_file import kill_in_file
@@ -75,7 +75,7 @@ def kill_flag(invocation: Invocation, flag: str, reason: str, wait: float) -> No
 
 
 async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, wait: float) -> int:
-    """Wait until every instance has confirmed the result, print what was seen, and give the exit code."""
+    """Wait until every instance that can has confirmed the result, print what was seen, and give the exit code."""
     from flagconsole.cli.propagation import wait_for_confirmation
 
     found = await wait_for_confirmation(backend, result, wait)
@@ -84,10 +84,11 @@ async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, 
     else:
         for line in found.lines():
             say(line)
-    if found.confirmed_everywhere:
-        return ExitCode.OK
-    talk("the kill is committed, but not confirmed everywhere")
-    return ExitCode.UNCONFIRMED
+    if not found.settled:
+        talk("the kill is committed, but not confirmed everywhere")
+    elif found.told:
+        talk("the kill is committed and confirmed by everyone who can confirm it")
+    return found.exit_code
 
 
 def _no_longer(invocation: Invocation, result: ChangeResult, now: FlagView) -> int:

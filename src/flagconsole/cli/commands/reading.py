@@ -153,6 +153,7 @@ def status(invocation: Invocation) -> None:
 def _status_fields(status: Status) -> list[tuple[str, Cell | str]]:
     states = ", ".join(f"{count} {state.value}" for state, count in status.by_state.items() if count)
     behind = f", {status.instances_behind} behind" if status.instances_behind else ""
+    behind += f", {status.instances_told} told and can't confirm" if status.instances_told else ""
     last = "never" if status.last_change_at is None else f"{age(status.last_change_at, status.now)} ago"
     fields: list[tuple[str, Cell | str]] = [
         ("environment", status.environment + (" (changes that raise need a version)" * status.requires_versions)),

@@ -12,6 +12,7 @@ from flagconsole.store.postgres_migrations.p0005_incidents import INCIDENTS
 from flagconsole.store.postgres_migrations.p0006_touched_rollouts import TOUCHED_ROLLOUTS
 from flagconsole.store.postgres_migrations.p0007_shadow import SHADOW
 from flagconsole.store.postgres_migrations.p0008_phase_values import PHASE_VALUES
+from flagconsole.store.postgres_migrations.p0009_told_instances import TOLD_INSTANCES
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -22,4 +23,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     TOUCHED_ROLLOUTS,
     SHADOW,
     PHASE_VALUES,
+    TOLD_INSTANCES,
 )

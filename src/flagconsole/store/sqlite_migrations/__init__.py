@@ -14,6 +14,7 @@ from flagconsole.store.sqlite_migrations.m0005_incidents import m0005_incidents
 from flagconsole.store.sqlite_migrations.m0006_touched_rollouts import m0006_touched_rollouts
 from flagconsole.store.sqlite_migrations.m0007_shadow import m0007_shadow
 from flagconsole.store.sqlite_migrations.m0008_phase_values import m0008_phase_values
+from flagconsole.store.sqlite_migrations.m0009_told_instances import m0009_told_instances
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -27,6 +28,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0006_touched_rollouts,
     m0007_shadow,
     m0008_phase_values,
+    m0009_told_instances,
 )
 
 __all__ = ["ALL"]
