@@ -100,6 +100,11 @@ def test_wrong_rows_are_named(rows, message):
     assert message in said
 
 
+def test_a_size_that_does_not_go_with_the_users_is_shown_as_it_was_written():
+    said = refused("tenant_id,size,users\nt1,small,8\n")
+    assert "line 2, size: size must be medium for 8 users, or be left out (got 'small')" in said
+
+
 def test_several_wrong_rows_are_named_at_once():
     said = refused(HEAD + "".join(f"t{number},9,,,\n" for number in range(20)))
     assert "line 2, risk_score" in said

@@ -107,7 +107,7 @@ def _tenant(row: _Row, problems: list[_Problem]) -> TenantProfile | None:
     except ValidationError as error:
         for item in error.errors():
             path = field_path(item["loc"]) if item["loc"] else "size" if "size" in row.fields else "row"
-            value = shown_value(item.get("input"))
+            value = shown_value(item.get("input") if item["loc"] else row.fields.get(path))
             problems.append(_Problem(row.line_for(item["loc"]), path, problem_of(item), value))
         return None
 
