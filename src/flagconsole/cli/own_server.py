@@ -32,9 +32,8 @@ def own_server(store_url: str, environment: str = "") -> Iterator[OwnServer]:
     said when it doesn't start.
     """
     from flagconsole.server.key_file import key_file_of
-    from flagconsole.store.opening import sqlite_path
 
-    key_file = key_file_of(sqlite_path(store_url))
+    key_file = key_file_of(store_url)
     command = [sys.executable, "-P", "-m", "flagconsole", "serve", "--store", store_url, "--port", "0"]
     process = subprocess.Popen(  # noqa: S603  # our own program
         [*command, *(["--environment", environment] if environment else []), "--end-with-stdin"],

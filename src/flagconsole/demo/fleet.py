@@ -64,7 +64,7 @@ async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterat
             for name in SERVICES:
                 services[name] = await _start_service(name, url, service_key, folder, seed, processes)
             with announced(f"sqlite:{store_path}"):
-                api_key = key_file_of(store_path).read_text().strip()
+                api_key = key_file_of(f"sqlite:{store_path}").read_text().strip()
                 yield Fleet(url, api_key, str(folder.path), server, services)
         finally:
             await _stop(processes)

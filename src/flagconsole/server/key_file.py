@@ -1,26 +1,36 @@
-"""The admin key that an embedded store on loopback makes for its own user."""
+"""The admin key that a server on loopback makes for its own user."""
 
 from __future__ import annotations
 
 import asyncio
 import fcntl
 import getpass
+import hashlib
 import os
 import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import platformdirs
+
 from flagconsole.domain.errors import Unauthenticated
 from flagconsole.domain.requests import KeyCreate
 from flagconsole.domain.role import Role
 from flagconsole.operations.keys import authenticate
 from flagconsole.operations.service import SYSTEM, Operations
+from flagconsole.store.opening import is_postgres, sqlite_path
 
 
-def key_file_of(store_path: str) -> Path:
-    """Where the key of the embedded store at ``store_path`` lies."""
-    return Path(f"{store_path}.admin-key")
+def key_file_of(store_url: str) -> Path:
+    """Where the key of the store lies: beside an embedded store's file, for a database in the user's data folder. Raises
+    ``InvalidInput`` for a URL of neither."""
+    if not is_postgres(store_url):
+        return Path(f"{sqlite_path(store_url)}.admin-key")
+    from flagconsole.store.postgres_address import Address
+
+    place = hashlib.sha256(Address(store_url).place.encode()).hexdigest()[:16]
+    return Path(platformdirs.user_data_dir("flagconsole")) / f"postgresql-{place}.admin-key"
 
 
 async def ensure_admin_key(operations: Operations, path: Path) -> str:
@@ -29,18 +39,37 @@ async def ensure_admin_key(operations: Operations, path: Path) -> str:
     Servers that start at once take turns, or each would revoke the key that another has just made and handed out.
     """
     async with _alone_in(path.parent):
-        return await _ensure(operations, path)
+        secret = await _kept(operations, path)
+        if secret is None:
+            for key in (await operations.keys(SYSTEM)).keys:
+                if key.name == _own_name() and key.revoked_at is None:
+                    await operations.revoke_key(SYSTEM, key.key_id)
+            secret = await _make(operations, path)
+        return secret
 
 
-async def _ensure(operations: Operations, path: Path) -> str:
+async def ensure_first_admin_key(operations: Operations, path: Path) -> bool:
+    """Make the admin key in ``path`` where the store has no admin's key at all, and say whether that was so. A database is
+    shared: other machines' keys are none of this one's business, and a server that starts again mustn't leave one each time."""
+    async with _alone_in(path.parent):
+        keys = (await operations.keys(SYSTEM)).keys
+        if any(key.role is Role.ADMIN and key.tenant_id is None and key.revoked_at is None for key in keys):
+            return False
+        await _make(operations, path)
+        return True
+
+
+async def _kept(operations: Operations, path: Path) -> str | None:
+    """The key in the file, if it still works."""
     with suppress(OSError, Unauthenticated):
         secret = _read(path)
         async with operations.store.read() as reader:
             await authenticate(reader, secret)
         return secret
-    for key in (await operations.keys(SYSTEM)).keys:
-        if key.name == _own_name() and key.revoked_at is None:
-            await operations.revoke_key(SYSTEM, key.key_id)
+    return None
+
+
+async def _make(operations: Operations, path: Path) -> str:
     made = await operations.create_key(SYSTEM, KeyCreate(name=_own_name(), role=Role.ADMIN))
     _write_private(path, made.secret)
     return made.secret
@@ -49,12 +78,17 @@ async def _ensure(operations: Operations, path: Path) -> str:
 @asynccontextmanager
 async def _alone_in(folder: Path) -> AsyncIterator[None]:
     """Hold the folder's lock while the block runs; it ends with the process, so nobody has to clean up."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    descriptor = _opened(folder)
     try:
         await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
+
+
+def _opened(folder: Path) -> int:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(folder, os.O_RDONLY)
 
 
 def _read(path: Path) -> str:

@@ -24,9 +24,9 @@ from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
 from flagconsole.server.hub import Hub
-from flagconsole.server.key_file import ensure_admin_key, key_file_of
+from flagconsole.server.key_file import ensure_admin_key, ensure_first_admin_key, key_file_of
 from flagconsole.store import open_store
-from flagconsole.store.opening import sqlite_path
+from flagconsole.store.opening import is_postgres
 
 #: Seconds that running requests get after SIGTERM; streams say goodbye at once.
 GRACE_SECONDS: Final = 1
@@ -65,6 +65,7 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 8765,
     *,
+    listen_url: str | None = None,
     environment: str = "local",
     requires_versions: bool = False,
     end_with_stdin: bool = False,
@@ -73,19 +74,21 @@ def serve(
     retention: Retention | None = None,
     prometheus: PrometheusSource | None = None,
 ) -> None:
-    """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
+    """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends). ``listen_url`` is a
+    direct way to a database that ``store_url`` reaches through a pooler.
 
     ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship, ``retention`` says how long
     measurements are kept, ``prometheus`` is asked for the metrics that plans have queries for.
 
-    On a loopback address it makes sure that the embedded store's own admin key exists. Raises ``StoreUnavailable`` when
-    the store can't be opened or the address is taken.
+    On a loopback address it makes sure that the embedded store's own admin key exists, or the first one of a database.
+    Raises ``StoreUnavailable`` when the store can't be opened or the address is taken.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     asyncio.run(
         _serve(
             store_url,
             _bind(host, port),
+            listen_url=listen_url,
             environment=environment,
             requires_versions=requires_versions,
             end_with_stdin=end_with_stdin,
@@ -101,6 +104,7 @@ async def _serve(
     store_url: str,
     listener: socket.socket,
     *,
+    listen_url: str | None,
     environment: str,
     requires_versions: bool,
     end_with_stdin: bool,
@@ -109,11 +113,11 @@ async def _serve(
     retention: Retention | None,
     prometheus: PrometheusSource | None,
 ) -> None:
-    store = await open_store(store_url)
+    store = await open_store(store_url, listen_url=listen_url)
     try:
         operations = Operations(store, environment=environment, requires_versions=requires_versions)
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
-            await ensure_admin_key(operations, key_file_of(sqlite_path(store_url)))
+            await _make_admin_key(operations, store_url, own=end_with_stdin)
         app = create_app(operations, retention, response=response, playbooks=playbooks, prometheus=prometheus)
         config = uvicorn.Config(
             app,
@@ -134,6 +138,15 @@ async def _serve(
         if prometheus is not None:
             await prometheus.aclose()
         await store.close()
+
+
+async def _make_admin_key(operations: Operations, store_url: str, *, own: bool) -> None:
+    """The key for whoever sits at this machine. ``own`` says that a console started this server for itself, and needs one."""
+    path = key_file_of(store_url)
+    if own or not is_postgres(store_url):
+        await ensure_admin_key(operations, path)
+    elif await ensure_first_admin_key(operations, path):
+        print(f"the first admin key of this database is in {path}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from flagconsole.store.protocol import Store
 
 
-#: The schemes of URLs that lead to PostgreSQL.
-POSTGRES_SCHEMES: Final = ("postgresql", "postgres")
+_POSTGRES_SCHEMES: Final = ("postgresql", "postgres")
 
 
 async def open_store(url: str, *, clock: Clock = system_clock, listen_url: str | None = None) -> Store:
@@ -21,9 +20,9 @@ async def open_store(url: str, *, clock: Clock = system_clock, listen_url: str |
     ``postgresql://…``, whose tables are. ``listen_url`` is a direct way to the same database where ``url`` leads through a
     pooler.
 
-    Raises ``InvalidInput`` for a URL of another kind and ``StoreUnavailable`` when the file or database can't be used.
+    Raises ``InvalidInput`` for a URL of another kind or that can't be read, and ``StoreUnavailable`` when the file or database can't be used.
     """
-    if url.partition(":")[0] in POSTGRES_SCHEMES:
+    if is_postgres(url):
         try:
             from flagconsole.store.postgres import PostgresStore
         except ImportError:
@@ -33,13 +32,22 @@ async def open_store(url: str, *, clock: Clock = system_clock, listen_url: str |
         return await PostgresStore.open(url, listen_url=listen_url, clock=clock)
     from flagconsole.store.sqlite import SqliteStore
 
+    if listen_url is not None:
+        raise InvalidInput(
+            field="listen URL", problem="is for stores on PostgreSQL; the store is a file", value=sqlite_path(url)
+        )
     return await SqliteStore.open(sqlite_path(url), clock=clock)
+
+
+def is_postgres(url: str) -> bool:
+    """Whether the URL leads to PostgreSQL."""
+    return url.partition(":")[0] in _POSTGRES_SCHEMES
 
 
 def refuse_missing(url: str) -> None:
     """Raise ``StoreNotFound`` where there is no store at ``url``, which opening it would create: a name that was mistyped must
     not look like a store without flags. A database is there whenever it can be connected to."""
-    if url.partition(":")[0] in POSTGRES_SCHEMES:
+    if is_postgres(url):
         return
     path = sqlite_path(url)
     if not Path(path).exists():

@@ -13,15 +13,15 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.instance import Instance
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock, system_clock
-from flagconsole.store.postgres_schema import migrate, refuse_unsafe
-from flagconsole.store.postgres_session import ROW_FACTORY, Connection, PostgresSession, marked, plain
+from flagconsole.store.postgres_address import Address
+from flagconsole.store.postgres_schema import migrate, refuse_other, refuse_unsafe
+from flagconsole.store.postgres_session import Connection, PostgresSession, marked, plain
 from flagconsole.store.session import insert
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
@@ -39,38 +39,43 @@ _RECONNECT_SECONDS: Final = 1.0
 _READERS: Final = 6
 _KILLERS: Final = 2
 _POOL_WAIT: Final = 5.0
-#: A server that hangs in a transaction must not keep the head row from the others (milliseconds).
-_LIMITS: Final = "-c lock_timeout=5000 -c statement_timeout=15000 -c idle_in_transaction_session_timeout=10000"
 
 
 class PostgresStore:
     """``Store`` on one database. Opened by ``open_store``."""
 
-    def __init__(self, url: str, listen_url: str, clock: Clock | None) -> None:
-        self._url = url
-        self._listen_url = listen_url
+    def __init__(self, address: Address, direct: Address, clock: Clock | None) -> None:
+        self._address = address
+        self._direct = direct
         self._clock = clock
-        self._where = _without_secrets(url)
         self._gate = WriteGate()
         self._kills = _Kills()
-        self._writers = self._pool(url, 1, 2)
-        self._killers = self._pool(url, _KILLERS, _KILLERS)
-        self._readers = self._pool(url, 1, _READERS)
+        self._writers = self._pool(1, 2)
+        self._killers = self._pool(_KILLERS, _KILLERS)
+        self._readers = self._pool(1, _READERS)
         self._metrics: PostgresMetrics | None = None
 
     @classmethod
     async def open(cls, url: str, *, listen_url: str | None = None, clock: Clock = system_clock) -> PostgresStore:
         """Connect and migrate. ``listen_url`` is a direct way to the same database where ``url`` leads through a pooler.
 
-        Raises ``StoreUnavailable`` where that can't be done, and for a database that isn't safe to write to.
+        Raises ``InvalidInput`` for a URL that can't be read, and ``StoreUnavailable`` where it can't be connected to, for a
+        database that isn't safe to write to, and where the two URLs lead to different ones.
         """
+        address = Address(url, pooled=listen_url is not None and listen_url != url)
+        direct = address if listen_url is None else Address(listen_url)
         # Deadlines are the database's, so that servers whose clocks differ agree; a test's clock replaces that.
-        store = cls(url, listen_url or url, None if clock is system_clock else clock)
+        store = cls(address, direct, None if clock is system_clock else clock)
         try:
             with store._translated():
-                async with await _connect(url) as connection:
+                # A single host may turn out to be a replica, which refuse_unsafe says more clearly than the driver.
+                async with await address.connect(primary=address.hosts > 1) as connection:
                     await refuse_unsafe(connection)
                     await migrate(connection)
+                    if address.pooled:
+                        with store._translated(direct):
+                            async with await direct.connect() as other:
+                                await refuse_other(connection, other)
                 for pool in (store._killers, store._writers, store._readers):
                     await pool.open(wait=True, timeout=_POOL_WAIT)
         except BaseException:
@@ -78,15 +83,15 @@ class PostgresStore:
             raise
         return store
 
-    def _pool(self, url: str, least: int, most: int) -> AsyncConnectionPool[Connection]:
+    def _pool(self, least: int, most: int) -> AsyncConnectionPool[Connection]:
         return AsyncConnectionPool(
-            url,
+            self._address.url,
             min_size=least,
             max_size=most,
             open=False,
             timeout=_POOL_WAIT,
             reconnect_timeout=30.0,
-            kwargs={"autocommit": True, "row_factory": ROW_FACTORY, "options": _LIMITS, "connect_timeout": 5},
+            kwargs=self._address.settings(),
             connection_class=psycopg.AsyncConnection,
         )
 
@@ -106,7 +111,7 @@ class PostgresStore:
     async def _transaction(self, pool: AsyncConnectionPool[Connection]) -> AsyncIterator[SqlTransaction]:
         with self._translated():
             async with pool.connection() as connection:
-                await connection.execute("BEGIN")
+                await connection.execute(self._address.begin)
                 await connection.execute("SELECT revision FROM store_head WHERE id = 1 FOR UPDATE")
                 session = PostgresSession(connection, self._clock)
                 transaction = SqlTransaction(session)
@@ -155,7 +160,7 @@ class PostgresStore:
     async def watch(self) -> AsyncIterator[None]:
         while True:
             try:
-                async with await _connect(self._listen_url) as connection:
+                async with await self._direct.connect() as connection:
                     await connection.execute("LISTEN flagconsole")
                     # What was told before we listened is read now; after a lost connection too.
                     yield
@@ -174,15 +179,15 @@ class PostgresStore:
                 await pool.close()
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
-        """Turns the driver's errors into ``StoreUnavailable``."""
+    def _translated(self, address: Address | None = None) -> Iterator[None]:
+        """Turns the driver's errors into ``StoreUnavailable``, which names the address that was being used."""
         try:
             yield
         except (psycopg.Error, PoolTimeout, OSError) as error:
             said = str(error).strip().splitlines()
             raise StoreUnavailable(
                 "Check that the database runs and can be reached.",
-                problem=f"{self._where}: {said[0] if said else type(error).__name__}",
+                problem=f"{address or self._address}: {said[0] if said else type(error).__name__}",
             ) from error
 
 
@@ -212,12 +217,6 @@ class _Kills:
         await self._none.wait()
 
 
-async def _connect(url: str) -> Connection:
-    return await psycopg.AsyncConnection.connect(
-        url, autocommit=True, row_factory=ROW_FACTORY, connect_timeout=5, options=_LIMITS
-    )
-
-
 async def _to_the_end(work: Any) -> None:
     """Await a commit to its end even when the caller gives up: half of one can't be taken back."""
     task = asyncio.ensure_future(work)
@@ -232,14 +231,3 @@ async def _to_the_end(work: Any) -> None:
 def _instance_id(row: dict[str, Any]) -> str:
     name: str = row["instance_id"]
     return name
-
-
-def _without_secrets(url: str) -> str:
-    """A database URL as it may be shown: host, port and database."""
-    try:
-        known = conninfo_to_dict(url)
-    except psycopg.ProgrammingError:
-        return "postgresql"
-    host = known.get("host") or known.get("hostaddr") or "localhost"
-    port = f":{known['port']}" if known.get("port") else ""
-    return f"postgresql at {host}{port}, database {known.get('dbname') or known.get('user') or '?'}"

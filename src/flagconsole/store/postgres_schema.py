@@ -63,3 +63,17 @@ async def refuse_unsafe(connection: Connection) -> None:
             "Set synchronous_commit = on.",
             problem="its synchronous_commit is off: a crash could take acknowledged kills with it",
         )
+
+
+async def refuse_other(connection: Connection, listening: Connection) -> None:
+    """Refuse to listen in another database than the store's, where no change would ever be told. Raises ``StoreUnavailable``."""
+    asked = "SELECT system_identifier, current_database() FROM pg_control_system()"
+    here = await (await connection.execute(asked)).fetchone()
+    there = await (await listening.execute(asked)).fetchone()
+    assert here is not None
+    assert there is not None
+    if tuple(here) != tuple(there):
+        raise StoreUnavailable(
+            "Give --listen-url a direct way to the store's own database.",
+            problem="the listen URL leads to another database than the store's",
+        )

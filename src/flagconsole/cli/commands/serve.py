@@ -12,7 +12,13 @@ from flagconsole.cli.invocation import Invocation
 @click.command("serve")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), default=8765, show_default=True, help="0 takes a free one.")
-@click.option("--store", metavar="URL", help="The store, such as sqlite:flags.db [the embedded one].")
+@click.option("--store", metavar="URL", help="The store, such as sqlite:flags.db or postgresql://… [the embedded one].")
+@click.option(
+    "--listen-url",
+    envvar="FLAGCONSOLE_LISTEN_URL",
+    metavar="URL",
+    help="A direct way to the database where --store leads through a pooler (or FLAGCONSOLE_LISTEN_URL).",
+)
 @click.option("--environment", default="local", show_default=True, help="What consoles show: production, staging …")
 @click.option("--require-versions", is_flag=True, help="Refuse changes that raise exposure without If-Match.")
 @click.option(
@@ -49,6 +55,7 @@ def serve(
     host: str,
     port: int,
     store: str | None,
+    listen_url: str | None,
     environment: str,
     require_versions: bool,
     response: Path | None,
@@ -70,6 +77,7 @@ def serve(
         resolve_store(store or invocation.store),
         host,
         port,
+        listen_url=listen_url,
         environment=environment,
         requires_versions=require_versions,
         end_with_stdin=end_with_stdin,

@@ -1,0 +1,83 @@
+"""Where a PostgreSQL store lies, and with which settings it is connected to."""
+
+from __future__ import annotations
+
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from flagconsole.domain.errors import InvalidInput
+from flagconsole.store.postgres_session import ROW_FACTORY, Connection
+
+#: A server that hangs in a transaction must not keep the head row from the others (milliseconds).
+_LIMITS: Final = {"lock_timeout": 5000, "statement_timeout": 15000, "idle_in_transaction_session_timeout": 10000}
+#: A database that vanished without a word (a dead machine, a cut cable) is noticed after so long, not after the two hours of
+#: the system's own keepalive.
+_NOTICE: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}
+
+
+class Address:
+    """The URL of a database. ``pooled`` says that it leads through a pooler, where a session may change its server between
+    two transactions: then nothing is set on the session, and no statement is prepared in it.
+
+    Raises ``InvalidInput`` for what can't be read as a URL.
+    """
+
+    def __init__(self, url: str, *, pooled: bool = False) -> None:
+        self.url = url
+        self.pooled = pooled
+        try:
+            self._known: dict[str, Any] = conninfo_to_dict(url)
+        except psycopg.ProgrammingError:
+            # The driver's own words might quote the password.
+            problem = "can't be read; it should look like postgresql://user@host:5432/database"
+            raise InvalidInput(field="store", problem=problem, value=f"{url.partition(':')[0]}:…") from None
+
+    @property
+    def place(self) -> str:
+        """``host:port/database``, without who connects: the same database whoever asks."""
+        host = self._known.get("host") or self._known.get("hostaddr") or "localhost"
+        return f"{host}:{self._known.get('port') or 5432}/{self._known.get('dbname') or self._known.get('user') or ''}"
+
+    def __str__(self) -> str:
+        """The database as it may be shown: host, port and name, no secrets."""
+        known = self._known
+        host = known.get("host") or known.get("hostaddr") or "localhost"
+        port = f":{known['port']}" if known.get("port") else ""
+        return f"postgresql at {host}{port}, database {known.get('dbname') or known.get('user') or '?'}"
+
+    @property
+    def begin(self) -> LiteralString:
+        """The statement that begins a write."""
+        if not self.pooled:
+            return "BEGIN"
+        return "; ".join(("BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in _LIMITS.items())))
+
+    def settings(self, *, primary: bool = True) -> dict[str, Any]:
+        """What to connect with beside the URL. What the URL says itself stays. Only with a ``primary``: after a failover one of
+        several hosts is a replica, and reading from it would show what is old."""
+        chosen: dict[str, Any] = {name: value for name, value in _NOTICE.items() if name not in self._known}
+        if primary and "target_session_attrs" not in self._known:
+            chosen["target_session_attrs"] = "read-write"
+        if self.pooled:
+            chosen["prepare_threshold"] = None
+        else:
+            limits = " ".join(f"-c {name}={value}" for name, value in _LIMITS.items())
+            chosen["options"] = f"{self._known.get('options', '')} {limits}".strip()
+        return {"autocommit": True, "row_factory": ROW_FACTORY, **chosen}
+
+    async def connect(self, *, primary: bool = True) -> Connection:
+        """A connection of its own. Raises the driver's errors."""
+        return await psycopg.AsyncConnection.connect(self.url, **self.settings(primary=primary))
+
+    @property
+    def hosts(self) -> int:
+        """How many hosts the URL names."""
+        return str(self._known.get("host") or self._known.get("hostaddr") or "").count(",") + 1
