@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from flagconsole.console import garbage
 from flagconsole.console.manners import Manners
 from flagconsole.console.place import Contexts, Place, Switch
 from flagconsole.console.theme import COLOURLESS_THEME, DEFAULT_THEME, load_theme
@@ -40,6 +41,7 @@ def run_console(
         from flagconsole.console.plain import print_status
 
         return asyncio.run(print_status(place.url, place.api_key, sys.stdout))
+    garbage.hold_off()
     while True:
         # Another place gets another app: nothing of the one before can stay on screen or in a state.
         app = make_app(place, manners, contexts, state_folder=state_folder, cache_folder=cache_folder)
@@ -102,6 +104,7 @@ def _connecting(place: Place, keeper: Keeper) -> Connect:
         known = keeper.cached
         # No server that is behind what was shown before is listened to.
         client = Client(place.url, place.api_key, position=None if known is None else (known.epoch, known.revision))
+        garbage.settle()
         return Link(
             as_server(client),
             lambda position: aiter(Stream(place.url, place.api_key, include=INCLUDED, position=position)),

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from flagconsole.console import garbage
 from flagconsole.console import state as model
 from flagconsole.console.cache_parts import INSTANCES, TENANTS
 from flagconsole.console.clock import Clock
@@ -173,6 +174,7 @@ class Feed:
         state, changed = model.with_listing(state, told, self._clock.time())
         if self._keeper is not None:
             self._keeper.listing(told, self._server_time(state))
+        garbage.settle()
         return state, changed
 
     def _server_time(self, state: ConsoleState) -> float:
