@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +42,18 @@ class Tmux:
             assert time.monotonic() < deadline, f"not seen: {text!r} in\n{screen}"
             time.sleep(0.05)
         return screen
+
+    def still(self) -> str:
+        """The screen once it has come to rest, but for its figures: times and ages go on."""
+        deadline = time.monotonic() + 40
+        before, quiet_since = "", time.monotonic()
+        while time.monotonic() - quiet_since < 0.7:
+            assert time.monotonic() < deadline, "it doesn't come to rest"
+            screen = re.sub(r" *\d+[smhd]?", "0", self.screen())
+            if screen != before:
+                before, quiet_since = screen, time.monotonic()
+            time.sleep(0.05)
+        return before
 
     def keys(self, *keys: str) -> None:
         """Like a person: with a pause before each."""
@@ -90,6 +103,16 @@ def test_a_sheet_survives_a_resize(tmux: Tmux) -> None:
     tmux.until("nothing sent yet")
     tmux.keys("n")
     tmux.until("K kill")
+
+
+def test_what_was_painted_bit_by_bit_is_what_is_painted_as_a_whole(tmux: Tmux) -> None:
+    tmux.keys("j", "j", "k", "K", "n", "k", "/", "o", "Escape", "j")
+    by_bits = tmux.still()
+    tmux.run("resize-window", "-t", "c", "-x", "120", "-y", "40")
+    tmux.until("│")
+    tmux.run("resize-window", "-t", "c", "-x", "80", "-y", "24")
+    tmux.until("K kill")
+    assert tmux.still() == by_bits
 
 
 def test_it_survives_being_left_and_attached_again(tmux: Tmux) -> None:

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.color import ColorSystem
+from rich.console import RenderableType
+from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.filter import LineFilter
+from textual.screen import Screen
 
 from flagconsole.console import actions, view
 from flagconsole.console import state as model
@@ -23,6 +26,7 @@ from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
 from flagconsole.console.effects import wanted, with_effect
+from flagconsole.console.exact_update import ExactUpdate
 from flagconsole.console.guardian import left_alone
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
@@ -153,6 +157,11 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and behind them the one for hostile text."""
         return [*super().get_line_filters(), self._filter]
+
+    def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
+        """Send only the cells that changed."""
+        exact = ExactUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable
+        super()._display(screen, exact)
 
     async def run_action(self, *_: Any, **__: Any) -> bool:
         """No action is ever run by name: not by a link in a reason, not by a default key."""

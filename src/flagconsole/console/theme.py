@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -80,12 +81,23 @@ class Palette(NamedTuple):
         return found
 
     def strip(self, row: Line, width: int, base: str = "screen", ascii_only: bool = False) -> Strip:
-        """A row as Textual paints it: exactly ``width`` cells. The only place where the console makes segments."""
-        segments = [
-            Segment(to_ascii(part.text) if ascii_only else part.text, self.style(base, part.role))
-            for part in pad(row, width)
-            if part.text
-        ]
+        """A row as Textual paints it: exactly ``width`` cells. The only place where the console makes segments; each costs a
+        sequence of forty bytes, so a blank is painted with its neighbour where that looks the same."""
+        segments: list[Segment] = []
+        text, style = "", self.style(base, "plain")
+        for part in pad(row, width):
+            own = self.style(base, part.role)
+            if own is style or not text:
+                text, style = text + part.text, own
+            elif _blank(part.text) and blanks_alike(style, own):
+                text += part.text
+            elif _blank(text) and blanks_alike(style, own):
+                text, style = text + part.text, own
+            elif part.text:
+                segments.append(Segment(to_ascii(text) if ascii_only else text, style))
+                text, style = part.text, own
+        if text:
+            segments.append(Segment(to_ascii(text) if ascii_only else text, style))
         return Strip(segments, width)
 
     def textual_theme(self) -> Theme:
@@ -106,6 +118,22 @@ class Palette(NamedTuple):
             # Textual's own style sheet asks for these where colours are the terminal's.
             variables={} if self.colour else {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"},
         )
+
+
+@lru_cache(1024)
+def blanks_alike(one: Style, other: Style) -> bool:
+    """Whether a blank looks the same in both styles: only its ground is seen, and lines through or under it."""
+    return _seen_of_blank(one) == _seen_of_blank(other)
+
+
+def _blank(text: str) -> bool:
+    return not text.strip(" ")
+
+
+def _seen_of_blank(style: Style) -> tuple[object, ...]:
+    ground = style.color if style.reverse else style.bgcolor
+    lines = (style.underline, style.underline2, style.strike, style.overline, style.frame, style.encircle)
+    return (ground, bool(style.reverse), *map(bool, lines))
 
 
 def textual_name(name: str) -> str:

@@ -6,6 +6,7 @@ While the cursor moves, or a sheet is open, rows keep their places; live sorting
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from rich.cells import cell_len
@@ -38,7 +39,8 @@ LEAST_REASON: Final = 10
 _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when", Order.URGENCY: "guard"}
 
 
-def columns(width: int, longest_name: int, *, news: bool = False) -> list[Column]:
+@lru_cache(16)
+def columns(width: int, longest_name: int, *, news: bool = False) -> Sequence[Column]:
     """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left.
     ``news``: there are flags that changed since the user last looked."""
     name = max(20, min(longest_name, 48 if width >= 130 else 30 if width >= 88 else 24))
@@ -142,6 +144,9 @@ class FlagTable(VirtualTable[str]):
         self._longest_name = 20
         self._source: tuple[object, ...] = ()
         self._members = 0
+        #: The rows as they were drawn last, each with all that its look depends on; and those that are being drawn.
+        self._before: dict[str, tuple[tuple[object, ...], Line]] = {}
+        self._drawing: dict[str, tuple[tuple[object, ...], Line]] = {}
 
     @property
     def selected(self) -> str | None:
@@ -160,7 +165,7 @@ class FlagTable(VirtualTable[str]):
         self.console.selection_changed()
 
     def refill(self, changed: frozenset[str] = frozenset()) -> None:
-        """Take the rows from the app's state anew and keep the cursor on its flag."""
+        """Take the rows from the app's state anew and keep the cursor on its flag; they are painted by ``repaint``."""
         console = self.console
         at, state = console.clock.monotonic(), console.state
         if self.keys:
@@ -174,7 +179,6 @@ class FlagTable(VirtualTable[str]):
             self._longest_name = max(self._longest_name, *map(cell_len, changed & state.flags.keys()), 0)
         self._source = source
         self._arrange()
-        self.repaint()
 
     def _arrange(self) -> None:
         """Show the rows in their order, or in that of the screen for as long as they rest."""
@@ -208,6 +212,7 @@ class FlagTable(VirtualTable[str]):
         self._moved_at = float("-inf")
         self.forget()
         self.refill()
+        self.repaint()
 
     @property
     def resting(self) -> bool:
@@ -219,6 +224,12 @@ class FlagTable(VirtualTable[str]):
         limit = self.console.clock.monotonic() - MARKED
         self._marked = {name: at for name, at in self._marked.items() if at > limit}
         self.refill()
+        self.repaint()
+
+    def draw(self, width: int, height: int) -> list[Line]:
+        """The rows in view; those that look as they did are taken as they were."""
+        self._before, self._drawing = self._drawing, {}
+        return super().draw(width, height)
 
     def shape(self, width: int) -> Sequence[Column]:
         """The columns."""
@@ -237,8 +248,15 @@ class FlagTable(VirtualTable[str]):
         reach, needed_by = state.reach.get(key), len(state.ruleset.needed_by.get(key, ()))
         now, marked = self.console.server_now(), key in self._marked
         problem, new = state.problems.get(key), is_unseen(state, row)
-        look = Look(needed_by, reach, state.rollouts.get(key), problem, now, marked, cursor, new)
-        return flag_line(row, shape, look)
+        rollout = state.rollouts.get(key)
+        # Most rows look as they did a moment ago. Ages grow by the second.
+        seen = (row, shape, needed_by, reach, rollout, problem, int(now), marked, cursor, new)
+        known = self._before.get(key)
+        if known is None or known[0] != seen:
+            look = Look(needed_by, reach, rollout, problem, now, marked, cursor, new)
+            known = (seen, flag_line(row, shape, look))
+        self._drawing[key] = known
+        return known[1]
 
     def empty(self) -> Sequence[Line]:
         """Why there are no rows."""
