@@ -7,7 +7,7 @@ import time
 import pytest
 
 from flagconsole.domain.role import Role
-from flagconsole.operations.permissions import LEAST_ROLE, Operation
+from flagconsole.operations.permissions import PERMISSIONS, Operation
 
 from ..live_server import LiveServer
 
@@ -216,7 +216,7 @@ def shared(tmp_path_factory):
 @pytest.mark.parametrize(("operation", "method", "path", "body"), ROUTES)
 def test_each_role_may_do_what_the_table_says(shared, operation, method, path, body):
     ladder = [Role.VIEWER, Role.OPERATOR, Role.ADMIN]
-    least = LEAST_ROLE[operation]
+    least = PERMISSIONS[operation].least_role
     nobody = shared.request(method, path, role=None, json=body)
     assert (nobody.status_code, nobody.headers["WWW-Authenticate"]) == (401, "Bearer")
     stranger = shared.request(method, path, role=None, json=body, headers={"Authorization": "Bearer fc_admin_guess"})

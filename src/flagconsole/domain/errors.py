@@ -100,6 +100,14 @@ class NotAllowed(FlagConsoleError):
     exit_code = ExitCode.NOT_ALLOWED
 
 
+class BeyondTenant(FlagConsoleError):
+    """This key is bound to a tenant, and {operation} concerns all of them."""
+
+    code = "beyond_tenant"
+    status = 403
+    exit_code = ExitCode.NOT_ALLOWED
+
+
 class FlagNotFound(FlagConsoleError):
     """There is no flag {flag!r}."""
 

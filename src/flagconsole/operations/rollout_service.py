@@ -155,25 +155,25 @@ class RolloutOperations:
 
     async def checklist(self, actor: Actor, flag_name: str) -> Checklist:
         """The flag's pre-canary checklist."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return _checklist(await reader.checklist(flag_name))
 
     async def rollouts(self, actor: Actor, flag_name: str | None = None, *, limit: int = 50) -> list[Rollout]:
         """Rollouts, newest first."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return await reader.rollouts(flag_name=flag_name, limit=min(limit, LIMIT))
 
     async def active(self, actor: Actor) -> list[Rollout]:
         """The rollouts that are under way, by flag."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return await reader.active_rollouts()
 
     async def past(self, actor: Actor, flag_name: str, rollout_id: str | None = None) -> Rollout:
         """One rollout of the flag, under way or over: that one, or the newest."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             if await reader.flag(flag_name) is None:
                 raise FlagNotFound(flag=flag_name)
@@ -187,13 +187,13 @@ class RolloutOperations:
 
     async def steps(self, actor: Actor, rollout_id: str) -> list[RolloutStep]:
         """What happened to a rollout, in order."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return await reader.rollout_steps(rollout_id)
 
     async def detail(self, actor: Actor, flag_name: str) -> RolloutDetail:
         """The flag's newest rollout with its steps, and its checklist."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             if await reader.flag(flag_name) is None:
                 raise FlagNotFound(flag=flag_name)
@@ -205,7 +205,7 @@ class RolloutOperations:
         self, actor: Actor, flag_name: str, *, before: int | None = None, limit: int = 100
     ) -> VerdictPage:
         """Looks of the judge, newest first."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             found = await reader.verdicts(flag_name, before=before, limit=limit + 1)
         page = tuple(NumberedVerdict(verdict_id=number, verdict=verdict) for number, verdict in found[:limit])

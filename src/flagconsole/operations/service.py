@@ -310,19 +310,19 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
 
     async def instances(self, actor: Actor, revision: int | None = None) -> InstanceList:
         """Running SDKs, as they last reported to a server on this store."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return await self._instances(reader, revision)
 
     async def tenants(self, actor: Actor) -> TenantList:
         """The known tenants."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return TenantList(tenants=tuple(await reader.tenants()))
 
     async def blast_radius(self, actor: Actor, flag_name: str, state: FlagState = FlagState.KILL) -> BlastView:
         """What setting the flag to ``state`` would do to the known tenants."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             views, overrides = await reader.flag_views(), await reader.overrides()
             view = next((view for view in views if view.flag_name == flag_name), None)
@@ -351,7 +351,7 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
 
     async def verify_audit(self, actor: Actor) -> AuditReport:
         """Whether the log's hash chain holds."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
             return await reading.verify(reader)
 

@@ -34,6 +34,7 @@ from flagconsole.server import (
     problems,
     public_routes,
     rollout_routes,
+    route_table,
     shadow_routes,
     stream,
     unleash_routes,
@@ -142,6 +143,7 @@ def create_app(
     for module in modules:
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]
+    route_table.refuse_unlisted(app.state.routes)
     app.add_middleware(Counting)
     app.add_middleware(Limits)
     _describe_problems(app)
@@ -176,12 +178,13 @@ def _gauges(state: ServerState) -> dict[str, tuple[str, float]]:
 
 
 def _describe_problems(app: FastAPI) -> None:
-    """Add the problem schema, which handlers answer and no route returns, to the OpenAPI document."""
+    """Add to the OpenAPI document the problem schema, which handlers answer and no route returns, and who may do what."""
     make = app.openapi
 
     def openapi() -> dict[str, object]:
         if app.openapi_schema is None:
             schema = make()
+            route_table.describe(schema)
             schema["components"]["schemas"]["Problem"] = Problem.model_json_schema()
             app.openapi_schema = schema
         return app.openapi_schema

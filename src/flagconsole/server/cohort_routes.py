@@ -14,7 +14,7 @@ from flagconsole.operations.cohorts import COHORT_LIMIT
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Name, TenantQuery
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Caller, Fresh, Reader, State
+from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
@@ -23,7 +23,7 @@ router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 @router.get("/api/flags/{name}/cohort", summary="The drawn cohort", dependencies=[Fresh], responses=problems(404))
 async def cohort(
     state: State,
-    actor: Reader,
+    actor: Caller,
     name: Name,
     tenant_id: TenantQuery = None,
     inside: Annotated[bool | None, Query(description="Only tenants inside, or only those outside")] = None,

@@ -14,7 +14,7 @@ from flagconsole.domain.views import BlastView, FlagDetail, FlagListing, FlagVie
 from flagconsole.operations import reading
 from flagconsole.operations.service import HISTORY_LIMIT, tenant_of_actor
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Fresh, Reader, RulesReader, ServerState, State
+from flagconsole.server.state import Caller, Fresh, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[Fresh, KnownQuery])
@@ -34,7 +34,7 @@ def view_of(state: ServerState, name: str) -> FlagView:
 
 
 @router.get("/api/flags", summary="All flags", responses=problems())
-async def flags(state: State, actor: RulesReader, tenant_id: TenantQuery = None) -> FlagListing:
+async def flags(state: State, actor: Caller, tenant_id: TenantQuery = None) -> FlagListing:
     """All flags, the overrides in force and, for a tenant, its effective states."""
     projection, now = state.projection, await state.now()
     return reading.listing(
@@ -48,7 +48,7 @@ async def flags(state: State, actor: RulesReader, tenant_id: TenantQuery = None)
 
 @router.get("/api/flags/{name}", summary="One flag", responses=problems(404))
 async def flag(
-    state: State, actor: RulesReader, response: Response, name: Name, tenant_id: TenantQuery = None
+    state: State, actor: Caller, response: Response, name: Name, tenant_id: TenantQuery = None
 ) -> FlagDetail:
     """One flag and, for a tenant, its effective state and override."""
     view, tenant, now = view_of(state, name), tenant_of_actor(actor, tenant_id), await state.now()
@@ -59,7 +59,7 @@ async def flag(
 
 @router.get("/api/flags/{name}/history", summary="Changes of one flag", responses=problems(404))
 async def flag_history(
-    state: State, actor: Reader, name: Name, limit: Limit = 50, before: Before = None, tenant_id: TenantQuery = None
+    state: State, actor: Caller, name: Name, limit: Limit = 50, before: Before = None, tenant_id: TenantQuery = None
 ) -> HistoryPage:
     """The flag's changes, newest first."""
     return await state.operations.history(actor, name, limit=limit, before=before, tenant_id=tenant_id)
@@ -68,7 +68,7 @@ async def flag_history(
 @router.get("/api/history", summary="Changes of all flags", responses=problems())
 async def history(
     state: State,
-    actor: Reader,
+    actor: Caller,
     limit: Limit = 50,
     before: Before = None,
     tenant_id: TenantQuery = None,
@@ -80,7 +80,7 @@ async def history(
 
 @router.get("/api/flags/{name}/blast-radius", summary="What a change would do", responses=problems(404))
 async def blast_radius(
-    state: State, actor: Reader, name: Name, flag_state: Annotated[FlagState, Query(alias="state")] = FlagState.KILL
+    state: State, actor: Caller, name: Name, flag_state: Annotated[FlagState, Query(alias="state")] = FlagState.KILL
 ) -> BlastView:
     """What setting the flag to ``state`` would do to the known tenants. Nothing is changed."""
     projection, now = state.projection, await state.now()
@@ -101,7 +101,7 @@ async def blast_radius(
     response_class=Response,
 )
 async def snapshot(
-    state: State, actor: RulesReader, if_none_match: Annotated[str | None, Header(max_length=300)] = None
+    state: State, actor: Caller, if_none_match: Annotated[str | None, Header(max_length=300)] = None
 ) -> Response:
     """The snapshot of the newest revision."""
     body, etag = state.projection.snapshot()

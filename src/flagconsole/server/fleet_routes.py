@@ -4,24 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from flagconsole.domain import requests as ask
 from flagconsole.domain.instance import ReceiptBatch
-from flagconsole.domain.role import Actor, ApiKey
+from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import AuditReport, InstanceList, KeyList, NewKey, Status, TenantList
 from flagconsole.operations import reading
-from flagconsole.operations.permissions import Operation
 from flagconsole.server.change_routes import DryRun
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Allowed, Caller, Fresh, Reader, State
+from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 InstanceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
-Reporter = Annotated[Actor, Depends(Allowed(Operation.REPORT))]
 
 
 class Position(BaseModel):
@@ -32,7 +30,7 @@ class Position(BaseModel):
 
 
 @router.get("/api/status", summary="The system on one screen", dependencies=[Fresh], responses=problems())
-async def status(state: State, actor: Reader) -> Status:
+async def status(state: State, actor: Caller) -> Status:
     """Flags by state, killed flags, instances, and whom the server takes the caller for."""
     projection, now = state.projection, await state.now()
     return reading.status_of(
@@ -50,7 +48,7 @@ async def status(state: State, actor: Reader) -> Status:
 
 @router.get("/api/instances", summary="Running SDKs", dependencies=[Fresh], responses=problems())
 async def instances(
-    state: State, actor: Reader, revision: Annotated[int | None, Query(ge=0, le=2**53)] = None
+    state: State, actor: Caller, revision: Annotated[int | None, Query(ge=0, le=2**53)] = None
 ) -> InstanceList:
     """Who runs, and how many of those expected have confirmed ``revision`` (default: the newest)."""
     now = await state.now()
@@ -58,7 +56,7 @@ async def instances(
 
 
 @router.post("/api/instances/{instance_id}/receipt", summary="Report applied revisions", responses=problems(413, 415))
-async def receipt(state: State, actor: Reporter, instance_id: InstanceId, body: ReceiptBatch) -> Position:
+async def receipt(state: State, actor: Caller, instance_id: InstanceId, body: ReceiptBatch) -> Position:
     """Take an instance's receipts, or its sign of life. Answers where the store is."""
     state.book.report(instance_id, body, await state.now())
     ruleset = state.projection.ruleset
@@ -66,7 +64,7 @@ async def receipt(state: State, actor: Reporter, instance_id: InstanceId, body: 
 
 
 @router.get("/api/tenants", summary="The known tenants", responses=problems(), response_model_exclude_none=True)
-async def tenants(state: State, actor: Reader) -> TenantList:
+async def tenants(state: State, actor: Caller) -> TenantList:
     """All tenants by id."""
     return await state.operations.tenants(actor)
 
@@ -83,7 +81,7 @@ async def put_tenants(state: State, actor: Caller, body: ask.TenantsPut, dry_run
 
 
 @router.get("/api/audit/verify", summary="Check the audit chain", responses=problems())
-async def verify_audit(state: State, actor: Reader) -> AuditReport:
+async def verify_audit(state: State, actor: Caller) -> AuditReport:
     """Read the whole log and check its hash chain."""
     return await state.operations.verify_audit(actor)
 

@@ -16,7 +16,7 @@ from flagconsole.domain.incident_views import (
 from flagconsole.operations.incident_service import INCIDENTS_LIMIT
 from flagconsole.server.change_routes import DryRun
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Caller, Fresh, Reader, State
+from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
@@ -28,7 +28,7 @@ StepName = Annotated[str, Path(min_length=1, max_length=100, examples=["verify_o
 @router.get("/api/incidents", summary="Incidents", dependencies=[Fresh], responses=problems())
 async def incidents(
     state: State,
-    actor: Reader,
+    actor: Caller,
     flag_name: Annotated[str | None, Query(min_length=1, max_length=200)] = None,
     open_only: Annotated[bool, Query(alias="open", description="Only those that nobody has closed")] = False,
     limit: Annotated[int, Query(ge=1, le=INCIDENTS_LIMIT)] = 50,
@@ -38,7 +38,7 @@ async def incidents(
 
 
 @router.get("/api/incidents/{incident_id}", summary="One incident", dependencies=[Fresh], responses=problems(404))
-async def incident(state: State, actor: Reader, incident_id: IncidentId) -> IncidentDetail:
+async def incident(state: State, actor: Caller, incident_id: IncidentId) -> IncidentDetail:
     """One incident with its timeline, the tenants that it reached, and who was told."""
     return await state.operations.incident(actor, incident_id)
 
@@ -53,7 +53,7 @@ async def incident(state: State, actor: Reader, incident_id: IncidentId) -> Inci
     },
     response_class=Response,
 )
-async def export(state: State, actor: Reader, incident_id: IncidentId) -> Response:
+async def export(state: State, actor: Caller, incident_id: IncidentId) -> Response:
     """The whole report, for a post-mortem."""
     report = await state.operations.export_incident(actor, incident_id)
     return Response(report.encode(), media_type="text/markdown")

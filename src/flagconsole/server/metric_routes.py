@@ -11,9 +11,8 @@ from flagconsole.domain.flag_metrics import FlagMetrics
 from flagconsole.domain.telemetry import FeedbackBatch, Taken, TelemetryBatch
 from flagconsole.operations.metrics import LEAST_WINDOW, MOST_WINDOW, flag_metrics
 from flagconsole.server.flag_routes import Name, view_of
-from flagconsole.server.fleet_routes import Reporter
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Fresh, Reader, State
+from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
@@ -22,13 +21,13 @@ _Duration = Query(pattern=DURATION_PATTERN, examples=["1h"])
 
 
 @router.post("/api/telemetry", summary="Report what an SDK measured", responses=problems(413, 415))
-async def telemetry(state: State, actor: Reporter, body: TelemetryBatch) -> Taken:
+async def telemetry(state: State, actor: Caller, body: TelemetryBatch) -> Taken:
     """Take a batch; the same ``batch_id`` counts once. It is kept when the answer comes."""
     return await state.intake.telemetry(actor, body)
 
 
 @router.post("/api/events", summary="Report CSAT answers, tickets, conversions", responses=problems(413, 415))
-async def events(state: State, actor: Reporter, body: FeedbackBatch) -> Taken:
+async def events(state: State, actor: Caller, body: FeedbackBatch) -> Taken:
     """Take what people said or did; the same ``batch_id`` counts once. It is kept when the answer comes."""
     return await state.intake.feedback(actor, body)
 
@@ -41,7 +40,7 @@ async def events(state: State, actor: Reporter, body: FeedbackBatch) -> Taken:
 )
 async def metrics(
     state: State,
-    actor: Reader,
+    actor: Caller,
     name: Name,
     window: Annotated[str, _Duration] = "1h",
     step: Annotated[str | None, _Duration] = None,

@@ -11,14 +11,14 @@ from flagconsole.domain.rollout_requests import PlaybookBegin
 from flagconsole.server.change_routes import DryRun, Key
 from flagconsole.server.flag_routes import Name
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Caller, Reader, State
+from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 
 @router.get("/api/playbooks", summary="Playbooks", responses=problems())
-async def playbooks(state: State, actor: Reader) -> PlaybookList:
+async def playbooks(state: State, actor: Caller) -> PlaybookList:
     """The playbooks that rollbacks go by here, with their steps and estimates."""
     return PlaybookList(playbooks=tuple(PlaybookView.of(playbook) for playbook in state.playbooks.values()))
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Header
+from fastapi import Depends, Header, Request
 
 from flagconsole.domain.errors import Unauthenticated
 from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import authenticate
-from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.permissions import authorize
+from flagconsole.server.route_table import operation_of
 from flagconsole.server.state import State
 
 _HINT = "Send a valid key as 'Authorization: Bearer KEY', as 'Authorization: KEY' or as 'X-API-Key: KEY'."
@@ -29,13 +30,13 @@ def presented_key(
 PresentedKey = Annotated[str | None, Depends(presented_key)]
 
 
-async def protocol_client(state: State, secret: PresentedKey) -> Actor:
-    """Whose key it is. It may at least read rules and report."""
+async def protocol_client(request: Request, state: State, secret: PresentedKey) -> Actor:
+    """Whose key it is. It may do what the route is for, or the request ends here."""
     if secret is None:
         raise Unauthenticated(_HINT)
     async with state.operations.store.read() as reader:
         actor = await authenticate(reader, secret)
-    authorize(actor, Operation.READ_RULES)
+    authorize(actor, operation_of(request))
     return actor
 
 

@@ -14,7 +14,7 @@ from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Before, Name, view_of
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Caller, Fresh, Reader, ServerState, State
+from flagconsole.server.state import Caller, Fresh, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
@@ -36,7 +36,7 @@ async def _done(state: ServerState, result: RolloutResult) -> RolloutResult:
 @router.get("/api/rollouts", summary="Rollouts", dependencies=[Fresh], responses=problems())
 async def rollouts(
     state: State,
-    actor: Reader,
+    actor: Caller,
     active: Annotated[bool, Query(description="Only those that are under way")] = False,
     limit: Annotated[int, Query(ge=1, le=LIMIT)] = 50,
 ) -> RolloutList:
@@ -47,14 +47,14 @@ async def rollouts(
 
 
 @router.get("/api/flags/{name}/rollout", summary="A flag's rollout", dependencies=[Fresh], responses=problems(404))
-async def rollout(state: State, actor: Reader, name: Name) -> RolloutDetail:
+async def rollout(state: State, actor: Caller, name: Name) -> RolloutDetail:
     """The flag's newest rollout with its steps, and its checklist."""
     return await _rollouts(state).detail(actor, name)
 
 
 @router.get("/api/flags/{name}/verdicts", summary="What the judge said", responses=problems())
 async def verdicts(
-    state: State, actor: Reader, name: Name, before: Before = None, limit: Annotated[int, Query(ge=1, le=LIMIT)] = 100
+    state: State, actor: Caller, name: Name, before: Before = None, limit: Annotated[int, Query(ge=1, le=LIMIT)] = 100
 ) -> VerdictPage:
     """The judge's looks at a flag's rollouts, newest first."""
     return await _rollouts(state).verdicts(actor, name, before=before, limit=limit)
@@ -136,7 +136,7 @@ async def abort(
 
 
 @router.post("/api/flags/{name}/replay", summary="Judge the past by another plan", responses=problems(404, 413, 415))
-async def replay(state: State, actor: Reader, name: Name, body: ask.ReplayAsk) -> Replay:
+async def replay(state: State, actor: Caller, name: Name, body: ask.ReplayAsk) -> Replay:
     """What another plan would have said and done of a rollout that ran. Changes nothing; takes up to half a minute."""
     from flagconsole.rollout.prometheus_values import PrometheusValues
     from flagconsole.rollout.replay import replay_asked
@@ -148,7 +148,7 @@ async def replay(state: State, actor: Reader, name: Name, body: ask.ReplayAsk) -
 
 
 @router.get("/api/flags/{name}/checklist", summary="The pre-canary checklist", responses=problems())
-async def checklist(state: State, actor: Reader, name: Name) -> Checklist:
+async def checklist(state: State, actor: Caller, name: Name) -> Checklist:
     """What is ticked, by whom and when."""
     return await _rollouts(state).checklist(actor, name)
 

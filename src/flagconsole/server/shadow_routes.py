@@ -12,16 +12,15 @@ from flagconsole.domain.shadow_report import ShadowReport
 from flagconsole.domain.telemetry import Taken
 from flagconsole.operations.shadow_reading import LEAST_WINDOW, MOST_WINDOW, shadow_report
 from flagconsole.server.flag_routes import Name, view_of
-from flagconsole.server.fleet_routes import Reporter
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Fresh, Reader, State
+from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
 
 @router.post("/api/shadow-executions", summary="Report shadow executions", responses=problems(413, 415))
-async def executions(state: State, actor: Reporter, body: ShadowBatch) -> Taken:
+async def executions(state: State, actor: Caller, body: ShadowBatch) -> Taken:
     """Take a batch; the same ``batch_id`` counts once. It is kept when the answer comes."""
     return await state.intake.shadow(actor, body)
 
@@ -34,7 +33,7 @@ async def executions(state: State, actor: Reporter, body: ShadowBatch) -> Taken:
 )
 async def report(
     state: State,
-    actor: Reader,
+    actor: Caller,
     name: Name,
     window: Annotated[str, Query(pattern=DURATION_PATTERN, examples=["24h"])] = "24h",
 ) -> ShadowReport:

@@ -15,7 +15,7 @@ from flagconsole.domain.errors import InvalidInput, ReplicaBehind, Unauthenticat
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import authenticate
-from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.permissions import authorize
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.server.follower import Follower
@@ -23,6 +23,7 @@ from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.meters import Meters
 from flagconsole.server.projection import Projection
+from flagconsole.server.route_table import operation_of
 from flagconsole.server.telemetry_intake import TelemetryIntake
 from flagconsole.server.unleash_feed import UnleashFeed
 
@@ -62,30 +63,19 @@ State = Annotated[ServerState, Depends(server_state)]
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer fc_…`")
 
 
-async def caller(state: State, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Actor:
-    """Whose key the request carries."""
+async def caller(
+    request: Request, state: State, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> Actor:
+    """Whose key the request carries. It may do what the route is for, or the request ends here."""
     if credentials is None:
         raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
     async with state.operations.store.read() as reader:
-        return await authenticate(reader, credentials.credentials)
+        actor = await authenticate(reader, credentials.credentials)
+    authorize(actor, operation_of(request))
+    return actor
 
 
 Caller = Annotated[Actor, Depends(caller)]
-
-
-class Allowed:
-    """A dependency that lets only those through who may do ``operation``."""
-
-    def __init__(self, operation: Operation) -> None:
-        self._operation = operation
-
-    def __call__(self, actor: Caller) -> Actor:
-        authorize(actor, self._operation)
-        return actor
-
-
-Reader = Annotated[Actor, Depends(Allowed(Operation.READ))]
-RulesReader = Annotated[Actor, Depends(Allowed(Operation.READ_RULES))]
 
 
 async def fresh(

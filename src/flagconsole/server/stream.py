@@ -11,7 +11,7 @@ from flagconsole.domain.errors import InvalidInput, ShuttingDown
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.server.hub import Subscription, Topic
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import RulesReader, ServerState, State, at_least, parse_position
+from flagconsole.server.state import Caller, ServerState, State, at_least, parse_position
 
 router = APIRouter(dependencies=[KnownQuery])
 
@@ -30,7 +30,7 @@ _TOPICS: Final = rf"^({_TOPIC})(,({_TOPIC}))*$"
 )
 async def stream(
     state: State,
-    actor: RulesReader,
+    actor: Caller,
     include: Annotated[str | None, Query(pattern=_TOPICS, max_length=100, examples=["receipts,incidents"])] = None,
     last_event_id: Annotated[str | None, Header(max_length=90)] = None,
     x_flagconsole_instance: Annotated[str | None, Header(pattern=_WHO)] = None,
@@ -43,7 +43,7 @@ async def stream(
     they need a viewer's key.
     """
     if include is not None and include != Topic.RECEIPTS:
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
     if state.hub.closing:
         raise ShuttingDown()
     position = None if last_event_id is None else await _position(state, last_event_id)
