@@ -127,7 +127,7 @@ class FakeRollouts:
         ]
         because = {
             VerdictKind.PASS: "all criteria hold",
-            VerdictKind.FAIL: "error_rate > 0.02: worse than nearly all cohorts that the same draw could have given",
+            VerdictKind.FAIL: "error_rate > 2 %: worse than nearly all cohorts that the same draw could have given",
             VerdictKind.INCONCLUSIVE: "41 of 500 operations so far",
             VerdictKind.NO_DATA: "the newest data is 312 s old",
         }[kind]
@@ -198,7 +198,7 @@ class FakeRollouts:
         incident_id = f"inc-{number}"
         fields: dict[str, Any] = {
             "incident_id": incident_id, "flag_name": name, "playbook": "immediate",
-            "trigger": "error_rate > 0.02: worse than nearly all cohorts", "opened_by": "controller",
+            "trigger": "error_rate > 2 %: worse than nearly all cohorts", "opened_by": "controller",
             "state_before": "canary 10 %", "tenant_id": None, "change_ids": (7,), "started_at": at, "completed_at": None,
             "closed_at": None, "closed_by": None, "restoration_minutes": None, "estimate_minutes": 9.0, "affected": 2,
             "tenants_known": 500, "impact": Impact.MINIMAL, "impact_overridden": False, "root_cause": "",
@@ -281,7 +281,7 @@ class FakeRollouts:
                 TimelineEntry(
                     at=incident.started_at,
                     kind=TimelineKind.VERDICT,
-                    text="fail: error_rate > 0.02",
+                    text="fail: error_rate > 2 %",
                     actor="controller",
                 ),
                 TimelineEntry(

@@ -56,7 +56,7 @@ async def canary_ended(console: Any) -> None:
     server.rollout_of(NAME)
     server.look(NAME, server.verdict(NAME, VerdictKind.FAIL))
     rollout = server.rollouts_by_flag[NAME]
-    ended = {"ended_at": rollout.looked_at, "end_reason": "error_rate > 0.02"}
+    ended = {"ended_at": rollout.looked_at, "end_reason": "error_rate > 2 %"}
     server.tell_rollout(NAME, status=RolloutStatus.ROLLED_BACK, **ended)
     await console.press("enter")
     await console.until("ROLLED BACK")

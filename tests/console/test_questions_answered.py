@@ -29,7 +29,7 @@ async def test_which_rollout_did_it(open_console: Any, server: Any) -> None:
     async with open_console(size=(120, 40)) as console:
         await console.until("! 1 needs attention")
         await console.press("G", "!")
-        await console.until("FAIL: error_rate > 0.02")
+        await console.until("FAIL: error_rate > 2 %")
         assert console.app.state.selected == "pos.loyalty_points"
         assert "4.21" in console.screen()
         assert ">2.00" in console.screen()

@@ -43,18 +43,18 @@ def test_the_default_plan_has_the_figures_and_goes_from_shadow_to_everyone() -> 
     assert [phase.tick_seconds for phase in DEFAULT_PLAN.phases] == [30, 30, 60, 60, 300]
     canary = DEFAULT_PLAN.phase("canary 10")
     assert [criterion.describe() for criterion in canary.success] == [
-        "success_rate >= 0.99",
-        "error_rate <= 0.005",
-        "p95_regression <= 0.03",
-        "csat >= 0.95",
-        "ticket_increase <= 0.1",
+        "success_rate >= 99 %",
+        "error_rate <= 0.5 %",
+        "p95_regression <= +3 %",
+        "csat >= 95 %",
+        "ticket_increase <= +10 %",
     ]
     assert [criterion.describe() for criterion in canary.rollback] == [
-        "error_rate > 0.02",
-        "p95_regression > 0.15",
+        "error_rate > 2 %",
+        "p95_regression > +15 %",
         "critical_errors >= 2",
-        "csat < 0.85",
-        "ticket_increase > 0.25",
+        "csat < 85 %",
+        "ticket_increase > +25 %",
     ]
     assert all(criterion.evidence is Evidence.STATISTICAL for criterion in canary.rollback)
 
@@ -75,8 +75,8 @@ def test_nothing_is_promoted_unless_a_plan_says_so() -> None:
 
 def test_a_flags_own_criteria_replace_the_phases_lists_that_they_name() -> None:
     own = DEFAULT_PLAN.for_flag(INVOICES_WRITE)
-    assert "latency_p95 > 2000" in [criterion.describe() for criterion in own.phase("canary 10").rollback]
-    assert "latency_p95 <= 700" in [criterion.describe() for criterion in own.phase("canary 50").success]
+    assert "latency_p95 > 2000 ms" in [criterion.describe() for criterion in own.phase("canary 10").rollback]
+    assert "latency_p95 <= 700 ms" in [criterion.describe() for criterion in own.phase("canary 50").success]
     assert own.phase("canary 50").rollback == DEFAULT_PLAN.phase("canary 50").rollback
     assert own.phase("full") == DEFAULT_PLAN.phase("full")
     pricing = DEFAULT_PLAN.for_flag(ESTIMATES_AI_PRICING).phase("canary 10")

@@ -38,7 +38,7 @@ def test_limits_are_read_exactly():
 def test_a_flags_own_criteria_replace_the_phases():
     default = shipped_plan("default").plan
     plan = shipped_plan("default").for_flag("invoices.write")
-    assert "latency_p95 <= 800" in [criterion.describe() for criterion in plan.phase("canary 10").success]
+    assert "latency_p95 <= 800 ms" in [criterion.describe() for criterion in plan.phase("canary 10").success]
     assert plan.phase("canary 50").rollback == default.phase("canary 50").rollback
     assert shipped_plan("default").for_flag("pos.lite") == default
 

@@ -17,6 +17,7 @@ from flagconsole.domain.group import Group
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind, MetricName
 from flagconsole.domain.names import FlagName, Label
 from flagconsole.domain.plan_metric import ONE_NUMBER, PlanMetric, refuse_metric
+from flagconsole.domain.quantity import exact_quantity
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency, urgency_of
 
@@ -129,8 +130,8 @@ class Criterion(Frozen):
         return self.comparison.holds(value, self.value)
 
     def describe(self) -> str:
-        """The limit in a few characters: ``error_rate <= 0.005``."""
-        return f"{self.metric} {self.comparison} {self.value:g}"
+        """The limit in a few characters, with its unit: ``error_rate <= 0.5 %``."""
+        return f"{self.metric} {self.comparison} {exact_quantity(self.metric_kind, self.value)}"
 
 
 Criteria = Annotated[tuple[Criterion, ...], Field(max_length=50)]

@@ -18,3 +18,16 @@ def quantity(kind: MetricKind, value: float | None) -> str:
             return f"{value:.0f} ms"
         case MetricKind.COUNT | MetricKind.GAUGE:
             return f"{value:.4g}"
+
+
+def exact_quantity(kind: MetricKind, value: float) -> str:
+    """A limit as a plan means it, without rounding to what a measurement is told with: ``2 %``, ``+15 %``, ``800 ms``."""
+    match kind:
+        case MetricKind.RATIO:
+            return f"{value * 100:.6g} %"
+        case MetricKind.CHANGE:
+            return f"{value * 100:+.6g} %"
+        case MetricKind.LATENCY:
+            return f"{value:.6g} ms"
+        case MetricKind.COUNT | MetricKind.GAUGE:
+            return f"{value:.6g}"
