@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import threading
 from types import TracebackType
@@ -78,7 +79,8 @@ class LiveServer:
         try:
             operations = Operations(store, requires_versions=self._requires_versions)
             for role in Role:
-                name = f"{role.value}-{self.port}"
+                # A store may be served by several, one after the other on the same port too.
+                name = f"{role.value}-{self.port}-{secrets.token_hex(2)}"
                 made = await operations.create_key(SYSTEM, KeyCreate(name=name, role=role))
                 self.keys[role] = made.secret
             app = create_app(operations)

@@ -48,6 +48,7 @@ COMMANDS: dict[str, Entry] = {
     "demo": Entry(_RUN, "demo:demo", "Try everything out on a simulated fleet."),
     "serve": Entry(_RUN, "serve:serve", "Serve a store over HTTP."),
     "init": Entry(_SETUP, "init:init", "Load a catalogue of flags into an empty store."),
+    "migrate": Entry(_SETUP, "migrate:migrate", "Move a store to another database, or to a file."),
     "plan": Entry(_SETUP, "plan:plan", "Check plans, and print their schema."),
     "config": Entry(_SETUP, "config:config", "Choose the server, the key and the tenant."),
     "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),

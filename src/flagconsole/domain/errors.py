@@ -204,6 +204,30 @@ class StoreNotEmpty(FlagConsoleError):
     exit_code = ExitCode.CONFLICT
 
 
+class TargetNotEmpty(FlagConsoleError):
+    """{place} isn't an empty store ({found}), so nothing was moved."""
+
+    code = "target_not_empty"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class StoreInUse(FlagConsoleError):
+    """Something works on {place}, so nothing was moved."""
+
+    code = "store_in_use"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class ChainBroken(FlagConsoleError):
+    """The log of {place} is broken at entry {first_broken} ({problem}), so nothing was moved."""
+
+    code = "chain_broken"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
 class FlagKilled(FlagConsoleError):
     """{flag!r} is killed; only revive clears a kill."""
 

@@ -60,7 +60,7 @@ class Address:
             return "BEGIN"
         return "; ".join(("BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in _LIMITS.items())))
 
-    def settings(self, *, primary: bool = True) -> dict[str, Any]:
+    def settings(self, *, primary: bool = True, limits: bool = True) -> dict[str, Any]:
         """What to connect with beside the URL. What the URL says itself stays. Only with a ``primary``: after a failover one of
         several hosts is a replica, and reading from it would show what is old."""
         chosen: dict[str, Any] = {name: value for name, value in _NOTICE.items() if name not in self._known}
@@ -68,14 +68,14 @@ class Address:
             chosen["target_session_attrs"] = "read-write"
         if self.pooled:
             chosen["prepare_threshold"] = None
-        else:
-            limits = " ".join(f"-c {name}={value}" for name, value in _LIMITS.items())
-            chosen["options"] = f"{self._known.get('options', '')} {limits}".strip()
+        elif limits:
+            given = " ".join(f"-c {name}={value}" for name, value in _LIMITS.items())
+            chosen["options"] = f"{self._known.get('options', '')} {given}".strip()
         return {"autocommit": True, "row_factory": ROW_FACTORY, **chosen}
 
-    async def connect(self, *, primary: bool = True) -> Connection:
-        """A connection of its own. Raises the driver's errors."""
-        return await psycopg.AsyncConnection.connect(self.url, **self.settings(primary=primary))
+    async def connect(self, *, primary: bool = True, limits: bool = True) -> Connection:
+        """A connection of its own; without ``limits`` for what takes as long as it takes. Raises the driver's errors."""
+        return await psycopg.AsyncConnection.connect(self.url, **self.settings(primary=primary, limits=limits))
 
     @property
     def hosts(self) -> int:

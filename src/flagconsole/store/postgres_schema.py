@@ -21,8 +21,7 @@ async def migrate(connection: Connection) -> None:
     async with connection.transaction():
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")
-        row = await (await connection.execute("SELECT coalesce(max(version), 0) FROM schema_version")).fetchone()
-        found = 0 if row is None else int(row[0])
+        found = await version_of(connection)
         if found > SCHEMA_VERSION:
             raise StoreUnavailable(
                 "Use that version, or restore a backup made before the upgrade.",
@@ -38,6 +37,12 @@ async def migrate(connection: Connection) -> None:
             "INSERT INTO store_head (id, epoch, revision, audit_hash) VALUES (1, %s, 0, %s) ON CONFLICT DO NOTHING",
             (new_epoch(), GENESIS),
         )
+
+
+async def version_of(connection: Connection) -> int:
+    """The number of the newest migration that was done."""
+    row = await (await connection.execute("SELECT coalesce(max(version), 0) FROM schema_version")).fetchone()
+    return 0 if row is None else int(row[0])
 
 
 async def refuse_unsafe(connection: Connection) -> None:

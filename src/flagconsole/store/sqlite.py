@@ -58,7 +58,7 @@ class SqliteStore:
     async def open(cls, path: str, *, clock: Clock = system_clock) -> SqliteStore:
         """Open the file, creating or migrating it. Raises ``StoreUnavailable`` where that can't be done."""
         with _translated(path):
-            _create_private(path)
+            create_private(path)
             return cls(path, clock)
 
     @property
@@ -171,7 +171,7 @@ class SqliteStore:
                 connection.close()
 
 
-def _create_private(path: str) -> None:
+def create_private(path: str) -> None:
     """Create the file readable by its owner only; SQLite gives its side files the same mode."""
     Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with suppress(FileExistsError):

@@ -22,7 +22,7 @@ SCHEMA_VERSION = len(ALL)
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to ``SCHEMA_VERSION``. Raises ``StoreUnavailable`` for one made by a newer version."""
-    found = _version(connection)
+    found = version_of(connection)
     if found == SCHEMA_VERSION:
         return
     if found > SCHEMA_VERSION:
@@ -34,7 +34,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) < SCHEMA_VERSION:
+        if version_of(connection) < SCHEMA_VERSION:
             _migrations().apply(Database(connection, execute_plugins=False))
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         connection.execute("COMMIT")
@@ -43,7 +43,8 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise
 
 
-def _version(connection: sqlite3.Connection) -> int:
+def version_of(connection: sqlite3.Connection) -> int:
+    """The number of the newest migration that was done."""
     version: int = connection.execute("PRAGMA user_version").fetchone()[0]
     return version
 
