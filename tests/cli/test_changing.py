@@ -239,6 +239,11 @@ def test_keys_are_shown_once(fc: Any):
     assert made["api_key"]["key_id"] in listed
     assert made["secret"] not in listed
     assert fc("keys", "create", "ci", "--role", "operator").code == 2
+    new = fc("keys", "rotate", made["api_key"]["key_id"], "--overlap", "2h", "--json").json
+    assert new["api_key"]["name"] == "ci"
+    assert f"rotated to {new['api_key']['key_id']}" in fc("keys", "list").out
+    assert fc("keys", "rotate", made["api_key"]["key_id"]).code == 5
+    assert fc("keys", "rotate", new["api_key"]["key_id"], "--overlap", "soon").code == 2
     assert "is revoked" in fc("keys", "revoke", made["api_key"]["key_id"]).out
     assert fc("keys", "revoke", "key-none").code == 3
 

@@ -237,9 +237,10 @@ async def test_keys_are_found_by_hash_and_revoked(store, clock):
         assert await reader.api_key("hash-1") == key
         assert await reader.api_key("hash-2") is None
     async with store.write() as tx:
-        await tx.revoke_api_key("k1", clock())
+        ended = {"expires_at": clock(), "replaced_by": "k2", "revoked_at": clock(), "revoked_by": "abe"}
+        await tx.save_api_key(key.model_copy(update=ended))
     async with store.read() as reader:
-        assert (await reader.api_key("hash-1")).revoked_at == clock()
+        assert await reader.api_key("hash-1") == key.model_copy(update=ended)
 
 
 async def test_tenants_are_added_and_replaced(store):

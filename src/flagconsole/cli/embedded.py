@@ -178,6 +178,9 @@ class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMet
     async def create_key(self, request: ask.KeyCreate) -> views.NewKey:
         return await self._operations.create_key(self._actor, request)
 
+    async def rotate_key(self, key_id: str, request: ask.KeyRotate) -> views.NewKey:
+        return await self._operations.rotate_key(self._actor, key_id, request)
+
     async def revoke_key(self, key_id: str) -> ApiKey:
         return await self._operations.revoke_key(self._actor, key_id)
 

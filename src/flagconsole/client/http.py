@@ -263,6 +263,11 @@ class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, ShadowCalls,
         """Make an API key. Never asked for twice once it was sent: its secret is not kept to be answered again."""
         return await self._caller.change("POST", "/api/keys", NewKey, body, repeatable=False)
 
+    async def rotate_key(self, key_id: str, body: ask.KeyRotate) -> NewKey:
+        """Make the key that takes this one's place. Never asked for twice once it was sent."""
+        path = f"/api/keys/{_segment(key_id)}/rotate"
+        return await self._caller.change("POST", path, NewKey, body, repeatable=False)
+
     async def revoke_key(self, key_id: str) -> ApiKey:
         """Make an API key invalid."""
         return await self._caller.change("DELETE", f"/api/keys/{_segment(key_id)}", ApiKey)

@@ -156,6 +156,22 @@ class KeyNotFound(FlagConsoleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class KeyEnded(FlagConsoleError):
+    """The API key {key_id!r} is not valid any more, or was rotated already."""
+
+    code = "key_ended"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
+class LastAdmin(FlagConsoleError):
+    """{key_id!r} is the last admin's key that doesn't end: without it nobody could make keys."""
+
+    code = "last_admin"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
 class RouteNotFound(FlagConsoleError):
     """There is nothing at {path!r}."""
 

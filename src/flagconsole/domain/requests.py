@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import AwareDatetime, Field, field_validator
 
@@ -95,6 +95,17 @@ class KeyCreate(Frozen):
     name: Label
     role: Role
     tenant_id: TenantId | None = None
+    expires_at: AwareDatetime | None = None
+
+
+#: How long a key may live on beside the one that replaces it, seconds.
+LONGEST_OVERLAP: Final = 30 * 86_400
+
+
+class KeyRotate(Frozen):
+    """``POST /api/keys/{id}/rotate``. The old key is valid for ``overlap_seconds`` more, an hour unless told."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP)] = 3600
 
 
 #: A tenant on its way to the store: a field that is left out keeps its value, or is unknown.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -39,7 +40,7 @@ class Actor(Frozen):
 
 
 class ApiKey(Frozen):
-    """An API key as it can be shown: never the key itself."""
+    """An API key as it can be shown: never the key itself. ``replaced_by`` is the key that it was rotated to."""
 
     key_id: str
     name: Annotated[str, Field(max_length=200)]
@@ -47,4 +48,11 @@ class ApiKey(Frozen):
     tenant_id: str | None = None
     created_at: AwareDatetime
     created_by: str
+    expires_at: AwareDatetime | None = None
+    replaced_by: str | None = None
     revoked_at: AwareDatetime | None = None
+    revoked_by: str | None = None
+
+    def is_valid_at(self, now: datetime) -> bool:
+        """Whether the key still works: nobody has revoked it, and its time isn't over."""
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)

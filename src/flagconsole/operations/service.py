@@ -217,6 +217,12 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
         async with self.store.write() as tx:
             return await keys.create_key(tx, Context(actor, await tx.now()), request)
 
+    async def rotate_key(self, actor: Actor, key_id: str, request: ask.KeyRotate) -> NewKey:
+        """Make the key that takes this one's place; both are valid until the overlap is over."""
+        authorize(actor, Operation.KEYS)
+        async with self.store.write() as tx:
+            return await keys.rotate_key(tx, Context(actor, await tx.now()), key_id, request)
+
     async def revoke_key(self, actor: Actor, key_id: str) -> ApiKey:
         """Make an API key invalid."""
         authorize(actor, Operation.KEYS)

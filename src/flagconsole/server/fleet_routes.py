@@ -19,6 +19,7 @@ from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
 
+KeyId = Annotated[str, Path(min_length=1, max_length=100)]
 InstanceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]
 
 
@@ -100,8 +101,18 @@ async def create_key(state: State, actor: Caller, body: ask.KeyCreate) -> NewKey
     return result
 
 
-@router.delete("/api/keys/{key_id}", summary="Revoke an API key", responses=problems(404))
-async def revoke_key(state: State, actor: Caller, key_id: Annotated[str, Path(min_length=1, max_length=100)]) -> ApiKey:
+@router.post(
+    "/api/keys/{key_id}/rotate", status_code=201, summary="Rotate an API key", responses=problems(404, 409, 413, 415)
+)
+async def rotate_key(state: State, actor: Caller, key_id: KeyId, body: ask.KeyRotate) -> NewKey:
+    """Make the key that takes this one's place. The old one is valid until ``overlap_seconds`` are over, then it dies."""
+    result = await state.operations.rotate_key(actor, key_id, body)
+    await state.follower.reload_people()
+    return result
+
+
+@router.delete("/api/keys/{key_id}", summary="Revoke an API key", responses=problems(404, 409))
+async def revoke_key(state: State, actor: Caller, key_id: KeyId) -> ApiKey:
     """Make a key invalid, and end the streams that use it."""
     result = await state.operations.revoke_key(actor, key_id)
     await state.follower.reload_people()

@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from typing import Final
 
 from flagconsole.domain.errors import FlagConsoleError
@@ -92,8 +93,13 @@ class Follower:
         """Read keys and tenants anew; the streams of keys that were revoked end."""
         async with self._store.read() as reader:
             await _load_people(reader, self.projection)
+            now = await reader.now()
+        self._end_streams_of_dead_keys(now)
+
+    def _end_streams_of_dead_keys(self, now: datetime) -> None:
+        """Again and again, since keys end by themselves, and a stream may begin while its key is being revoked."""
         for key in self.projection.keys.values():
-            if key.revoked_at is not None:
+            if not key.is_valid_at(now):
                 self._hub.close_key(key.key_id)
 
     async def _forever(self, work: object) -> None:
@@ -134,8 +140,9 @@ class Follower:
             if await self._operations.expire_overrides():
                 await self.catch_up()
             async with self._store.read() as reader:
-                now = (await reader.now()).timestamp()
-            wait = self.projection.ruleset.next_expiry - now
+                now = await reader.now()
+            self._end_streams_of_dead_keys(now)
+            wait = self.projection.ruleset.next_expiry - now.timestamp()
             await asyncio.sleep(min(_EXPIRY_CHECK_SECONDS, max(wait, 0.01)))
 
     async def _forget(self) -> None:

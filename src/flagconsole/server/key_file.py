@@ -15,8 +15,8 @@ from pathlib import Path
 import platformdirs
 
 from flagconsole.domain.errors import Unauthenticated
-from flagconsole.domain.requests import KeyCreate
-from flagconsole.domain.role import Role
+from flagconsole.domain.requests import KeyCreate, KeyRotate
+from flagconsole.domain.role import ApiKey, Role
 from flagconsole.operations.keys import authenticate
 from flagconsole.operations.service import SYSTEM, Operations
 from flagconsole.store.opening import is_postgres, sqlite_path
@@ -41,10 +41,7 @@ async def ensure_admin_key(operations: Operations, path: Path) -> str:
     async with _alone_in(path.parent):
         secret = await _kept(operations, path)
         if secret is None:
-            for key in (await operations.keys(SYSTEM)).keys:
-                if key.name == _own_name() and key.revoked_at is None:
-                    await operations.revoke_key(SYSTEM, key.key_id)
-            secret = await _make(operations, path)
+            secret = await _make(operations, path, instead_of=await _own_key(operations))
         return secret
 
 
@@ -69,8 +66,22 @@ async def _kept(operations: Operations, path: Path) -> str | None:
     return None
 
 
-async def _make(operations: Operations, path: Path) -> str:
-    made = await operations.create_key(SYSTEM, KeyCreate(name=_own_name(), role=Role.ADMIN))
+async def _own_key(operations: Operations) -> ApiKey | None:
+    """The key of this user and machine that is valid but isn't in the file any more."""
+    keys = await operations.keys(SYSTEM)
+    async with operations.store.read() as reader:
+        now = await reader.now()
+    mine = (key for key in keys.keys if key.name == _own_name() and key.replaced_by is None and key.is_valid_at(now))
+    return next(mine, None)
+
+
+async def _make(operations: Operations, path: Path, instead_of: ApiKey | None = None) -> str:
+    if instead_of is not None and instead_of.role is Role.ADMIN and instead_of.tenant_id is None:
+        made = await operations.rotate_key(SYSTEM, instead_of.key_id, KeyRotate(overlap_seconds=0))
+    else:
+        if instead_of is not None:
+            await operations.revoke_key(SYSTEM, instead_of.key_id)
+        made = await operations.create_key(SYSTEM, KeyCreate(name=_own_name(), role=Role.ADMIN))
     _write_private(path, made.secret)
     return made.secret
 

@@ -13,7 +13,7 @@ from flagconsole.domain.errors import InvalidInput, ShuttingDown, Unauthenticate
 from flagconsole.domain.names import TenantId
 from flagconsole.domain.ofrep import ErrorCode, failure, success
 from flagconsole.domain.role import Actor
-from flagconsole.operations.keys import authenticate, key_hash
+from flagconsole.operations.keys import actor_of, authenticate, key_hash
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.service import tenant_of_actor
 from flagconsole.server import strict_json
@@ -111,10 +111,7 @@ async def _listener(state: ServerState, secret: str | None, ticket: str | None) 
         if secret is not None:
             actor = await authenticate(reader, secret)
         else:
-            key = await reader.api_key(ticket or "")
-            if key is None or key.revoked_at is not None:
-                raise Unauthenticated("Evaluate anew, and use the address from that answer's eventStreams.")
-            actor = Actor(name=key.name, role=key.role, tenant_id=key.tenant_id, key_id=key.key_id)
+            actor = actor_of(await reader.api_key(ticket or ""), await reader.now())
     authorize(actor, Operation.READ_RULES)
     return actor
 

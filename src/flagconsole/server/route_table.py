@@ -73,6 +73,7 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "PUT /api/tenants": Operation.PUT_TENANTS,
     "GET /api/keys": Operation.KEYS,
     "POST /api/keys": Operation.KEYS,
+    "POST /api/keys/{key_id}/rotate": Operation.KEYS,
     "DELETE /api/keys/{key_id}": Operation.KEYS,
 }
 

@@ -156,8 +156,8 @@ class Transaction(Reader, RolloutTransaction, IncidentTransaction, CohortTransac
     async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
         """Add a key by its SHA-256."""
 
-    async def revoke_api_key(self, key_id: str, at: datetime) -> None:
-        """Make a key invalid from now on."""
+    async def save_api_key(self, key: ApiKey) -> None:
+        """Keep how and by whom a key ends, and what replaces it."""
 
     def discard(self) -> None:
         """Roll back when the transaction ends, without an error."""

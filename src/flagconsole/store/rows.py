@@ -99,7 +99,18 @@ TENANT_COLUMNS = (
     "custom_configuration",
     "blackouts",
 )
-KEY_COLUMNS = ("key_id", "name", "role", "tenant_id", "created_at", "created_by", "revoked_at")
+KEY_COLUMNS = (
+    "key_id",
+    "name",
+    "role",
+    "tenant_id",
+    "created_at",
+    "created_by",
+    "expires_at",
+    "replaced_by",
+    "revoked_at",
+    "revoked_by",
+)
 
 
 def timestamp(at: datetime) -> str:

@@ -117,8 +117,10 @@ class SqlTransaction(SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, S
     async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
         await self._insert("api_keys", {**key.model_dump(mode="json"), "key_hash": key_hash})
 
-    async def revoke_api_key(self, key_id: str, at: datetime) -> None:
-        await self._session.run("UPDATE api_keys SET revoked_at = ? WHERE key_id = ?", rows.timestamp(at), key_id)
+    async def save_api_key(self, key: ApiKey) -> None:
+        row = key.model_dump(mode="json", include={"expires_at", "replaced_by", "revoked_at", "revoked_by"})
+        changes = ", ".join(f"{name} = ?" for name in row)
+        await self._session.run(f"UPDATE api_keys SET {changes} WHERE key_id = ?", *row.values(), key.key_id)
 
 
 def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previous_hash: str) -> Change:

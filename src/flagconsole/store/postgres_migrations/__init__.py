@@ -13,6 +13,7 @@ from flagconsole.store.postgres_migrations.p0006_touched_rollouts import TOUCHED
 from flagconsole.store.postgres_migrations.p0007_shadow import SHADOW
 from flagconsole.store.postgres_migrations.p0008_phase_values import PHASE_VALUES
 from flagconsole.store.postgres_migrations.p0009_told_instances import TOLD_INSTANCES
+from flagconsole.store.postgres_migrations.p0010_key_ends import KEY_ENDS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -24,4 +25,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     SHADOW,
     PHASE_VALUES,
     TOLD_INSTANCES,
+    KEY_ENDS,
 )

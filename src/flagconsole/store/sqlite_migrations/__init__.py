@@ -15,6 +15,7 @@ from flagconsole.store.sqlite_migrations.m0006_touched_rollouts import m0006_tou
 from flagconsole.store.sqlite_migrations.m0007_shadow import m0007_shadow
 from flagconsole.store.sqlite_migrations.m0008_phase_values import m0008_phase_values
 from flagconsole.store.sqlite_migrations.m0009_told_instances import m0009_told_instances
+from flagconsole.store.sqlite_migrations.m0010_key_ends import m0010_key_ends
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -29,6 +30,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0007_shadow,
     m0008_phase_values,
     m0009_told_instances,
+    m0010_key_ends,
 )
 
 __all__ = ["ALL"]
