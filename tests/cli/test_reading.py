@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from flagconsole.domain.views import FlagDetail, FlagListing, HistoryPage, Status
@@ -38,7 +39,9 @@ def test_list_and_get_say_what_the_tenant_gets_and_why(flags: Any):
 def test_the_json_is_that_of_the_views(flags: Any):
     FlagListing.model_validate(flags("list", "--json").json)
     FlagDetail.model_validate(flags("get", "pos.lite", "--json").json)
-    Status.model_validate(flags("status", "--json").json)
+    status = flags("status", "--json").json
+    assert (status.pop("rollouts"), status.pop("incidents")) == ([], [])
+    Status.model_validate(status)
     HistoryPage.model_validate(flags("history", "--json").json)
 
 
@@ -47,6 +50,24 @@ def test_status_names_what_is_killed(flags: Any):
     shown = flags("status").out
     assert "killed       pos.lite" in shown
     assert "27: 26 off, 1 kill" in shown
+    assert re.search(r"incidents +inc-1  pos.lite, began \d+s ago, .*: killed: stop", shown)
+
+
+def test_status_shows_the_rollouts_and_says_when_they_have_no_measurements(flags: Any):
+    flags("start", "pos.lite", "go")
+    shown = flags("status").out
+    assert re.search(r"rollouts +pos.lite  shadow, running: ╌ not judged yet", shown)
+    assert re.search(r"data +pos.lite has no measurements", shown)
+    assert re.search(r"incidents +none", shown)
+
+
+def test_status_counts_what_does_not_fit_and_says_where_it_is(flags: Any):
+    names = [flag["flag_name"] for flag in flags("list", "--json").json["flags"]][:7]
+    for name in names:
+        flags("kill", name, "stop")
+    shown = flags("status").out
+    assert "and 2 more: flagconsole incidents list" in shown
+    assert len(shown.splitlines()) < 24
 
 
 def test_history_says_who_what_and_why_and_pages(flags: Any):

@@ -21,7 +21,7 @@ COMMANDS: dict[str, Entry] = {
     "console": Entry(_LOOK, "console:console", "Open the console (the default)."),
     "list": Entry(_LOOK, "reading:list_flags", "List the flags."),
     "get": Entry(_LOOK, "reading:get", "Show one flag."),
-    "status": Entry(_LOOK, "reading:status", "Show the system on one screen."),
+    "status": Entry(_LOOK, "status:status", "Show the system on one screen."),
     "history": Entry(_LOOK, "history:history", "Show who changed what, when and why."),
     "metrics": Entry(_LOOK, "metrics:metrics", "Show what was measured of a flag, canary against control."),
     "shadow-report": Entry(_LOOK, "shadow_report:shadow_report", "Show what shadow executions say of a flag."),
@@ -67,7 +67,8 @@ _INTERRUPTED, _BROKEN_PIPE = 130, 1
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 usage, 3 not found, 4 refused, 5 conflict, 6 unreachable, 7 not allowed, "
-    "8 kill not confirmed everywhere, 1 internal error; monitor: 9 failed, 10 inconclusive, 11 no data.",
+    "8 kill not confirmed everywhere, 12 kill told to clients that can't confirm, 1 internal error; "
+    "monitor: 9 failed, 10 inconclusive, 11 no data.",
 )
 @click.version_option(package_name="flagconsole")
 @connection_options

@@ -35,7 +35,7 @@ def console(
     Where there is no terminal that can show it, the status is printed instead.
     """
     if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("TERM", "dumb") == "dumb":
-        from flagconsole.cli.commands.reading import status
+        from flagconsole.cli.commands.status import status
 
         click.get_current_context().invoke(status)
         return

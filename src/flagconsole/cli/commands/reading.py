@@ -1,4 +1,4 @@
-"""``list``, ``get`` and ``status``."""
+"""``list`` and ``get``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from flagconsole.domain.states import FlagState
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
-    from flagconsole.domain.views import FlagDetail, FlagListing, FlagView, Status
+    from flagconsole.domain.views import FlagDetail, FlagListing, FlagView
 
 
 @click.command("list")
@@ -133,41 +133,3 @@ def _fields(detail: FlagDetail) -> list[tuple[str, Cell | str]]:
         reason = f"{detail.override.override_state.value}{until}: {detail.override.override_reason}"
         fields.append(("override", f"{reason} ({detail.override.created_by})"))
     return [(name, value) for name, value in fields if (value.text if isinstance(value, Cell) else value)]
-
-
-@click.command("status")
-@prints
-def status(invocation: Invocation) -> None:
-    """Show the system on one screen: flags by state, what is killed, who is behind."""
-
-    async def work(backend: Backend, target: Target) -> Status:
-        return await backend.status()
-
-    found = invocation.run(work)
-    if invocation.as_json:
-        print_json(found)
-    else:
-        print_fields(_status_fields(found))
-
-
-def _status_fields(status: Status) -> list[tuple[str, Cell | str]]:
-    states = ", ".join(f"{count} {state.value}" for state, count in status.by_state.items() if count)
-    behind = f", {status.instances_behind} behind" if status.instances_behind else ""
-    behind += f", {status.instances_told} told and can't confirm" if status.instances_told else ""
-    last = "never" if status.last_change_at is None else f"{age(status.last_change_at, status.now)} ago"
-    fields: list[tuple[str, Cell | str]] = [
-        ("environment", status.environment + (" (changes that raise need a version)" * status.requires_versions)),
-        ("revision", f"{status.revision} of {status.epoch}"),
-        ("flags", f"{status.flags}{f': {states}' if states else ''}"),
-    ]
-    if status.killed:
-        fields.append(("killed", Cell(", ".join(status.killed), "red", bold=True)))
-    return [
-        *fields,
-        ("overrides", str(status.overrides)),
-        ("tenants", str(status.tenants)),
-        ("instances", f"{status.instances_live} live of {status.instances_expected} expected{behind}"),
-        ("last change", last),
-        ("you", f"{status.you.name}, {status.you.role.value}"),
-        ("server", f"flagconsole {status.server_version}"),
-    ]
