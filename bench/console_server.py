@@ -160,7 +160,7 @@ def main() -> None:
         Route("/api/flags/{name}/{what}", bench.call),
         Route("/api/{what}", bench.call),
     ]
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)

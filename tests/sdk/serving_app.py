@@ -15,7 +15,7 @@ import uvicorn
 @contextmanager
 def serving_app(app: Any) -> Iterator[str]:
     """Serves ``app`` until the ``with`` ends. Yields its URL."""
-    listener = socket.socket()
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=2)
     server = uvicorn.Server(config)
