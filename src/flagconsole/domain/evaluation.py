@@ -81,9 +81,13 @@ class OverrideRule(NamedTuple):
 
 
 class Ruleset:
-    """All rules at one ``(epoch, revision)``: immutable, safe to read from any thread without a lock."""
+    """All rules at one ``(epoch, revision)``: immutable, safe to read from any thread without a lock.
 
-    __slots__ = ("_closures", "_needed_by", "epoch", "memo", "next_expiry", "overrides", "revision", "rules")
+    With a ``tenant`` they are what a key that is bound to it may see: right for that tenant, and every other one is answered
+    as for a flag that isn't there (a kill is a kill for everyone).
+    """
+
+    __slots__ = ("_closures", "_needed_by", "epoch", "memo", "next_expiry", "overrides", "revision", "rules", "tenant")
 
     def __init__(
         self,
@@ -92,8 +96,10 @@ class Ruleset:
         rules: Mapping[str, Rule],
         overrides: Mapping[str, Mapping[str, OverrideRule]],
         closures: dict[str, tuple[str, ...]] | None = None,
+        tenant: str | None = None,
     ) -> None:
         self.epoch = epoch
+        self.tenant = tenant
         self.revision = revision
         self.rules = rules
         self.overrides = overrides
@@ -118,7 +124,10 @@ class Ruleset:
         return known
 
     def evaluate_for_all(self, flag_name: str, now: float) -> Evaluation | None:
-        """The effective state that every tenant gets at ``now``; None where it depends on the tenant."""
+        """The effective state that every tenant gets at ``now``; None where it depends on the tenant. Rules of one tenant know
+        whom they are about."""
+        if self.tenant is not None:
+            return self.evaluate(flag_name, self.tenant, now)
         rule = self.rules.get(flag_name)
         if rule is not None and rule.state is not FlagState.KILL:
             if not self._same_for_all(flag_name, now):
@@ -165,6 +174,8 @@ class Ruleset:
         rule = self.rules.get(flag_name)
         if rule is None:
             return Evaluation(flag_name, FlagState.OFF, Reason.FLAG_NOT_FOUND, self.revision)
+        if self.tenant is not None and tenant_id != self.tenant and rule.state is not FlagState.KILL:
+            return Evaluation(flag_name, FlagState.OFF, Reason.FLAG_NOT_FOUND, self.revision)
         state, reason = self._own(rule, tenant_id, now)
         if state is FlagState.KILL or state is FlagState.OFF:
             return Evaluation(flag_name, state, reason, self.revision)
@@ -204,7 +215,7 @@ class Ruleset:
         elif flag_name in overrides:
             overrides = {name: tenants for name, tenants in overrides.items() if name != flag_name}
         same_graph = before is not None and rule is not None and before.dependencies == rule.dependencies
-        following = Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None)
+        following = Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None, self.tenant)
         following._needed_by = self._needed_by if same_graph else None
         return following
 
@@ -214,7 +225,7 @@ class Ruleset:
             return self
         unknown = Rule("", FlagState.KILL, 0, frozenset(), (), 0)
         killed = {name: self.rules.get(name, unknown)._replace(flag_name=name, state=FlagState.KILL) for name in names}
-        return Ruleset(self.epoch, self.revision, {**self.rules, **killed}, self.overrides)
+        return Ruleset(self.epoch, self.revision, {**self.rules, **killed}, self.overrides, tenant=self.tenant)
 
     def with_override(self, revision: int, flag_name: str, tenant_id: str, override: OverrideRule | None) -> Ruleset:
         """A ruleset at ``revision`` in which one tenant's override is replaced, or gone when ``override`` is None."""
@@ -223,9 +234,20 @@ class Ruleset:
         if override is not None:
             tenants[tenant_id] = override
         overrides = {**self.overrides, flag_name: tenants}
-        following = Ruleset(self.epoch, revision, self.rules, overrides, self._closures)
+        following = Ruleset(self.epoch, revision, self.rules, overrides, self._closures, self.tenant)
         following._needed_by = self._needed_by
         return following
+
+    def of_tenant(self, tenant_id: str) -> Ruleset:
+        """What a key that is bound to this tenant may see: all flags, of cohorts whether the tenant is inside, and its own
+        overrides. The tenant gets the same answers."""
+        rules = {name: rule_of_tenant(rule, tenant_id) for name, rule in self.rules.items()}
+        overrides = {
+            name: {tenant_id: tenants[tenant_id]} for name, tenants in self.overrides.items() if tenant_id in tenants
+        }
+        seen = Ruleset(self.epoch, self.revision, rules, overrides, self._closures, tenant_id)
+        seen._needed_by = self._needed_by
+        return seen
 
 
 def in_cohort(rule: Rule, tenant_id: str) -> bool:
@@ -235,6 +257,15 @@ def in_cohort(rule: Rule, tenant_id: str) -> bool:
     if (rule.cohort and rule.holdout is None) or (rule.holdout is not None and tenant_id in rule.holdout):
         return False
     return bucket(rule.flag_name, tenant_id) <= rule.percentage
+
+
+def rule_of_tenant(rule: Rule, tenant_id: str) -> Rule:
+    """The rule without the other tenants that its cohort names: it is of this tenant, or of nobody."""
+    if not rule.cohort and rule.holdout is None:
+        return rule
+    if in_cohort(rule, tenant_id):
+        return rule._replace(cohort=frozenset({tenant_id}), holdout=None)
+    return rule._replace(cohort=frozenset(), holdout=frozenset({tenant_id}), percentage=0)
 
 
 def _closures(rules: Mapping[str, Rule]) -> dict[str, tuple[str, ...]]:

@@ -54,7 +54,10 @@ def parse_snapshot(text: str | bytes) -> Ruleset:
     for item in overrides:
         flag_name, tenant_id, override = override_of(item)
         tenants.setdefault(flag_name, {})[tenant_id] = override
-    return Ruleset(epoch, revision, rules, tenants)
+    tenant = data.get("tenant_id")
+    if not (tenant is None or isinstance(tenant, str)):
+        raise PayloadError("a snapshot's tenant_id must be a string or null")
+    return Ruleset(epoch, revision, rules, tenants, tenant=tenant)
 
 
 def dump_snapshot(ruleset: Ruleset) -> str:
@@ -91,6 +94,8 @@ def dump_snapshot(ruleset: Ruleset) -> str:
         "flags": flags,
         "overrides": overrides,
     }
+    if ruleset.tenant is not None:
+        snapshot["tenant_id"] = ruleset.tenant
     return json.dumps(snapshot, separators=(",", ":"))
 
 

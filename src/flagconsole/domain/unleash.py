@@ -51,6 +51,9 @@ def feature(ruleset: Ruleset, name: str) -> Json:
     flag_name = flag_of(name)
     rule = ruleset.rules[flag_name]
     strategies = _strategies(rule, ruleset.overrides.get(flag_name, {}))
+    if ruleset.tenant is not None and _is_trimmed(ruleset.tenant):
+        # Rules of one tenant know nothing of the others, so they enable nothing for them.
+        strategies = [{**item, "constraints": [*item["constraints"], _among([ruleset.tenant])]} for item in strategies]
     parents = ruleset.closure(flag_name) if name == flag_name else ()
     return {
         "name": name,

@@ -62,11 +62,15 @@ async def guard_raise(tx: Transaction, context: Context, flag: Flag, *, version_
         return
     if context.version != flag.version:
         newest = (await tx.changes(flag_name=flag.flag_name, limit=1))[0]
+        # A tenant's key sees no entries of the log but its own.
+        told = context.actor.tenant_id in {None, newest.tenant_id}
         raise VersionConflict(
-            f"The newest change is {newest.action.value}: {newest.change_reason!r}.",
+            f"The newest change is {newest.action.value}: {newest.change_reason!r}."
+            if told
+            else "Read the flag again.",
             flag=flag.flag_name,
             given=context.version,
             current=flag.version,
-            changed_by=newest.changed_by,
+            changed_by=newest.changed_by if told else "somebody else",
             changed_at=newest.changed_at.isoformat(),
         )

@@ -14,6 +14,7 @@ from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import EXPECTED, Instance, Presence, presence_of
 from flagconsole.domain.role import Actor
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.tenant_view import view_of_tenant
 from flagconsole.domain.views import (
     AuditReport,
     BlastView,
@@ -47,9 +48,15 @@ def override_rule(override: Override) -> OverrideRule:
 
 
 def listing(
-    ruleset: Ruleset, flags: Sequence[FlagView], overrides: Sequence[Override], tenant: str | None, now: datetime
+    ruleset: Ruleset,
+    flags: Sequence[FlagView],
+    overrides: Sequence[Override],
+    tenant: str | None,
+    now: datetime,
+    *,
+    actor: Actor,
 ) -> FlagListing:
-    """All flags, the overrides in force (of one tenant, if named) and what the tenant gets."""
+    """All flags as the actor's key sees them, the overrides in force (of one tenant, if named) and what the tenant gets."""
     in_force = tuple(
         override
         for override in overrides
@@ -65,17 +72,22 @@ def listing(
         revision=ruleset.revision,
         now=now,
         tenant_id=tenant,
-        flags=tuple(flags),
+        flags=tuple(seen_by(actor, flag) for flag in flags),
         overrides=in_force,
         effective_states={name: evaluation.state for name, evaluation in evaluations.items()},
         evaluations=evaluations,
     )
 
 
+def seen_by(actor: Actor, flag: FlagView) -> FlagView:
+    """The flag as the actor's key sees it."""
+    return flag if actor.tenant_id is None else view_of_tenant(flag, actor.tenant_id)
+
+
 def detail(
-    ruleset: Ruleset, flag: FlagView, override: Override | None, tenant: str | None, now: datetime
+    ruleset: Ruleset, flag: FlagView, override: Override | None, tenant: str | None, now: datetime, *, actor: Actor
 ) -> FlagDetail:
-    """One flag, and what the tenant gets."""
+    """One flag as the actor's key sees it, and what the tenant gets."""
     evaluation = None
     if tenant is not None:
         evaluation = EvaluationView.of(ruleset.evaluate(flag.flag_name, tenant, now.timestamp()))
@@ -85,7 +97,7 @@ def detail(
         epoch=ruleset.epoch,
         revision=ruleset.revision,
         tenant_id=tenant,
-        flag=flag,
+        flag=seen_by(actor, flag),
         effective_state=None if evaluation is None else evaluation.state,
         evaluation=evaluation,
         override=override,

@@ -17,6 +17,7 @@ from flagconsole.domain import requests as ask
 from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput, StoreNotEmpty
 from flagconsole.domain.role import Actor, ApiKey, Role
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.tenant_view import result_of_tenant
 from flagconsole.domain.views import (
     AuditReport,
     BlastView,
@@ -260,6 +261,8 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
                 override=outcome.override,
                 change=outcome.change,
             )
+            if actor.tenant_id is not None:
+                result = result_of_tenant(result, actor.tenant_id)
             if dry_run:
                 tx.discard()
             elif idempotency_key is not None:
@@ -275,7 +278,7 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
         async with self.store.read() as reader:
             views, overrides = await reader.flag_views(), await reader.overrides()
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
-            return reading.listing(ruleset, views, overrides, tenant, await reader.now())
+            return reading.listing(ruleset, views, overrides, tenant, await reader.now(), actor=actor)
 
     async def flag(self, actor: Actor, flag_name: str, tenant_id: str | None = None) -> FlagDetail:
         """One flag, and with a tenant what it gets."""
@@ -288,7 +291,7 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
                 raise FlagNotFound(flag=flag_name)
             own = None if tenant is None else await reader.override(flag_name, tenant)
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
-            return reading.detail(ruleset, view, own, tenant, await reader.now())
+            return reading.detail(ruleset, view, own, tenant, await reader.now(), actor=actor)
 
     async def history(
         self,

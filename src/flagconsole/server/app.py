@@ -53,7 +53,7 @@ from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.rollout_tender import RolloutTender
 from flagconsole.server.state import ServerState
 from flagconsole.server.telemetry_intake import TelemetryIntake
-from flagconsole.server.unleash_feed import UnleashFeed
+from flagconsole.server.unleash_feed import UnleashFeeds
 
 
 def create_app(
@@ -75,7 +75,7 @@ def create_app(
         book = InstanceBook(operations.store, hub, server_id=secrets.token_hex(8))
         await book.load()
         follower = await Follower.load(operations, hub, book)
-        unleash = UnleashFeed(hub)
+        unleash = UnleashFeeds(hub)
         intake = TelemetryIntake(operations.store, lambda: follower.projection.ruleset)
         keeper = MetricKeeper(operations.store, retention or Retention())
         known_playbooks = read_playbooks() if playbooks is None else playbooks

@@ -43,6 +43,7 @@ async def flags(state: State, actor: Caller, tenant_id: TenantQuery = None) -> F
         list(projection.overrides.values()),
         tenant_of_actor(actor, tenant_id),
         now,
+        actor=actor,
     )
 
 
@@ -54,7 +55,7 @@ async def flag(
     view, tenant, now = view_of(state, name), tenant_of_actor(actor, tenant_id), await state.now()
     override = None if tenant is None else state.projection.overrides.get((name, tenant))
     response.headers["ETag"] = f'"{view.version}"'
-    return reading.detail(state.projection.ruleset, view, override, tenant, now)
+    return reading.detail(state.projection.ruleset, view, override, tenant, now, actor=actor)
 
 
 @router.get("/api/flags/{name}/history", summary="Changes of one flag", responses=problems(404))
@@ -104,7 +105,7 @@ async def snapshot(
     state: State, actor: Caller, if_none_match: Annotated[str | None, Header(max_length=300)] = None
 ) -> Response:
     """The snapshot of the newest revision."""
-    body, etag = state.projection.snapshot()
+    body, etag = state.projection.snapshot(actor.tenant_id)
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if if_none_match is not None and etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
         return Response(status_code=304, headers=headers)

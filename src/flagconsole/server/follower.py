@@ -11,6 +11,7 @@ from typing import Final
 
 from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.domain.evaluation import Ruleset
+from flagconsole.domain.tenant_view import event_of_tenant
 from flagconsole.operations.service import Operations
 from flagconsole.server.hub import COMMENT, Channel, Hub
 from flagconsole.server.instance_book import InstanceBook
@@ -72,13 +73,18 @@ class Follower:
             before = self.projection.ruleset
             while events := await reader.events_after(self.projection.ruleset.revision, _BATCH):
                 for stored in events:
-                    self.projection.apply(stored)
-                    self._hub.publish(self.projection.newest_frame())
+                    event = self.projection.apply(stored)
+                    self._hub.publish_rules(self.projection.newest_frame(), None)
+                    for tenant in self._hub.tenants():
+                        if tenant is not None:
+                            seen = frame("change", event_of_tenant(event, tenant), self.projection.ruleset)
+                            self._hub.publish_rules(seen, tenant)
             if events is None:
                 keys, tenants = self.projection.keys, self.projection.tenants
                 self.projection = await _project(reader)
                 self.projection.keys, self.projection.tenants = keys, tenants
-                self._hub.publish(self.projection.snapshot_frame())
+                for tenant in self._hub.tenants():
+                    self._hub.publish_rules(self.projection.snapshot_frame(tenant), tenant)
             if self.projection.ruleset is not before:
                 self._tell_listeners()
 

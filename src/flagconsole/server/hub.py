@@ -37,7 +37,7 @@ class Channel(StrEnum):
 class Subscription:
     """One client's place in the hub."""
 
-    __slots__ = ("_task", "channel", "instance_id", "key_id", "queue", "too_slow", "topics")
+    __slots__ = ("_task", "channel", "instance_id", "key_id", "queue", "tenant_id", "too_slow", "topics")
 
     def __init__(
         self,
@@ -46,11 +46,14 @@ class Subscription:
         key_id: str | None,
         instance_id: str | None,
         channel: Channel = Channel.OWN,
+        tenant_id: str | None = None,
     ) -> None:
         self.channel = channel
         self.topics = topics
         self.key_id = key_id
         self.instance_id = instance_id
+        #: The tenant that the client's key is bound to.
+        self.tenant_id = tenant_id
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
         self.too_slow = False
         self._task: asyncio.Task[object] | None = None
@@ -102,9 +105,16 @@ class Hub:
             if subscription.channel is channel and (topic is None or topic in subscription.topics):
                 subscription.offer(data)
 
-    def listens(self, channel: Channel) -> bool:
-        """Whether the channel has any client, so that frames for it are worth making."""
-        return any(subscription.channel is channel for subscription in self._subscriptions)
+    def publish_rules(self, data: bytes, tenant_id: str | None, *, channel: Channel = Channel.OWN) -> None:
+        """Queue a frame with rules for the channel's clients whose keys see them so: those of this tenant, or (None) those
+        that are bound to none."""
+        for subscription in tuple(self._subscriptions):
+            if subscription.channel is channel and subscription.tenant_id == tenant_id:
+                subscription.offer(data)
+
+    def tenants(self, channel: Channel = Channel.OWN) -> set[str | None]:
+        """The tenants whose keys the channel's clients have; None for keys that are bound to none."""
+        return {subscription.tenant_id for subscription in self._subscriptions if subscription.channel is channel}
 
     def close_key(self, key_id: str) -> None:
         """End the streams of one key."""

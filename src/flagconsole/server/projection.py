@@ -7,13 +7,14 @@ import hashlib
 import json
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from flagconsole.domain.change import Event
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.payload import FLAG_FIELDS, SCHEMA
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.tenant_view import flag_of_tenant
 from flagconsole.domain.views import FlagView
 from flagconsole.operations.reading import override_rule, ruleset_of
 from flagconsole.store.protocol import Head, StoredEvent
@@ -81,18 +82,31 @@ class Projection:
         """The frame of the newest change."""
         return self._recent[-1][1]
 
-    def snapshot(self) -> tuple[bytes, str]:
-        """The snapshot as it is sent, and its ETag; encoded once per revision."""
+    def snapshot(self, tenant_id: str | None = None) -> tuple[bytes, str]:
+        """The snapshot as it is sent, and its ETag; encoded once per revision. With a tenant: what that tenant's key sees of
+        it."""
         revision = self.ruleset.revision
+        if tenant_id is not None:
+            return self._tagged(self._body_of_tenant(tenant_id))
         if self._snapshot is None or self._snapshot[0] != revision:
-            body = snapshot_body(self.head, self.flags.values(), self.overrides.values())
-            digest = hashlib.sha256(body).hexdigest()[:16]
-            self._snapshot = revision, body, f'"{self.ruleset.epoch}:{revision}:{digest}"'
+            self._snapshot = (
+                revision,
+                *self._tagged(snapshot_body(self.head, self.flags.values(), self.overrides.values())),
+            )
         return self._snapshot[1], self._snapshot[2]
 
-    def snapshot_frame(self) -> bytes:
+    def _tagged(self, body: bytes) -> tuple[bytes, str]:
+        digest = hashlib.sha256(body).hexdigest()[:16]
+        return body, f'"{self.ruleset.epoch}:{self.ruleset.revision}:{digest}"'
+
+    def _body_of_tenant(self, tenant_id: str) -> bytes:
+        flags = (flag_of_tenant(flag, tenant_id) for flag in self.flags.values())
+        overrides = (override for override in self.overrides.values() if override.tenant_id == tenant_id)
+        return snapshot_body(self.head, flags, overrides, tenant_id)
+
+    def snapshot_frame(self, tenant_id: str | None = None) -> bytes:
         """The snapshot as a frame of the stream."""
-        return frame("snapshot", self.snapshot()[0].decode(), self.ruleset)
+        return frame("snapshot", self.snapshot(tenant_id)[0].decode(), self.ruleset)
 
 
 def frame(event: str, data: str, at: Ruleset | None = None) -> bytes:
@@ -101,9 +115,11 @@ def frame(event: str, data: str, at: Ruleset | None = None) -> bytes:
     return f"event: {event}\n{position}data: {data}\n\n".encode()
 
 
-def snapshot_body(head: Head, flags: Iterable[Flag], overrides: Iterable[Override]) -> bytes:
-    """The JSON of a snapshot: what evaluation needs, and no more."""
-    data = {
+def snapshot_body(
+    head: Head, flags: Iterable[Flag], overrides: Iterable[Override], tenant_id: str | None = None
+) -> bytes:
+    """The JSON of a snapshot: what evaluation needs, and no more. ``tenant_id`` is whom alone it is about."""
+    data: dict[str, Any] = {
         "schema": SCHEMA,
         "epoch": head.epoch,
         "revision": head.revision,
@@ -118,4 +134,6 @@ def snapshot_body(head: Head, flags: Iterable[Flag], overrides: Iterable[Overrid
             for override in overrides
         ],
     }
+    if tenant_id is not None:
+        data["tenant_id"] = tenant_id
     return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()

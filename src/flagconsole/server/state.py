@@ -25,7 +25,7 @@ from flagconsole.server.meters import Meters
 from flagconsole.server.projection import Projection
 from flagconsole.server.route_table import operation_of
 from flagconsole.server.telemetry_intake import TelemetryIntake
-from flagconsole.server.unleash_feed import UnleashFeed
+from flagconsole.server.unleash_feed import UnleashFeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ServerState:
     follower: Follower
     meters: Meters
     intake: TelemetryIntake
-    unleash: UnleashFeed
+    unleash: UnleashFeeds
     playbooks: Mapping[str, Playbook]
     prometheus: PrometheusSource | None
     replaying: asyncio.Lock

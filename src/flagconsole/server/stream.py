@@ -42,7 +42,7 @@ async def stream(
     ``include`` asks for more: a list of receipts, incidents, rollouts. Incidents and rollouts name tenants and people, so
     they need a viewer's key.
     """
-    if include is not None and include != Topic.RECEIPTS:
+    if include is not None and (include != Topic.RECEIPTS or actor.tenant_id is not None):
         authorize(actor, Operation.READ_FLEET)
     if state.hub.closing:
         raise ShuttingDown()
@@ -60,8 +60,9 @@ async def stream(
         topics=frozenset(Topic(name) for name in include.split(",")) if include else frozenset(),
         key_id=actor.key_id,
         instance_id=x_flagconsole_instance,
+        tenant_id=actor.tenant_id,
     )
-    frames = state.hub.follow(subscription, lambda: heartbeat + _backlog(state, position))
+    frames = state.hub.follow(subscription, lambda: heartbeat + _backlog(state, position, actor.tenant_id))
     return StreamingResponse(frames, media_type="text/event-stream", headers=HEADERS)
 
 
@@ -73,11 +74,14 @@ async def _position(state: ServerState, last_event_id: str) -> tuple[str, int]:
     return await at_least(state, last_event_id)
 
 
-def _backlog(state: ServerState, position: tuple[str, int] | None) -> bytes:
-    """What brings the client to the head: the events it lacks, or a snapshot."""
+def _backlog(state: ServerState, position: tuple[str, int] | None, tenant_id: str | None) -> bytes:
+    """What brings the client to the head: the events it lacks, or a snapshot. Events of the past are kept as they are for
+    everybody, so who sees less of them gets a snapshot instead."""
     projection = state.projection
-    if position is not None and position[0] == projection.ruleset.epoch:
+    if position == (projection.ruleset.epoch, projection.ruleset.revision):
+        return b""
+    if position is not None and position[0] == projection.ruleset.epoch and tenant_id is None:
         frames = projection.frames_after(position[1])
         if frames is not None:
             return b"".join(frames)
-    return projection.snapshot_frame()
+    return projection.snapshot_frame(tenant_id)

@@ -32,16 +32,16 @@ async def features(
     if_none_match: Annotated[str | None, Header(max_length=300)] = None,
 ) -> Response:
     """All flags as features. A client that shows a later position than this server's is not answered from before it."""
-    position = None if if_none_match is None else position_of(if_none_match)
+    position = None if if_none_match is None else position_of(if_none_match, actor.tenant_id)
     if position is not None:
         await at_least(state, position)
     holds = None if position is None else parse_position(position)
     state.book.asked(*asker, await state.now(), holds)
     ruleset = state.projection.ruleset
-    headers = {"ETag": etag_of(ruleset), "Cache-Control": "no-cache"}
+    headers = {"ETag": etag_of(ruleset, actor.tenant_id), "Cache-Control": "no-cache"}
     if holds == (ruleset.epoch, ruleset.revision):
         return Response(status_code=304, headers=headers)
-    return Response(state.unleash.payload(ruleset), media_type="application/json", headers=headers)
+    return Response(state.unleash.of(actor.tenant_id).payload(ruleset), media_type="application/json", headers=headers)
 
 
 @router.post("/api/client/register", status_code=202)
@@ -73,23 +73,28 @@ async def streaming(
         raise ShuttingDown()
     if last_event_id:
         await at_least(state, last_event_id)
-    subscription = Subscription(key_id=actor.key_id, instance_id=asker.instance_id, channel=Channel.UNLEASH)
-    frames = state.hub.follow(subscription, lambda: state.unleash.hydration(state.projection.ruleset))
-    return StreamingResponse(_seen(state, asker, frames), media_type="text/event-stream", headers=HEADERS)
+    subscription = Subscription(
+        key_id=actor.key_id, instance_id=asker.instance_id, channel=Channel.UNLEASH, tenant_id=actor.tenant_id
+    )
+    unleash, tenant = state.unleash, actor.tenant_id
+    frames = state.hub.follow(subscription, lambda: unleash.of(tenant).hydration(state.projection.ruleset))
+    return StreamingResponse(_seen(state, asker, tenant, frames), media_type="text/event-stream", headers=HEADERS)
 
 
 async def _heard(state: ServerState, client: UnleashClient) -> None:
     state.book.heard(*client, await state.now())
 
 
-async def _seen(state: ServerState, asker: UnleashClient, frames: AsyncGenerator[bytes]) -> AsyncIterator[bytes]:
+async def _seen(
+    state: ServerState, asker: UnleashClient, tenant_id: str | None, frames: AsyncGenerator[bytes]
+) -> AsyncIterator[bytes]:
     """The frames. What the connection has taken the client was told, and it counts as heard from while that goes on. What it
     makes of them isn't known."""
     told, due = ("", 0), 0.0
     async with aclosing(frames):
         async for data in frames:
             # All that was published up to here is in ``data`` or was sent before.
-            position = state.unleash.position
+            position = state.unleash.of(tenant_id).position
             yield data
             if position > told or time.monotonic() >= due:
                 told, due = position, time.monotonic() + HEARTBEAT_SECONDS
