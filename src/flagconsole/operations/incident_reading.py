@@ -10,7 +10,6 @@ from flagconsole.domain.errors import IncidentNotFound
 from flagconsole.domain.incident import AffectedTenant, Incident
 from flagconsole.domain.incident_timeline import timeline
 from flagconsole.domain.incident_views import IncidentDetail, IncidentView, NoticeView, RunView
-from flagconsole.domain.role import Actor
 from flagconsole.domain.rollout import StoredVerdict
 from flagconsole.operations.affected import assessed
 from flagconsole.store.protocol import Reader
@@ -37,23 +36,21 @@ async def view_of(reader: Reader, incident: Incident) -> IncidentView:
     return IncidentView.of(incident, RunView.of(runs[-1], tuple(await reader.steps_of(runs[-1].run_id))))
 
 
-async def detail_of(reader: Reader, incident: Incident, actor: Actor, now: datetime) -> IncidentDetail:
-    """Everything about the incident. A tenant's key sees no other tenants by name, and none of their changes."""
+async def detail_of(reader: Reader, incident: Incident, now: datetime) -> IncidentDetail:
+    """Everything about the incident."""
     counted = await assessed(reader, incident, now)
     runs = [(run, await reader.steps_of(run.run_id)) for run in await reader.runs_of(counted.incident_id)]
     deliveries = await reader.deliveries_of(counted.incident_id)
-    own = actor.tenant_id
-    changes = [c for c in await _changes(reader, counted) if own is None or c.tenant_id in {None, own}]
     entries = timeline(
         counted,
-        changes=changes,
+        changes=await _changes(reader, counted),
         verdicts=await _verdicts(reader, counted),
         instances=await reader.instances(),
         runs=runs,
         deliveries=deliveries,
     )
     names = await reader.tenant_names() if counted.affected_tenants else {}
-    reached = [name for name in counted.affected_tenants or () if own is None or name == own]
+    reached = counted.affected_tenants or ()
     return IncidentDetail(
         now=now,
         incident=await view_of(reader, counted),

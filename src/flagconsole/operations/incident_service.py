@@ -37,7 +37,7 @@ class IncidentOperations:
         self, actor: Actor, *, flag_name: str | None = None, open_only: bool = False, limit: int = 50
     ) -> IncidentList:
         """Incidents, newest first."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         if not 1 <= limit <= INCIDENTS_LIMIT:
             raise InvalidInput(field="limit", problem=f"must be from 1 to {INCIDENTS_LIMIT}", value=limit)
         async with self.store.read() as reader:
@@ -48,9 +48,9 @@ class IncidentOperations:
 
     async def incident(self, actor: Actor, incident_id: str) -> IncidentDetail:
         """One incident with its timeline and the tenants that it reached."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
-            return await detail_of(reader, await existing_incident(reader, incident_id), actor, await reader.now())
+            return await detail_of(reader, await existing_incident(reader, incident_id), await reader.now())
 
     async def export_incident(self, actor: Actor, incident_id: str) -> str:
         """One incident as Markdown."""
@@ -103,5 +103,5 @@ class IncidentOperations:
             incident = await work(tx, context)
             if dry_run:
                 tx.discard()
-                return await detail_of(tx, incident, actor, context.now)
+                return await detail_of(tx, incident, context.now)
         return await self.incident(actor, incident_id)

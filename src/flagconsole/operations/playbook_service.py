@@ -66,12 +66,12 @@ class PlaybookOperations:
                 incident_id = incident.incident_id
                 if dry_run:
                     tx.discard()
-                    return await detail_of(tx, incident, actor, context.now)
+                    return await detail_of(tx, incident, context.now)
                 if idempotency_key is not None:
                     await tx.remember(idempotency_key, Remembered(fingerprint, incident_id))
         # From a view of its own: the answer names every tenant, and no other writer should wait for that.
         async with self.store.read() as reader:
-            return await detail_of(reader, await existing_incident(reader, incident_id), actor, await reader.now())
+            return await detail_of(reader, await existing_incident(reader, incident_id), await reader.now())
 
 
 async def _begun(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from flagconsole import __version__
@@ -183,7 +183,7 @@ def instance_list(head: Head, instances: Sequence[Instance], at_revision: int | 
 def status_of(
     head: Head,
     flags: Sequence[FlagView],
-    overrides: int,
+    overrides: Iterable[Override],
     tenants: int,
     instances: InstanceList,
     *,
@@ -192,7 +192,7 @@ def status_of(
     requires_versions: bool,
     now: datetime,
 ) -> Status:
-    """The system on one screen."""
+    """The system on one screen; of tenants and their overrides what the actor's key sees."""
     by_state = dict.fromkeys(FlagState, 0)
     for flag in flags:
         by_state[flag.current_state] += 1
@@ -210,8 +210,8 @@ def status_of(
         flags=len(flags),
         by_state=by_state,
         killed=tuple(flag.flag_name for flag in flags if flag.current_state is FlagState.KILL),
-        overrides=overrides,
-        tenants=tenants,
+        overrides=sum(actor.tenant_id in {None, override.tenant_id} for override in overrides),
+        tenants=tenants if actor.tenant_id is None else 1,
         instances_expected=instances.expected,
         instances_live=live,
         instances_behind=instances.expected - instances.confirmed - instances.told,

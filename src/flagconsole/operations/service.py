@@ -349,7 +349,7 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
             return reading.status_of(
                 await reader.head(),
                 await reader.flag_views(),
-                len(await reader.overrides()),
+                await reader.overrides(),
                 await reader.tenant_count(),
                 await self._instances(reader, None),
                 actor=actor,

@@ -37,7 +37,7 @@ async def status(state: State, actor: Caller) -> Status:
     return reading.status_of(
         projection.head,
         list(projection.flags.values()),
-        len(projection.overrides),
+        projection.overrides.values(),
         len(projection.tenants),
         reading.instance_list(projection.head, state.book.all(now), None, now),
         actor=actor,
