@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,35 @@ def test_named_changes_are_rolled_back(flags: Any):
     assert flags("bulk-rollback", "--changes", "28,29", "both").code == 0
     assert (state(flags, "pos.lite"), state(flags, "invoices.auto_send")) == ("off", "off")
     assert "numbers like 12,15" in flags("bulk-rollback", "--changes", "x", "both").err
+
+
+def test_what_changed_around_a_time_is_found_and_undone_as_one_set(flags: Any):
+    flags("set", "pos.lite", "on", "go")
+    flags("set", "invoices.auto_send", "on", "go too")
+    flags("set", "billing.retry", "on", "later")
+    when = flags("history", "invoices.auto_send", "--json").json["changes"][0]["changed_at"]
+    shown = flags("history", "--around", when, "--window", "1h", "--limit", "3").out.splitlines()
+    assert re.search(r"APART +FLAG", shown[0])
+    assert re.match(r"29 .* 0s before +invoices.auto_send +off → on", shown[1])
+    assert "28" in {line.split()[0] for line in shown[2:]}
+    far = flags("history", "--around", "2020-01-01T00:00Z")
+    assert (far.out, far.code) == ("", 0)
+    assert "no changes within 30m of 2020-01-01 00:00:00Z" in far.err
+    undone = flags("rollback", "--set", "28", "29", "both of them")
+    assert "2 changed as one set, revisions 31 to 32" in undone.out
+    assert [state(flags, name) for name in ("pos.lite", "invoices.auto_send", "billing.retry")] == ["off", "off", "on"]
+    changes = flags("history", "--limit", "2", "--json").json["changes"]
+    assert len({change["correlation_id"] for change in changes}) == 1
+    assert [change["reverts"] for change in changes] in ([[28], [29]], [[29], [28]])
+
+
+def test_a_set_with_one_wrong_change_undoes_nothing(flags: Any):
+    flags("set", "pos.lite", "on", "go")
+    assert flags("rollback", "--set", "28,999", "both").code == 3
+    assert state(flags, "pos.lite") == "on"
+    assert "numbers like 12,15" in flags("rollback", "--set", "x", "both").err
+    assert "a reason is needed" in flags("rollback", "--set", "28").err
+    assert "name the FLAG" in flags("rollback", "--reason", "x").err
 
 
 def test_a_domain_without_instances_is_said_to_be_unproven(flags: Any):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
-    from flagconsole.domain.bulk import BulkOutcome, BulkResult, BulkSet
+    from flagconsole.domain.bulk import BulkOutcome, BulkResult, BulkRollback, BulkSet
 
 _YES = click.option("--yes", is_flag=True, help="Don't ask before doing it, in a terminal either.")
 
@@ -79,10 +79,15 @@ def bulk_rollback(
         BulkRollback,
         rollback_reason=reason,
         domain=domain,
-        change_ids=_numbers(change_ids),
+        change_ids=change_numbers(change_ids, "--changes"),
         allow_raise=allow_raise,
         leave_raising=leave_raising,
     )
+    undo_as_one(invocation, request, yes=yes)
+
+
+def undo_as_one(invocation: Invocation, request: BulkRollback, *, yes: bool) -> None:
+    """Show what the request would undo, then undo all of it or nothing."""
 
     async def work(backend: Backend, target: Target) -> int:
         async def change(key: str | None, dry_run: bool) -> BulkResult:
@@ -155,11 +160,12 @@ def _text_of(path: str) -> str:
         raise InvalidInput(field="--file", problem=f"is not UTF-8 at byte {error.start}", value=path) from None
 
 
-def _numbers(value: str | None) -> tuple[int, ...]:
+def change_numbers(value: str | None, option: str) -> tuple[int, ...]:
+    """The ids of a list like ``12,15``."""
     if value is None:
         return ()
     words = [word.strip() for word in value.split(",") if word.strip()]
     wrong = next((word for word in words if not word.isdecimal() or not word.isascii()), None)
     if wrong is not None or not words:
-        raise click.UsageError(f"--changes takes numbers like 12,15 (got {safe_text(wrong or value, 60)!r})")
+        raise click.UsageError(f"{option} takes numbers like 12,15 (got {safe_text(wrong or value, 60)!r})")
     return tuple(map(int, words))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import moment, print_json, print_table, talk
+from flagconsole.cli.parameters import MOMENT
 from flagconsole.cli.table import Cell
 
 if TYPE_CHECKING:
+    from flagconsole.cli.around import Around
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
+    from flagconsole.domain.change import Change
     from flagconsole.domain.views import HistoryPage
 
 _COLOURS = {"killed": "red", "revived": "green", "rolled_back": "yellow"}
@@ -20,14 +25,37 @@ _COLOURS = {"killed": "red", "revived": "green", "rolled_back": "yellow"}
 
 @click.command("history")
 @click.argument("flag", required=False)
+@click.option(
+    "--around", type=MOMENT, metavar="TIME", help="The changes nearest to TIME first, before it and after it."
+)
+@click.option("--window", metavar="D", help="With --around: so far from it at most, such as 30m or 2h [30m].")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many changes.")
 @click.option("--before", type=click.IntRange(1), metavar="ID", help="Only changes older than this one.")
 @click.option("--domain", metavar="D", help="Only flags of this domain.")
 @prints
-def history(invocation: Invocation, flag: str | None, limit: int, before: int | None, domain: str | None) -> None:
-    """Show the changes of FLAG, or of all flags, newest first. With --tenant only those of this tenant."""
+def history(
+    invocation: Invocation,
+    flag: str | None,
+    around: datetime | None,
+    window: str | None,
+    limit: int,
+    before: int | None,
+    domain: str | None,
+) -> None:
+    """Show the changes of FLAG, or of all flags, newest first. With --tenant only those of this tenant.
+
+    What changed before it broke? --around 2026-11-22T03:14Z shows the changes of all flags that are nearest to that time;
+    rollback --set undoes those that you choose.
+    """
     if flag is not None and domain is not None:
         raise click.UsageError("give FLAG or --domain, not both", click.get_current_context())
+    if around is not None:
+        if before is not None:
+            raise click.UsageError("give --around or --before, not both", click.get_current_context())
+        _show_around(invocation, around, window or "30m", limit, flag, domain)
+        return
+    if window is not None:
+        raise click.UsageError("--window goes with --around TIME", click.get_current_context())
 
     async def work(backend: Backend, target: Target) -> HistoryPage:
         tenant = target.asked_tenant
@@ -37,23 +65,67 @@ def history(invocation: Invocation, flag: str | None, limit: int, before: int | 
     if invocation.as_json:
         print_json(page)
         return
-    _print(page, one_flag=flag is not None)
+    _print(page.changes, one_flag=flag is not None)
     if page.next_before is not None:
         talk(f"older ones: --before {page.next_before}")
     elif not page.changes:
         talk("no changes")
 
 
-def _print(page: HistoryPage, *, one_flag: bool) -> None:
+def _show_around(
+    invocation: Invocation, around: datetime, window: str, limit: int, flag: str | None, domain: str | None
+) -> None:
+    from flagconsole.cli.around import MOST, changes_around
+    from flagconsole.domain.duration import parse_duration
+
+    seconds = parse_duration(window, "window", least=1, most=365 * 86_400)
+
+    async def work(backend: Backend, target: Target) -> Around:
+        tenant = target.asked_tenant
+        return await changes_around(
+            backend, around, timedelta(seconds=seconds), flag=flag, tenant=tenant, domain=domain
+        )
+
+    found = invocation.run(work)
+    shown = found.changes[:limit]
+    if invocation.as_json:
+        changes = [
+            change.model_dump(mode="json") | {"apart_seconds": (change.changed_at - around).total_seconds()}
+            for change in shown
+        ]
+        whole = {"around": around.astimezone(UTC).isoformat(), "window_seconds": seconds, "found": len(found.changes)}
+        print_json({**whole, "complete": found.complete, "changes": changes})
+        return
+    _print(shown, one_flag=flag is not None, around=around)
+    if not found.complete:
+        talk(f"only the newest {MOST} of the window were looked at: choose a smaller --window")
+    elif not shown:
+        talk(f"no changes within {window} of {moment(around)}")
+    elif len(shown) < len(found.changes):
+        talk(f"{len(found.changes) - len(shown)} more, further away: --limit")
+
+
+def _apart(change: Change, around: datetime) -> str:
+    """How long before or after the moment, to the second."""
+    from flagconsole.domain.duration import duration_text
+
+    apart = round((change.changed_at - around).total_seconds())
+    return f"{duration_text(abs(apart))} {'before' if apart <= 0 else 'after'}"
+
+
+def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None = None) -> None:
     from flagconsole.cli.wording import transition
 
-    if not page.changes:
+    if not changes:
         return
-    tenants = any(change.tenant_id for change in page.changes)
-    header = ["ID", "WHEN", *([] if one_flag else ["FLAG"]), *(["TENANT"] if tenants else []), "WHAT", "BY", "WHY"]
+    tenants = any(change.tenant_id for change in changes)
+    header = ["ID", "WHEN", *(["APART"] if around is not None else []), *([] if one_flag else ["FLAG"])]
+    header += [*(["TENANT"] if tenants else []), "WHAT", "BY", "WHY"]
     rows = []
-    for change in page.changes:
+    for change in changes:
         row: list[Cell | str] = [str(change.change_id), moment(change.changed_at)]
+        if around is not None:
+            row.append(_apart(change, around))
         if not one_flag:
             row.append(change.flag_name)
         if tenants:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
-from flagconsole.cli.reason import with_reason
+from flagconsole.cli.reason import one_reason
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 
 
 @click.command("rollback")
-@click.argument("flag")
+@click.argument("flag", required=False)
+@click.option(
+    "--set",
+    "chosen",
+    metavar="ID,ID",
+    multiple=True,
+    help="Undo exactly these changes, of whatever flags, as one set: all or none (see: history --around).",
+)
 @click.option(
     "--to-change-id",
     type=click.IntRange(1),
@@ -29,15 +37,62 @@ if TYPE_CHECKING:
     help="Roll back by this playbook instead (kill runs the third).",
 )
 @click.option("--allow-raise", is_flag=True, help="Also where that gives the feature to more tenants.")
-@with_reason
+@click.option("--yes", is_flag=True, help="With --set: don't ask before doing it, in a terminal either.")
+@click.argument("words", metavar="REASON", nargs=-1)
+@click.option("--reason", metavar="TEXT", help="Why; the same as REASON.")
 @changes
 def rollback(
-    invocation: Invocation, flag: str, to_change_id: int | None, playbook: str | None, allow_raise: bool, reason: str
+    invocation: Invocation,
+    flag: str | None,
+    chosen: tuple[str, ...],
+    to_change_id: int | None,
+    playbook: str | None,
+    allow_raise: bool,
+    yes: bool,
+    words: tuple[str, ...],
+    reason: str | None,
 ) -> None:
-    """Undo the newest change of FLAG that still stands, or roll it back by a playbook.
+    """Undo the newest change of FLAG that still stands, or roll it back by a playbook; with --set undo chosen changes.
 
     One that undoes a revive kills again, and is waited for like a kill.
     """
+    if chosen:
+        if to_change_id is not None or playbook is not None:
+            raise click.UsageError("--set goes with neither --to-change-id nor --playbook")
+        # Without FLAG the first word is another id, or the reason already.
+        rest = [*([flag] if flag is not None else []), *words]
+        more = list(takewhile(_is_number, rest))
+        given = one_reason(rest[len(more) :], reason)
+        _chosen_ones(invocation, (*chosen, *more), given, allow_raise=allow_raise, yes=yes)
+        return
+    if flag is None:
+        raise click.UsageError("name the FLAG, or the changes to undo with --set", click.get_current_context())
+    _one_flag(invocation, flag, one_reason(words, reason), to_change_id, playbook, allow_raise=allow_raise)
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdecimal()
+
+
+def _chosen_ones(invocation: Invocation, chosen: tuple[str, ...], reason: str, *, allow_raise: bool, yes: bool) -> None:
+    from flagconsole.cli.asking import ask
+    from flagconsole.cli.commands.bulk import change_numbers, undo_as_one
+    from flagconsole.domain.bulk import BulkRollback
+
+    ids = change_numbers(",".join(chosen), "--set")
+    request = ask(BulkRollback, rollback_reason=reason, change_ids=ids, allow_raise=allow_raise)
+    undo_as_one(invocation, request, yes=yes)
+
+
+def _one_flag(
+    invocation: Invocation,
+    flag: str,
+    reason: str,
+    to_change_id: int | None,
+    playbook: str | None,
+    *,
+    allow_raise: bool,
+) -> None:
     if playbook is not None:
         if to_change_id is not None or allow_raise:
             raise click.UsageError("--playbook goes with neither --to-change-id nor --allow-raise")
