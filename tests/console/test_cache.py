@@ -18,8 +18,9 @@ from flagconsole.console.cache import Unusable
 from flagconsole.console.cache_parts import FLAGS, HISTORY, INCIDENTS, INSTANCES, TENANTS
 from flagconsole.console.cache_writer import CacheWriter
 from flagconsole.console.clock import Clock
+from flagconsole.console.impact import reach_of
 from flagconsole.console.keeper import Keeper
-from flagconsole.console.state import Connection, ConsoleState, Phase
+from flagconsole.console.state import Connection, ConsoleState, Phase, with_listing
 from flagconsole.domain.states import FlagState
 
 EPOCH = "e2"
@@ -124,6 +125,18 @@ def test_events_change_what_they_name_and_leave_the_cohort_alone(path: Path) -> 
     assert (only["last_change"]["action"], only["last_change"]["new_state"]) == ("killed", "kill")
     assert [item["change_id"] for item in found.changes] == [9, 8]
     assert (found.fetched_at[FLAGS], found.fetched_at[HISTORY]) == (3.0, 3.0)
+
+
+def test_a_canary_by_hash_reaches_the_same_tenants_from_the_cache(path: Path) -> None:
+    tenants = tuple(f"tenant-{number}" for number in range(200))
+    drawn = flag("drawn", "canary", cohort=["tenant-1"], canary_holdout_ids=[])
+    live = with_listing(ConsoleState(), listing(7, flag("hashed", "canary"), drawn), 0.0).state
+    written(path, lambda w: w.listing(listing(7, flag("hashed", "canary"), drawn), 1.0))
+    recalled = Keeper(path).recalled(ConsoleState(), Clock())
+    for name in ("hashed", "drawn"):
+        assert recalled.ruleset.rules[name] == live.ruleset.rules[name]
+        assert reach_of(recalled.ruleset, name, tenants, 0.0) == reach_of(live.ruleset, name, tenants, 0.0)
+    assert reach_of(recalled.ruleset, "hashed", tenants, 0.0).enabled > 5
 
 
 def test_an_archived_flag_takes_its_overrides_along(path: Path) -> None:

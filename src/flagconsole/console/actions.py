@@ -97,7 +97,8 @@ class Action:
     """One action. ``key`` is its idempotency key; ``version`` the flag's version that it was decided on.
 
     ``begun_at`` is shown to people (seconds since the epoch); ``sent_at``, ``accepted_at`` and ``confirmed_at`` are
-    monotonic seconds. ``metric`` is the one whose course the action is to change. ``confirmed`` and ``behind`` name instances. ``message`` says why it was refused or isn't known.
+    monotonic seconds. ``metric`` is the one whose course the action is to change. ``confirmed`` and ``behind`` name instances,
+    ``told`` those that were sent it and have no way to confirm. ``message`` says why it was refused or isn't known.
     """
 
     key: str
@@ -121,6 +122,7 @@ class Action:
     after: str = ""
     confirmed: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
+    told: tuple[str, ...] = ()
     message: str = ""
     attempts: int = 0
     earlier: bool = False
@@ -183,16 +185,18 @@ def unknown(action: Action, message: str) -> Action:
 def observed(action: Action, instances: Mapping[str, InstanceRow], at: float) -> Action:
     """The action with what the instances have confirmed by now. It never loses a confirmation.
 
-    An instance that left, or was lost for good, isn't waited for. Where no instance is known nobody can confirm, and the
-    action stays ``ACCEPTED``.
+    An instance that left, or was lost for good, isn't waited for, and neither is one that was told and can't confirm. Where
+    no instance is known that can, nobody confirms, and the action stays ``ACCEPTED``.
     """
     if action.stage not in OBSERVED or action.accepted_at is None or action.kind in UNSPREAD:
         return action
     confirmed = set(action.confirmed)
     confirmed.update(name for name, row in instances.items() if row.confirms(action.epoch, action.revision))
-    behind = [name for name, row in instances.items() if row.expected and name not in confirmed]
+    running = {name: row for name, row in instances.items() if row.expected and name not in confirmed}
+    told = tuple(sorted(name for name, row in running.items() if row.told(action.epoch, action.revision)))
+    behind = [name for name in running if name not in told]
     if not confirmed and not behind:
-        return action
+        return replace(action, told=told) if told != action.told else action
     stage = Stage.CONFIRMED if not behind else Stage.PROPAGATING
     if behind and at - action.accepted_at >= PARTIAL_AFTER:
         stage = Stage.PARTIAL
@@ -202,5 +206,6 @@ def observed(action: Action, instances: Mapping[str, InstanceRow], at: float) ->
         stage=stage,
         confirmed=tuple(sorted(confirmed)),
         behind=tuple(sorted(behind)),
+        told=told,
         confirmed_at=confirmed_at,
     )

@@ -309,7 +309,9 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         )
         for before, after in zip(state.ledger, ledger, strict=True):
             if after.kind is Kind.KILL and after.stage is Stage.CONFIRMED is not before.stage:
-                self.ring(f"killed {after.key}", f"{after.flag_name} is killed on all {after.expected} instances")
+                where = f"all {after.expected} instances" if not after.told else f"{after.expected} instances"
+                told = f"; {len(after.told)} more were told and can't confirm" if after.told else ""
+                self.ring(f"killed {after.key}", f"{after.flag_name} is killed on {where}{told}")
         return ledger
 
     def wish(self) -> Wish:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flagconsole.console.ages import ago, ago_words
+from flagconsole.console.arrival import arrival, names
 from flagconsole.console.rows import FlagRow
 from flagconsole.domain.states import FlagState
 
@@ -68,14 +69,12 @@ def _not_everywhere(state: ConsoleState, row: FlagRow, now: float) -> Problem | 
     last = row.last
     if last is None or last.change_id > state.revision or now - last.at < LATE:
         return None
-    expected = state.expected
-    behind = [item.instance_id for item in expected if not item.confirms(state.epoch, last.change_id)]
-    if not behind:
+    found = arrival(state.instances.values(), state.epoch, last.change_id)
+    if not found.behind:
         return None
-    names = ", ".join(behind[:2]) + (f" and {len(behind) - 2} more" if len(behind) > 2 else "")
-    count = f"{len(expected) - len(behind)}/{len(expected)}"
+    short = f"{len(found.confirmed)}/{found.able}"
     what = "the kill" if row.state is FlagState.KILL else "its newest change"
-    return Problem(2, "!", f"AT {count}", f"{what} is not everywhere, {count}: {names} behind")
+    return Problem(2, "!", f"AT {short}", f"{what} is not everywhere, {found.words}: {names(found.behind)} behind")
 
 
 def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
@@ -133,15 +132,15 @@ class Attention:
         self._flags = flags
 
     def _candidates(self, state: ConsoleState) -> set[str]:
-        names = set(self._killed)
-        names.update(name for name, rollout in state.rollouts.items() if rollout.active)
-        names.update(item.flag_name for item in state.incidents.values() if item.open)
+        candidates = set(self._killed)
+        candidates.update(name for name, rollout in state.rollouts.items() if rollout.active)
+        candidates.update(item.flag_name for item in state.incidents.values() if item.open)
         # Only a change that somebody expected hasn't confirmed can be late.
-        behind = [item for item in state.expected if not item.confirms(state.epoch, state.revision)]
+        behind = arrival(state.instances.values(), state.epoch, state.revision).behind
         if behind:
-            least = min((item.revision if item.epoch == state.epoch else -1) for item in behind)
+            least = min((item.newest if item.epoch == state.epoch else -1) for item in behind)
             for change in state.history:
                 if change.change_id <= least:
                     break
-                names.add(change.flag_name)
-        return names
+                candidates.add(change.flag_name)
+        return candidates

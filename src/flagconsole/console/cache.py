@@ -30,6 +30,8 @@ LOCK_SECONDS: Final = 0.25
 #: A larger file is read after the first paint.
 READ_AT_ONCE: Final = 3_000_000
 
+#: The cohort of a flag that has none: whoever evaluates it needs to see that there is none.
+_BY_HASH: Final[Mapping[str, Any]] = {"canary_tenant_ids": [], "canary_holdout_ids": None}
 _DAMAGED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 
@@ -188,7 +190,7 @@ def _read(db: sqlite3.Connection) -> Cached | None:
     ):
         item = _object(body)
         # A flag whose cohort is missing must not be taken for one without a cohort: KeyError, the file is damaged.
-        items.setdefault(part, []).append({**item, **cohorts[key]} if part == FLAGS else item)
+        items.setdefault(part, []).append({**item, **_BY_HASH, **cohorts[key]} if part == FLAGS else item)
     seen = json.loads(meta["seen"]) if "seen" in meta else None
     return Cached(
         str(meta["epoch"]),

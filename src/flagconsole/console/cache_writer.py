@@ -323,7 +323,7 @@ def _bare(flag: Json) -> Json:
 
 
 def _cohort(flag: Json) -> Json:
-    return {name: value for name, value in flag.items() if name in COHORT_FIELDS and value}
+    return {name: value for name, value in flag.items() if name in COHORT_FIELDS}
 
 
 def _key(override: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flagconsole.console.ages import age_text, moment_text, quiet_age_role
+from flagconsole.console.arrival import CANT_CONFIRM, arrival, names
 from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD
 from flagconsole.console.glyphs import EMPTY, FULL
 from flagconsole.console.line import Line, cut, joined, line
@@ -15,20 +16,21 @@ def receipts_line(state: ConsoleState, now: float, width: int) -> Line:
     expected = state.expected
     if not expected:
         return line(span(" SDK  no running instance is known: nobody can confirm a change", "warning"))
-    behind = [row for row in expected if not row.confirms(state.epoch, state.revision)]
-    done = len(expected) - len(behind)
-    cells = min(len(expected), 24 if width >= 100 else 12)
-    filled = done * cells // len(expected)
+    found = arrival(expected, state.epoch, state.revision)
+    behind, done = found.behind, len(found.confirmed)
+    cells = min(found.able, 24 if width >= 100 else 12)
+    filled = done * cells // max(1, found.able)
     oldest = min(expected, key=lambda row: row.last_seen)
     age = max(0.0, now - oldest.last_seen)
     parts = [
-        line(span(f" SDK {done}/{len(expected)} at rev {state.revision}", "good" if not behind else "warning")),
+        line(span(f" SDK {done}/{found.able} at rev {state.revision}", "good" if not behind else "warning")),
         line(span(FULL * filled + EMPTY * (cells - filled), "good" if not behind else "warning")),
     ]
     if behind:
-        names = ", ".join(row.instance_id for row in sorted(behind, key=lambda row: row.last_seen)[:3])
-        more = f" and {len(behind) - 3} more" if len(behind) > 3 else ""
-        parts.append(line(span("behind: ", "warning"), span(names), span(more)))
+        longest = sorted(behind, key=lambda row: row.last_seen)
+        parts.append(line(span("behind: ", "warning"), span(names(longest))))
+    if found.told:
+        parts.append(line(span(f"+ {len(found.told)} {CANT_CONFIRM}", "warning")))
     parts.append(
         line(
             span(f"oldest sign of life {age_text(age)}", quiet_age_role(age)), span(f" ({oldest.instance_id})", "muted")

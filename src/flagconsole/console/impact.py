@@ -23,18 +23,22 @@ MANY_TENANTS: Final = 100
 
 
 class KillImpact(NamedTuple):
-    """The blast radius of a kill with what it was computed from. ``risks`` says why it is high risk; empty otherwise."""
+    """The blast radius of a kill with what it was computed from. Of the ``instances`` that would be waited for, ``mute`` can't
+    confirm. ``risks`` says why it is high risk; empty otherwise."""
 
     blast: BlastRadius
     revision: int
     instances: int
+    mute: int
     risks: tuple[str, ...]
 
 
 def kill_impact(state: ConsoleState, flag_name: str, now: float) -> KillImpact:
     """The impact of killing ``flag_name`` at ``now`` (server's seconds since the epoch). ``KeyError`` if there is none."""
     blast = kill_radius(state.ruleset, flag_name, state.tenants, now)
-    return KillImpact(blast, state.revision, len(state.expected), tuple(_risks(state, flag_name, blast, now)))
+    expected = state.expected
+    mute = sum(not row.can_confirm for row in expected)
+    return KillImpact(blast, state.revision, len(expected), mute, tuple(_risks(state, flag_name, blast, now)))
 
 
 def _risks(state: ConsoleState, flag_name: str, blast: BlastRadius, now: float) -> list[str]:
@@ -84,6 +88,13 @@ def reaches(ruleset: Ruleset, names: frozenset[str], tenants: tuple[str, ...], n
         nobody = rule.state is FlagState.KILL or (rule.state is FlagState.OFF and not ruleset.overrides.get(name))
         found[name] = Reach(0, 0, len(tenants)) if nobody else reach_of(ruleset, name, tenants, now)
     return found
+
+
+def waited_words(instances: int, mute: int) -> str:
+    """Who is expected to confirm a change, and who can't."""
+    able = instances - mute
+    words = f"{able} instance{'s' if able != 1 else ''} expected to confirm"
+    return words + (f"; {mute} more will be told, and can't confirm" if mute else "")
 
 
 def last_part(flag_name: str) -> str:

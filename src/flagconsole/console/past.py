@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from flagconsole.console.cache import Cached, Json
 from flagconsole.console.cache_parts import FLAGS, OVERRIDES
 from flagconsole.console.rows import seconds_of
-from flagconsole.domain.payload import COHORT_FIELDS
 
 #: What a change tells of a flag that isn't a field of it.
 _TOLD_ONLY = frozenset({"canary_tenants"})
@@ -104,7 +103,10 @@ def _before(name: str, flag: Json | None, change: Json, told: Mapping[str, Any] 
     """A flag before a change. Of an archived one nothing is left but what the change tells."""
     fields = {key: value for key, value in (told or {}).items() if key not in _TOLD_ONLY}
     if flag is None:
-        flag = {"flag_name": name, "flag_type": "feature", **dict.fromkeys(COHORT_FIELDS), "current_state": "off"}
+        # Of chosen tenants only the number was told: who they were isn't known, so nobody is taken to have it.
+        cohort = None if (told or {}).get("canary_tenants") else []
+        lists = {"canary_tenant_ids": cohort, "canary_holdout_ids": None}
+        flag = {"flag_name": name, "flag_type": "feature", "current_state": "off", **lists}
     version = change.get("version")
     return {**flag, **fields, "version": version - 1 if isinstance(version, int) and version > 0 else 0}
 

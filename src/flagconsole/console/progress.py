@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flagconsole.console.actions import PARTIAL_AFTER, UNSPREAD, Action, Kind, Stage
 from flagconsole.console.ages import clock_text, milliseconds_text, precise_text
+from flagconsole.console.arrival import CANT_CONFIRM
 from flagconsole.console.figures import metric_label, with_unit
 from flagconsole.console.glyphs import ARROW, DONE, EMPTY, FAILED, FULL
 from flagconsole.console.line import Line, cell, joined, line, line_width, wrapped
@@ -61,10 +64,13 @@ def progress_lines(action: Action, width: int, now: float, most: int | None = No
     if action.kind in UNSPREAD:
         done = line(span(f"{DONE} {action.after}", "good"))
         return [*rows, done, line(span("  the flag is as it was: instances have nothing to do", "muted"))]
-    if not action.expected:
+    if action.expected:
+        rows.append(_bar(action, width, now))
+    elif not action.told:
         rows.append(line(span("· no running SDK is known, so nobody can confirm it", "warning")))
-    else:
-        rows += [_bar(action, width, now), *_instances(action, width)[:most]]
+    rows += _told(action, width)
+    if action.expected:
+        rows += _instances(action, width)[:most]
     return [*rows, *effect_lines(action, width)] if action.metric and action.changed else rows
 
 
@@ -109,6 +115,7 @@ def _stage(action: Action, now: float) -> Line:
     done, expected = len(action.confirmed), action.expected
     count = f"{done}/{expected}"
     at_revision = f"rev {action.revision}"
+    told = span(f"  {len(action.told)} {CANT_CONFIRM}" if action.told else "", "warning")
     match action.stage:
         case Stage.INTENT:
             return (span("· about to be sent", "muted"),)
@@ -118,19 +125,20 @@ def _stage(action: Action, now: float) -> Line:
             if action.kind in UNSPREAD:
                 return line(span(f"{DONE} {action.after}", "good"))
             what = f"{DONE} ACCEPTED {at_revision}" if action.changed else f"{DONE} already so since {at_revision}"
-            tail = "" if expected else "  no running SDK is known to confirm it"
-            return line(span(what, "good"), span(tail, "warning"))
+            nobody = "" if expected or action.told else "  no running SDK is known to confirm it"
+            return line(span(what, "good"), span(nobody, "warning"), told)
         case Stage.PROPAGATING:
-            return line(span(f"PROPAGATING {count}", "warning"), span(f"  {at_revision}", "muted"))
+            return line(span(f"PROPAGATING {count}", "warning"), told, span(f"  {at_revision}", "muted"))
         case Stage.CONFIRMED:
             took = f"  {milliseconds_text(action.took)}" if action.took is not None and not action.earlier else ""
             return line(
                 span(f"{DONE} CONFIRMED {count}", "good"),
+                told,
                 span(f"  {at_revision}{took}", "muted"),
                 *_short_effect(action),
             )
         case Stage.PARTIAL:
-            return line(span(f"! PARTIAL {count}", "danger"), "  behind: ", *_names(action, 2))
+            return line(span(f"! PARTIAL {count}", "danger"), "  behind: ", *_names(action.behind, 2), told)
         case Stage.REJECTED:
             return line(span(f"{FAILED} REJECTED", "danger"), " ", span(action.message))
         case Stage.UNKNOWN:
@@ -166,13 +174,25 @@ def _bar(action: Action, width: int, now: float) -> Line:
         case Stage.CONFIRMED:
             took = milliseconds_text(action.took or 0.0)
             word = f"{DONE} CONFIRMED {done}/{expected}"
-            return line(span(f"{word}  ", "good"), span(bar, "good"), span(f"  all instances in {took}", "strong"))
+            everyone = "all instances" if not action.told else "all that can confirm"
+            return line(span(f"{word}  ", "good"), span(bar, "good"), span(f"  {everyone} in {took}", "strong"))
         case Stage.PARTIAL:
             word = f"! PARTIAL {done}/{expected}"
             return line(span(f"{word}  ", "danger"), span(bar, "danger"), f"  {milliseconds_text(now - sent_at)}")
         case _:
             word = f"· PROPAGATING {done}/{expected}"
             return line(span(f"{word}  ", "warning"), span(bar, "warning"), f"  {milliseconds_text(now - sent_at)}")
+
+
+def _told(action: Action, width: int) -> list[Line]:
+    """Who was sent it and has no way to confirm: neither missing nor done."""
+    if not action.told:
+        return []
+    head = line(span(f"~ {len(action.told)} {CANT_CONFIRM}  ", "warning"), *_names(action.told, 2))
+    why = "  an Unleash client on a stream gives no receipt: what it serves isn't known"
+    if line_width(head) + len(why) <= width:
+        return [line(*head, span(why, "muted"))]
+    return [head, line(span(why, "muted"))]
 
 
 def _instances(action: Action, width: int) -> list[Line]:
@@ -191,10 +211,10 @@ def _instances(action: Action, width: int) -> list[Line]:
     return rows
 
 
-def _names(action: Action, most: int) -> Line:
-    shown = [span(name, limit=60) for name in action.behind[:most]]
+def _names(names: Sequence[str], most: int) -> Line:
+    shown = [span(name, limit=60) for name in names[:most]]
     parts = joined([(name,) for name in shown], ", ")
-    more = len(action.behind) - len(shown)
+    more = len(names) - len(shown)
     return (*parts, span(f" and {more} more", "muted")) if more else parts
 
 

@@ -70,7 +70,8 @@ class FlagRow(NamedTuple):
 
 
 class InstanceRow(NamedTuple):
-    """One running SDK; ``revision`` is the newest that it has confirmed, of ``epoch``."""
+    """One running SDK; ``revision`` is the newest that it has confirmed, of ``epoch``. ``told_revision`` is the newest that was
+    written to the open stream of a client that has no way to confirm any; None for all others."""
 
     instance_id: str
     service: str
@@ -82,15 +83,30 @@ class InstanceRow(NamedTuple):
     sdk_version: str
     last_seen: float
     received_at: float | None
+    told_revision: int | None = None
 
     @property
     def expected(self) -> bool:
         """Whether a kill waits for this instance: it runs, or has been silent only for a while."""
         return self.presence in {"live", "silent"}
 
+    @property
+    def can_confirm(self) -> bool:
+        """Whether it ever says what it holds."""
+        return self.told_revision is None
+
+    @property
+    def newest(self) -> int:
+        """The newest revision that it has confirmed, or was told of where it can't confirm."""
+        return self.revision if self.told_revision is None else self.told_revision
+
     def confirms(self, epoch: str, revision: int) -> bool:
         """Whether it has applied ``revision`` of ``epoch``."""
-        return self.epoch == epoch and self.revision >= revision
+        return self.can_confirm and self.epoch == epoch and self.revision >= revision
+
+    def told(self, epoch: str, revision: int) -> bool:
+        """Whether it can't confirm ``revision`` of ``epoch``, and was sent it. What it made of that isn't known."""
+        return self.told_revision is not None and self.epoch == epoch and self.told_revision >= revision
 
 
 class OverrideRow(NamedTuple):
@@ -189,6 +205,7 @@ def instance_row(data: Json) -> InstanceRow:
         str(data.get("sdk_version") or ""),
         seconds_of(data.get("last_seen")) or 0.0,
         seconds_of(data.get("received_at")),
+        None if data.get("told_revision") is None else _whole(data.get("told_revision")),
     )
 
 

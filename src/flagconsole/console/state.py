@@ -176,7 +176,7 @@ class ConsoleState:
 
     @property
     def expected(self) -> list[InstanceRow]:
-        """The instances that a change waits for."""
+        """The instances that run, or fell silent only a while ago: those that a change has to reach."""
         return [instance for instance in self.instances.values() if instance.expected]
 
     @property

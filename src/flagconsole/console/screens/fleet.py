@@ -9,6 +9,7 @@ from textual.containers import Horizontal
 from textual.widget import Widget
 
 from flagconsole.console import view
+from flagconsole.console.arrival import arrival
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
 from flagconsole.console.state import Order
@@ -86,7 +87,7 @@ class FleetScreen(FilteredScreen):
         elif state.problems:
             self.console.say("the filter hides the flags that need attention: Esc shows all")
         else:
-            behind = [row for row in state.expected if not row.confirms(state.epoch, state.revision)]
+            behind = arrival(state.instances.values(), state.epoch, state.revision).behind
             more = f"; {len(behind)} instances are behind: 5 shows them" if behind else ""
             self.console.say(f"no flag needs attention{more}")
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from flagconsole.console import filtering
 from flagconsole.console.ages import age_role, age_text, ago, ago_words
+from flagconsole.console.arrival import CANT_CONFIRM, arrival
 from flagconsole.console.glyphs import DONE, EMPTY, FULL
 from flagconsole.console.line import BLANK, Line, cell, line, spread
 from flagconsole.console.rows import InstanceRow
@@ -24,8 +25,9 @@ _PRESENCE_ROLE: Final = {"live": "good", "silent": "warning", "lost": "danger", 
 
 
 def behind_of(state: ConsoleState, row: InstanceRow) -> int | None:
-    """How many revisions an instance hasn't confirmed; None where it reports of another epoch."""
-    return max(0, state.revision - row.revision) if row.epoch == state.epoch else None
+    """How many revisions an instance hasn't confirmed, or wasn't told of where it can't confirm; None where it reports of
+    another epoch."""
+    return max(0, state.revision - row.newest) if row.epoch == state.epoch else None
 
 
 def urgency(state: ConsoleState, row: InstanceRow) -> tuple[object, ...]:
@@ -80,7 +82,7 @@ class InstanceTable(VirtualTable[str]):
             case "presence":
                 return cell(row.presence, width, _PRESENCE_ROLE.get(row.presence, "warning"))
             case "revision":
-                return cell(row.revision, width, right=True)
+                return cell(row.newest, width, right=True)
             case "behind":
                 return self._behind(state, row, width)
             case "seen":
@@ -98,6 +100,8 @@ class InstanceTable(VirtualTable[str]):
         behind = behind_of(state, row)
         if behind is None:
             return cell("! epoch", width, "danger", right=True)
+        if not behind and not row.can_confirm:
+            return cell("~ told", width, "warning" if row.expected else "muted", right=True)
         if not behind:
             return cell(f"{DONE} none", width, "good" if row.expected else "muted", right=True)
         return cell(f"! {behind}", width, "danger" if row.expected else "muted", right=True)
@@ -135,17 +139,18 @@ class InstancesScreen(ListScreen):
     def title_line(self, width: int) -> Line:
         """How many have the newest revision, as a count and as a bar."""
         state = self.console.state
-        expected = state.expected
-        done = sum(row.confirms(state.epoch, state.revision) for row in expected)
-        size = max(0, min(len(expected), 24))
-        bar = FULL * (size * done // len(expected)) if expected else ""
-        role = "good" if done == len(expected) else "warning"
-        right = f"{len(state.instances) - len(expected)} lost or left " if len(state.instances) > len(expected) else ""
+        found = arrival(state.instances.values(), state.epoch, state.revision)
+        done, running = len(found.confirmed), found.able + len(found.told)
+        size = min(found.able, 24)
+        bar = FULL * (size * done // found.able) if found.able else ""
+        role = "good" if not found.behind else "warning"
+        right = f"{len(state.instances) - running} lost or left " if len(state.instances) > running else ""
         left = line(
             span(" INSTANCES ", "header"),
-            span(f"{done}/{len(expected)}", role),
+            span(f"{done}/{found.able}", role),
             span(f" have rev {state.revision}  "),
             span(bar + EMPTY * (size - len(bar)), role),
+            span(f"  + {len(found.told)} {CANT_CONFIRM}" if found.told else "", "warning"),
         )
         return spread(left, line(span(right, "muted")), width)
 
@@ -174,17 +179,22 @@ class InstancesScreen(ListScreen):
                 span(f"  heard from {ago_words(seen)}", age_role(seen) if row.expected else "muted"),
             ),
         ]
+        if not row.can_confirm:
+            rows += _mute(state, row, behind)
         confirmed = "" if row.received_at is None else f", confirmed {ago_words(now - row.received_at)}"
         if behind is None:
             rows.append(line(span("! reports of another epoch: it has not read this store since a restore", "danger")))
-        else:
+        elif row.can_confirm:
             rows.append(line(span(f"at rev {row.revision} of {state.revision}{confirmed}")))
         if behind:
             rows += _unconfirmed(state, row)
         service = [item for item in state.instances.values() if item.service == row.service and item.expected]
-        late = sum(not item.confirms(state.epoch, state.revision) for item in service)
+        found = arrival(service, state.epoch, state.revision)
         rows += [BLANK, line(span("ITS SERVICE", "header"))]
-        rows.append(line(span(f"{len(service) - late} of {len(service)} instances have rev {state.revision}")))
+        if found.able:
+            rows.append(line(span(f"{len(found.confirmed)} of {found.able} instances have rev {state.revision}")))
+        if found.told:
+            rows.append(line(span(f"{len(found.told)} {CANT_CONFIRM}", "warning")))
         versions = Counter(item.sdk_version for item in service)
         rows.append(
             line(span("SDK " + ", ".join(f"{name} ×{count}" for name, count in sorted(versions.items())), "muted"))
@@ -200,16 +210,27 @@ class InstancesScreen(ListScreen):
     def copyable(self) -> str:
         """Who is behind, else the instance under the cursor."""
         state = self.console.state
-        late = [row for row in state.expected if not row.confirms(state.epoch, state.revision)]
+        late = arrival(state.instances.values(), state.epoch, state.revision).behind
         if late:
-            rows = [f"{row.instance_id}\t{row.service}\trev {row.revision}" for row in late]
+            rows = [f"{row.instance_id}\t{row.service}\trev {row.newest}" for row in late]
             return "\n".join([f"behind rev {state.revision}:", *rows])
         return self.table.selected or ""
 
 
+def _mute(state: ConsoleState, row: InstanceRow, behind: int | None) -> list[Line]:
+    """Of a client that gives no receipts: what it was sent, and that more can't be known."""
+    told = f"told of rev {row.newest} of {state.revision}"
+    return [
+        line(span(told if behind is not None else "not told of anything yet", "warning" if not behind else "danger")),
+        line(span("An Unleash client on a stream gives no receipt:", "muted")),
+        line(span("a change counts as told once its stream took it;", "muted")),
+        line(span("what it serves isn't known here. One that polls confirms.", "muted")),
+    ]
+
+
 def _unconfirmed(state: ConsoleState, row: InstanceRow) -> list[Line]:
     """Which changes it may not have: a kill among them is said first."""
-    missed = [change for change in state.history if change.change_id > row.revision]
+    missed = [change for change in state.history if change.change_id > row.newest]
     kills = [change for change in missed if change.action == "killed"]
     rows = [
         line(span(f"! may not have the kill of {change.flag_name}", "danger"))
@@ -245,5 +266,5 @@ def _fields(state: ConsoleState, row: InstanceRow) -> filtering.Fields:
         "via": (row.transport,),
         "status": (row.status,),
         "sdk": (row.sdk_version,),
-        "behind": ("no" if row.confirms(state.epoch, state.revision) else "yes",),
+        "behind": ("yes" if behind_of(state, row) != 0 else "no" if row.can_confirm else "told",),
     }

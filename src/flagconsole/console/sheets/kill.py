@@ -11,7 +11,7 @@ from flagconsole.console.actions import Kind
 from flagconsole.console.ages import age_role, age_text, moment_text
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.glyphs import ARROW
-from flagconsole.console.impact import INLINE_TENANTS, KillImpact, kill_impact, last_part
+from flagconsole.console.impact import INLINE_TENANTS, KillImpact, kill_impact, last_part, waited_words
 from flagconsole.console.line import Line, joined, line, line_width, wrapped
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
@@ -100,9 +100,7 @@ class KillSheet(ConfirmSheet):
             span(f" + {blast.shadow_losing} in shadow" if blast.shadow_losing else ""),
             *self._as_of(impact),
         )
-        count = impact.instances
-        plural = "s" if count != 1 else ""
-        instances = line(span("SDKS   ", "header"), span(f"{count} instance{plural} expected to confirm"))
+        instances = line(span("SDKS   ", "header"), span(waited_words(impact.instances, impact.mute)))
         return [tenants, *self._dependents(impact, width), instances]
 
     def _as_of(self, impact: KillImpact) -> tuple[Span, ...]:

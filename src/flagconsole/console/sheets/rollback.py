@@ -13,7 +13,7 @@ from flagconsole.console.ages import moment_text
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.figures import minutes_text
 from flagconsole.console.glyphs import ARROW
-from flagconsole.console.impact import last_part
+from flagconsole.console.impact import last_part, waited_words
 from flagconsole.console.incident_view import restoration_line, run_rows
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.line import BLANK, Line, cell, line
@@ -155,7 +155,9 @@ class RollbackSheet(ConfirmSheet):
         else:
             rows = [self.from_to(self.landing.setting)]
         rows += self.labelled("UNDOES", self._what(), width)
-        rows += self.labelled("SDKS", f"{len(self.console.state.expected)} instances expected to confirm", width)
+        expected = self.console.state.expected
+        mute = sum(not row.can_confirm for row in expected)
+        rows += self.labelled("SDKS", waited_words(len(expected), mute), width)
         rollout = self.console.state.rollouts.get(self.row.name)
         if rollout is not None and rollout.active:
             rows += self.labelled("THEN", "its rollout will pause: somebody changed the flag by hand", width)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from flagconsole.console.ages import ago_words, moment_text
+from flagconsole.console.arrival import CANT_CONFIRM, arrival, names
 from flagconsole.console.glyphs import ARROW, DONE, FAILED
 from flagconsole.console.line import Line, cell, line, wrapped
 from flagconsole.console.moment import offset_text
@@ -183,16 +184,19 @@ def entry_lines(state: ConsoleState, row: ChangeRow, before: ChangeRow | None, w
 
 
 def _receipts(state: ConsoleState, row: ChangeRow) -> Line:
-    expected = state.expected
-    behind = [item.instance_id for item in expected if not item.confirms(state.epoch, row.change_id)]
-    if not expected:
+    found = arrival(state.instances.values(), state.epoch, row.change_id)
+    if not any(found):
         return line(span("receipts", "header"), span("  no running SDK is known", "muted"))
-    done = len(expected) - len(behind)
-    if not behind:
-        return line(span(f"{DONE} {done}/{len(expected)}", "good"), " running SDKs have it")
-    names = ", ".join(behind[:3]) + (f" and {len(behind) - 3} more" if len(behind) > 3 else "")
+    count = f"{len(found.confirmed)}/{found.able}"
+    told = span(f"; {len(found.told)} {CANT_CONFIRM}" if found.told else "", "warning")
+    if not found.behind:
+        return line(span(f"{DONE} {count}", "good"), " running SDKs have it", told)
     return line(
-        span(f"! {done}/{len(expected)}", "warning"), span(" running SDKs have it; behind: "), span(names, "warning")
+        span(f"! {count}", "warning"),
+        span(" running SDKs have it"),
+        told,
+        "; behind: ",
+        span(names(found.behind), "warning"),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flagconsole.console.ages import ago_words, moment_text
+from flagconsole.console.arrival import arrival
 from flagconsole.console.attention import KILLED_RANK
 from flagconsole.console.glyphs import ARROW, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.impact import KillImpact, known_dependencies
@@ -161,11 +162,10 @@ def receipts_line(state: ConsoleState, row: FlagRow, now: float) -> Line:
     if not expected:
         return line(span("no running SDK is known", "muted"))
     revision = row.last.change_id if row.last is not None else state.revision
-    late = sum(not item.confirms(state.epoch, revision) for item in expected)
+    found = arrival(expected, state.epoch, revision)
     oldest = now - min(item.last_seen for item in expected)
-    count = f"{len(expected) - late}/{len(expected)}"
-    done = span(f"! {count}" if late else f"✓ {count}", "danger" if late else "good")
-    return line(done, span(f" on v{row.version}, oldest heard {ago_words(oldest)}", "muted"))
+    done = span(f"{'!' if found.behind else '✓'} {found.words}", "danger" if found.behind else "good")
+    return line(done, span(f" on v{row.version}", "muted"), span(f", heard {ago_words(oldest)}", "muted"))
 
 
 def pane(

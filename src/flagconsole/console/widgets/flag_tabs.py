@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 
-from flagconsole.console.ages import ago_words, moment_text
+from flagconsole.console.ages import age_role, ago, moment_text
+from flagconsole.console.arrival import arrival
 from flagconsole.console.flag_facts import FlagFacts
 from flagconsole.console.glyphs import ARROW, CURSOR
 from flagconsole.console.line import BLANK, Line, cell, line, wrapped
@@ -14,6 +15,7 @@ from flagconsole.console.tabs import Tab
 from flagconsole.console.widgets import cohort_tab, rules_tab
 from flagconsole.console.widgets.change_table import verb_of, what_of
 from flagconsole.console.widgets.detail import dependency_lines, evaluation_words, state_span
+from flagconsole.console.widgets.virtual_table import Column, fitted, heading_line, row_line
 from flagconsole.domain.blast import DependentChange
 from flagconsole.domain.bucketing import bucket
 from flagconsole.domain.states import FlagState
@@ -83,23 +85,49 @@ def instances_tab(facts: FlagFacts, width: int) -> list[Line]:
     """Which running SDKs have the flag's newest change."""
     state, now, row = facts.state, facts.now, facts.row
     revision = row.last.change_id if row.last is not None else state.revision
-    rows = sorted(
-        state.expected, key=lambda item: (item.confirms(state.epoch, revision), item.service, item.instance_id)
-    )
-    if not rows:
+    found = arrival(state.instances.values(), state.epoch, revision)
+    if not any(found):
         return [line(span("no running SDK is known, so nobody can confirm a change", "warning"))]
-    behind = [item for item in rows if not item.confirms(state.epoch, revision)]
     head = line(
-        span(f"{len(rows) - len(behind)} of {len(rows)}", "warning" if behind else "good"),
+        span(f"{len(found.confirmed)} of {found.able}", "warning" if found.behind else "good"),
         span(f" have v{row.version} (rev {revision})"),
-        span("; the rest may still serve what was before" if behind else "", "warning"),
+        span(f", {len(found.told)} more were told and can't confirm" if found.told else "", "warning"),
+        span("; those behind may still serve what was before" if found.behind else "", "warning"),
     )
-    lines = [head, BLANK]
-    for item in rows:
-        late = item in behind
-        mark = span("! behind " if late else "✓ has it ", "danger" if late else "good")
-        heard = f"{item.service}  rev {item.revision}, {item.presence}, heard {ago_words(now - item.last_seen)}, {item.transport}"
-        lines.append(line(mark, cell(item.instance_id, min(34, width // 3), "strong"), span(f" {heard}", "muted")))
+    shape = fitted(
+        [
+            Column("has", "", 10),
+            Column("id", "INSTANCE", max(14, *(len(item.instance_id) for item in state.expected)), grows=True),
+            Column("service", "SERVICE", 14, spare=1),
+            Column("revision", "REV", 6, right=True),
+            Column("presence", "PRESENCE", 8),
+            Column("seen", "HEARD", 5, right=True),
+            Column("via", "VIA", 7, spare=2),
+        ],
+        width,
+    )
+    lines = [head, BLANK, heading_line(shape)]
+    marks = (
+        (found.behind, "! behind", "danger"),
+        (found.told, "~ told", "warning"),
+        (found.confirmed, "✓ has it", "good"),
+    )
+    for rows, mark, role in marks:
+        for item in sorted(rows, key=lambda item: (item.service, item.instance_id)):
+            seen = now - item.last_seen
+            shown = {
+                "has": (mark, role),
+                "id": (item.instance_id, "strong"),
+                "service": (item.service, "plain"),
+                "revision": (item.newest, "plain"),
+                "presence": (item.presence, "plain" if item.presence == "live" else "warning"),
+                "seen": (ago(seen), age_role(seen)),
+                "via": (item.transport, "muted"),
+            }
+            cells = [
+                cell(shown[column.id][0], column.width, shown[column.id][1], right=column.right) for column in shape
+            ]
+            lines.append(row_line(cells, cursor=False))
     return lines
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flagconsole.console.ages import moment_text
+from flagconsole.console.arrival import CANT_CONFIRM, arrival, names
 from flagconsole.console.flag_facts import FlagFacts, ReasonCount, counted_reasons
 from flagconsole.console.glyphs import ARROW, CURSOR, EMPTY, FULL
 from flagconsole.console.line import BLANK, Line, cell, line
@@ -98,15 +99,16 @@ def behind_lines(facts: FlagFacts) -> list[Line]:
     """Whether the flag's newest change is with every running SDK."""
     state, row = facts.state, facts.row
     revision = row.last.change_id if row.last is not None else state.revision
-    expected = state.expected
-    late = [item.instance_id for item in expected if not item.confirms(state.epoch, revision)]
-    if not expected:
+    found = arrival(state.instances.values(), state.epoch, revision)
+    if not any(found):
         return [line(span("no running SDK is known", "muted"))]
-    done = line(
-        span(f"{len(expected) - len(late)} of {len(expected)}", "warning" if late else "good"), f" have v{row.version}"
-    )
-    names = ", ".join(late[:3]) + (f" and {len(late) - 3} more" if len(late) > 3 else "")
-    return [done, line(span(f"! behind: {names}", "warning"))] if late else [done]
+    count = span(f"{len(found.confirmed)} of {found.able}", "warning" if found.behind else "good")
+    rows = [line(count, f" have v{row.version}")]
+    if found.told:
+        rows.append(line(span(f"+ {len(found.told)} {CANT_CONFIRM}", "warning")))
+    if found.behind:
+        rows.append(line(span(f"! behind: {names(found.behind)}", "warning")))
+    return rows
 
 
 def recent_lines(facts: FlagFacts, most: int, who: int) -> list[Line]:
