@@ -66,6 +66,7 @@ def a_drawn_cohort(flag_name: str, *, name: str = "Tenant") -> CohortView:
         shortfall=2,
         members=45,
         by_hash=3,
+        by_chance=38,
         joined_later=2,
         joined_inside=1,
         by_placement={Placement.BETA: 30, Placement.ENGAGED: 15},

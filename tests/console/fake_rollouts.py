@@ -148,6 +148,8 @@ class FakeRollouts:
                 ).model_dump(mode="json"),
             ),
             "cohort": "drawn",
+            "cohort_size": 50,
+            "by_chance": 38,
             "operations": 18_204,
             "tenants": 47,
             "budget": 0.02,

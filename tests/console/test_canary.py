@@ -13,7 +13,7 @@ from flagconsole.console.line import text_of
 from flagconsole.console.rollouts import rollout_row
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.role import Role
-from flagconsole.domain.verdict import VerdictKind
+from flagconsole.domain.verdict import CohortBasis, VerdictKind
 
 from .conftest import NOW
 from .fake_rollouts import FakeRollouts, calm, going_bad
@@ -89,6 +89,26 @@ async def test_a_failing_look_shows_while_one_watches(server: Any, open_console:
         server.look(NAME, server.verdict(NAME, VerdictKind.FAIL))
         await console.until("✗ FAIL  high → immediate")
         await console.until("tenant-0007 Tenant 7")  # who contributes most, by name
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "38 of 50 drawn at random"),
+        ({"by_chance": 7}, "only 7 of 50 drawn at random"),
+        ({"cohort": CohortBasis.HAND_PICKED, "by_chance": None}, "picked by hand: chance proves nothing"),
+        ({"by_chance": None, "cohort_size": None}, "cohort drawn"),
+    ],
+)
+async def test_it_is_said_how_much_of_the_cohort_chance_decided(
+    server: Any, open_console: Console, more: dict[str, Any], words: str
+) -> None:
+    server.rollout_of(NAME)
+    async with open_console() as console:
+        await console.press("enter")
+        await console.until("not judged in this phase yet")
+        server.look(NAME, server.verdict(NAME).model_copy(update=more))
+        await console.until(words)
 
 
 async def test_an_overdue_look_is_said_to_be_overdue(server: Any, open_console: Console) -> None:

@@ -42,6 +42,8 @@ _STATUS: Final = {
     "killed": ("KILLED", "danger"),
 }
 TOP_TENANTS: Final = 3
+#: With fewer tenants than this by chance in the canary, too few other cohorts differ from it for much to be proven.
+FEW_BY_CHANCE: Final = 20
 
 
 def title_line(flag: FlagRow, rollout: RolloutRow | None) -> Line:
@@ -220,14 +222,30 @@ def _facts(rollout: RolloutRow, judged: VerdictRow, now: float) -> list[Line]:
     shown = "no data ever" if age is None else f"data {age_text(age)} old"
     if rollout.active:
         facts.append(line(span(shown, "danger" if age is None else quiet_age_role(age))))
-    if judged.operations is not None:
-        facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
+    facts.append(cohort_words(judged))
     if judged.budget_spent is not None:
         chance = "" if judged.budget is None else f" of {judged.budget * 100:.3g} %"
         facts.append(line(span(f"false-alarm budget{chance}: {judged.budget_spent * 100:.0f} % spent", "muted")))
-    if judged.cohort:
-        facts.append(line(span(f"cohort {judged.cohort.replace('_', ' ')}", "muted")))
-    return facts
+    if judged.operations is not None:
+        facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
+    return [fact for fact in facts if fact]
+
+
+def cohort_words(judged: VerdictRow) -> Line:
+    """How many of the cohort chance put there: what the comparison with the control proves rests on them."""
+    size, drawn = judged.cohort_size, judged.by_chance
+    match judged.cohort:
+        case "hand_picked":
+            return line(span("picked by hand: chance proves nothing", "warning"))
+        case "everyone":
+            return line(span("everyone has it: no control", "muted"))
+        case "drawn" if size is not None and drawn is not None:
+            few = drawn < FEW_BY_CHANCE
+            words = f"{'only ' if few else ''}{drawn:,} of {size:,} drawn at random"
+            return line(span(words, "warning" if few else "muted"))
+        case "drawn":
+            return line(span("cohort drawn", "muted"))
+    return ()
 
 
 def looked_span(rollout: RolloutRow, judged: VerdictRow, now: float) -> Line:

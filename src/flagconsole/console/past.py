@@ -104,7 +104,7 @@ def _before(name: str, flag: Json | None, change: Json, told: Mapping[str, Any] 
     fields = {key: value for key, value in (told or {}).items() if key not in _TOLD_ONLY}
     if flag is None:
         # Of chosen tenants only the number was told: who they were isn't known, so nobody is taken to have it.
-        cohort = None if (told or {}).get("canary_tenants") else []
+        cohort: list[str] | None = None if (told or {}).get("canary_tenants") else []
         lists = {"canary_tenant_ids": cohort, "canary_holdout_ids": None}
         flag = {"flag_name": name, "flag_type": "feature", "current_state": "off", **lists}
     version = change.get("version")

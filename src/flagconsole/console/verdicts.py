@@ -79,6 +79,8 @@ class VerdictRow(NamedTuple):
     guards: tuple[GuardRow, ...] = ()
     notes: tuple[str, ...] = ()
     cohort: str = ""
+    cohort_size: int | None = None
+    by_chance: int | None = None
     operations: int | None = None
     tenants: int | None = None
     budget: float | None = None
@@ -114,6 +116,8 @@ def verdict_row(data: Json, verdict_id: int = 0) -> VerdictRow:
         tuple(map(_guard_row, objects_of(data.get("guards")))),
         tuple(str(note) for note in list_of(data.get("notes"))),
         str(data.get("cohort") or ""),
+        whole_or_none(data.get("cohort_size")),
+        whole_or_none(data.get("by_chance")),
         whole_or_none(data.get("operations")),
         whole_or_none(data.get("tenants")),
         number(data.get("budget")),

@@ -7,6 +7,7 @@ explained and judged long after the profiles have changed.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
 
@@ -95,6 +96,18 @@ class CohortDesign(Frozen):
     always_in: tuple[str, ...]
     members: tuple[str, ...]
     seed: Seed
+
+    @property
+    def by_chance(self) -> int:
+        """How many members are in by chance alone. Where a stratum was taken whole, and for those who were in whatever
+        chance said, nothing was left to it. What a comparison of canary and control proves rests on these."""
+        always = frozenset(self.always_in)
+        sizes = Counter(
+            code
+            for tenant, code in zip(self.tenants, self.strata, strict=True)
+            if code != NOT_DRAWABLE and tenant not in always
+        )
+        return sum(seats for stratum, seats in enumerate(self.drawn) if seats < sizes[stratum])
 
 
 class StratumShare(Frozen):

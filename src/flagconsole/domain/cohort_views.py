@@ -70,7 +70,8 @@ class CohortView(Frozen):
     """``GET /api/flags/{name}/cohort``: the draw in force, or else the newest, and a page of its tenants by id.
 
     ``in_force`` says whether the flag has this cohort now; ``current_state`` whether that enables anything. ``actual`` counts
-    the members and the ``by_hash`` tenants without a profile; ``joined_later`` those that the draw didn't know, of whom the
+    the members and the ``by_hash`` tenants without a profile, ``by_chance`` the members that nothing but the draw's chance let
+    in; ``joined_later`` those that the draw didn't know, of whom the
     hash takes ``joined_inside``. ``next_after`` asks for the next page; null on the last one.
     """
 
@@ -94,6 +95,7 @@ class CohortView(Frozen):
     shortfall: int
     members: int
     by_hash: int
+    by_chance: int
     joined_later: int
     joined_inside: int
     by_placement: dict[Placement, int]

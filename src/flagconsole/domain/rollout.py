@@ -47,7 +47,7 @@ class StoredVerdict(Frozen):
 
     ``urgency`` is that of the worst violated criterion. ``data_age_seconds`` is how old the newest data was, None without
     any. ``findings`` holds one object a criterion (a ``CriterionResult``), ``guards`` one a guard (a ``GuardResult``).
-    ``seconds`` is how long the phase had run; ``operations`` and ``tenants`` are those of the group under judgement, and
+    ``cohort_size`` and ``by_chance`` are a ``Verdict``'s. ``seconds`` is how long the phase had run; ``operations`` and ``tenants`` are those of the group under judgement, and
     ``budget_spent`` is the part of ``budget``, the chance of rolling a healthy canary back, that is used up (0 to 1); all
     null where there was no look.
     """
@@ -64,6 +64,8 @@ class StoredVerdict(Frozen):
     guards: tuple[dict[str, Any], ...] = ()
     notes: tuple[str, ...] = ()
     cohort: CohortBasis | None = None
+    cohort_size: int | None = None
+    by_chance: int | None = None
     seconds: float | None = None
     operations: int | None = None
     tenants: int | None = None

@@ -85,7 +85,9 @@ class GuardResult(Frozen):
 
 class Verdict(Frozen):
     """What the judge says of a phase at one look. ``budget_spent`` is the part of ``budget``, the chance of rolling a
-    healthy canary back in the whole phase, that was used up so far (0 to 1)."""
+    healthy canary back in the whole phase, that was used up so far (0 to 1). ``cohort_size`` counts the tenants under
+    judgement, active or not, and ``by_chance`` those of them whom the draw's chance alone put there: null where the cohort
+    wasn't drawn."""
 
     outcome: VerdictKind
     reason: str
@@ -94,6 +96,8 @@ class Verdict(Frozen):
     urgency: Urgency | None = None
     failed_at: float | None = None
     cohort: CohortBasis
+    cohort_size: int = 0
+    by_chance: int | None = None
     operations: int
     tenants: int
     data_age_seconds: float

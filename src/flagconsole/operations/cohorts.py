@@ -235,6 +235,7 @@ def view_of(
         shortfall=selection.shortfall,
         members=len(selection.member_ids),
         by_hash=selection.by_hash,
+        by_chance=selection.design.by_chance,
         joined_later=counts[Placement.JOINED_IN] + counts[Placement.JOINED_OUT],
         joined_inside=counts[Placement.JOINED_IN],
         by_placement=dict(counts),

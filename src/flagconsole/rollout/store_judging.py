@@ -218,6 +218,8 @@ def stored_verdict(rollout: Rollout, verdict: Verdict, now: datetime) -> StoredV
         guards=tuple(guard.model_dump(mode="json") for guard in verdict.guards),
         notes=verdict.notes,
         cohort=verdict.cohort,
+        cohort_size=verdict.cohort_size,
+        by_chance=verdict.by_chance,
         seconds=verdict.seconds,
         operations=verdict.operations,
         tenants=verdict.tenants,

@@ -78,6 +78,7 @@ def test_a_selected_cohorts_design_is_redrawn_as_it_was_drawn() -> None:
     # Stratum 2 was taken whole, and the last two stood outside the draw.
     assert drawn.by_chance.tolist() == [True] * 6 + [False] * 4
     assert drawn.canary.tolist() == [name in design.members for name in design.tenants]
+    assert drawn.drawn_by_chance == design.by_chance == 3
     redraws = Redraws(drawn, 300)
     assert redraws.cohort(redraws.observed).tolist() == [0, 1, 4]
     cohorts = {tuple(redraws.cohort(index).tolist()) for index in range(300)}

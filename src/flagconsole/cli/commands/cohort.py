@@ -127,6 +127,9 @@ def _print(view: CohortView) -> None:
         ("drawn", f"{moment(view.drawn_at)} by {view.drawn_by}, seed {view.seed}, algorithm {view.algorithm}"),
         ("tenants", f"{view.actual} of {view.target} wanted, of {view.population} active{lacking}"),
     ]
+    fields.append(
+        ("by chance", f"{view.by_chance} of the {view.members} drawn: what a comparison proves rests on them")
+    )
     if view.by_hash:
         fields.append(("by hash", f"{view.by_hash} of them have no profile"))
     if view.joined_later:

@@ -96,7 +96,11 @@ def _drawn(facts: FlagFacts, cohort: CohortView, width: int) -> list[Line]:
                 f"drawn {moment_text(cohort.drawn_at.timestamp(), now)}Z by {cohort.drawn_by}, seed {cohort.seed}",
                 "muted",
             ),
-            span(f" · {cohort.members} by the draw, {cohort.by_hash} by hash", "muted"),
+            span(f" · {cohort.by_hash} by hash" if cohort.by_hash else "", "muted"),
+        ),
+        line(
+            span(f"{cohort.by_chance} of {cohort.members} drawn at random", "good" if cohort.by_chance else "warning"),
+            span(": what comparing canary and control proves rests on them", "muted"),
         ),
     ]
     if cohort.shortfall:

@@ -97,6 +97,11 @@ class Assignment:
         """Whether anybody is outside the cohort."""
         return not bool(self.canary.all())
 
+    @property
+    def drawn_by_chance(self) -> int | None:
+        """How many tenants of the cohort the draw's chance alone put there; None where it wasn't drawn."""
+        return int(self.canary[self.by_chance].sum()) if self.basis is CohortBasis.DRAWN else None
+
     def seed(self, purpose: str) -> int:
         """A seed for ``purpose``, derived from the recorded one and independent of what the draw itself used."""
         digest = hashlib.sha256(

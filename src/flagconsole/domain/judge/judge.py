@@ -110,6 +110,8 @@ class Judge:
             urgency=None if worst is None else urgency_of(worst.metric),
             failed_at=min((one.at for one in fired), default=None),
             cohort=self.assignment.basis,
+            cohort_size=int(self.assignment.canary.sum()),
+            by_chance=self.assignment.drawn_by_chance,
             operations=total,
             tenants=active,
             data_age_seconds=seen.data_age_seconds,

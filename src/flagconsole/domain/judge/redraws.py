@@ -49,7 +49,7 @@ class Redraws:
         ring, step = divmod(self.observed, self._turns)
         self._strata = tuple(self._turned_back(rng, group, assignment.canary, ring, step + 1) for group in groups)
         self.tenants = int(sum(group.size for group in groups))
-        self.drawn = int(assignment.canary[assignment.by_chance].sum())
+        self.drawn = assignment.drawn_by_chance or 0
 
     def _turned_back(
         self,
