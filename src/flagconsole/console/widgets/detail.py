@@ -165,7 +165,7 @@ def receipts_line(state: ConsoleState, row: FlagRow, now: float) -> Line:
     found = arrival(expected, state.epoch, revision)
     oldest = now - min(item.last_seen for item in expected)
     done = span(f"{'!' if found.behind else '✓'} {found.words}", "danger" if found.behind else "good")
-    return line(done, span(f" on v{row.version}", "muted"), span(f", heard {ago_words(oldest)}", "muted"))
+    return line(done, span(f" on v{row.version}", "muted"), span(f", oldest {ago_words(oldest)}", "muted"))
 
 
 def pane(
