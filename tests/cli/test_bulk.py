@@ -101,7 +101,7 @@ def test_named_changes_are_rolled_back(flags: Any):
 def test_what_changed_around_a_time_is_found_and_undone_as_one_set(flags: Any):
     flags("set", "pos.lite", "on", "go")
     flags("set", "invoices.auto_send", "on", "go too")
-    flags("set", "billing.retry", "on", "later")
+    assert flags("set", "pos.loyalty_points", "on", "later").code == 0
     when = flags("history", "invoices.auto_send", "--json").json["changes"][0]["changed_at"]
     shown = flags("history", "--around", when, "--window", "1h", "--limit", "3").out.splitlines()
     assert re.search(r"APART +FLAG", shown[0])
@@ -112,7 +112,11 @@ def test_what_changed_around_a_time_is_found_and_undone_as_one_set(flags: Any):
     assert "no changes within 30m of 2020-01-01 00:00:00Z" in far.err
     undone = flags("rollback", "--set", "28", "29", "both of them")
     assert "2 changed as one set, revisions 31 to 32" in undone.out
-    assert [state(flags, name) for name in ("pos.lite", "invoices.auto_send", "billing.retry")] == ["off", "off", "on"]
+    assert [state(flags, name) for name in ("pos.lite", "invoices.auto_send", "pos.loyalty_points")] == [
+        "off",
+        "off",
+        "on",
+    ]
     changes = flags("history", "--limit", "2", "--json").json["changes"]
     assert len({change["correlation_id"] for change in changes}) == 1
     assert [change["reverts"] for change in changes] in ([[28], [29]], [[29], [28]])
