@@ -86,10 +86,126 @@ def test_nothing_gets_out(table, guard, numbers, act):
     assert numbers(table) == ["A-1"]
 
 
-def test_a_commit_on_the_bare_connection_is_said_loudly(table, guard, numbers):
+ENDING = [
+    "COMMIT",
+    " commit ; ",
+    "END",
+    "END TRANSACTION",
+    "COMMIT AND CHAIN",
+    "END AND NO CHAIN",
+    "ROLLBACK",
+    "ABORT AND CHAIN",
+    "ROLLBACK; BEGIN",
+    "PREPARE TRANSACTION 'x'",
+    "/* a */ -- b\nCOMMIT",
+    "-- a\rCOMMIT",
+    "/* /* */ */ COMMIT",
+    "SELECT 1; COMMIT",
+    "SELECT 1 -- a\r; COMMIT",
+    "SELECT 'a;'; COMMIT; BEGIN",
+    "SELECT 1 AS a$x$; COMMIT; SELECT 2 AS b$x$",
+    "SELECT 1 AS 🦊$x$; COMMIT; SELECT 2 AS b$x$",
+    "SELECT $$ $$; COMMIT",
+    "SELECT E'\\''; COMMIT --'",
+    "DO $$ BEGIN COMMIT; END $$",
+    "CLOSE ALL; COMMIT",
+    "SET TRANSACTION READ WRITE",
+]
+
+
+@pytest.mark.parametrize("sql", ENDING)
+def test_no_sql_ends_the_transaction_not_even_on_the_bare_connection(table, guard, numbers, sql):
+    for take in (
+        lambda connection: connection,
+        lambda connection: connection._connection,
+        lambda connection: connection._connection.cursor(),
+        lambda connection: connection._connection.cursor(binary=True),
+    ):
+        with pytest.raises(GuardRefused):
+            written_and_then(guard, table, lambda connection, take=take: take(connection).execute(sql))
+        with pytest.raises(GuardRefused):
+            written_and_then(guard, table, lambda connection, take=take: take(connection).execute(sql.encode()))
+        assert numbers(table) == ["A-1"]
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda bare, sql: psycopg.Cursor(bare).execute(sql),
+        lambda bare, sql: psycopg.ClientCursor(bare).execute(sql),
+        lambda bare, sql: _sent(bare.pgconn, sql),
+    ],
+)
+@pytest.mark.parametrize(
+    "sql", [sql for sql in ENDING if ("COMMIT" in sql.upper() or "PREPARE" in sql) and not sql.startswith("CLOSE")]
+)
+def test_the_server_refuses_a_commit_that_nobody_checked(table, guard, numbers, send, sql):
+    with pytest.raises((GuardBroken, GuardRefused, psycopg.Error)):
+        written_and_then(guard, table, lambda connection: send(connection._connection, sql))
+    assert numbers(table) == ["A-1"]
+
+
+def test_where_every_wall_was_taken_down_it_is_said_loudly(table, guard, numbers):
     with pytest.raises(GuardBroken):
-        written_and_then(guard, table, lambda connection: connection._connection.execute("COMMIT"))
+        written_and_then(guard, table, lambda connection: _sent(connection._connection.pgconn, "CLOSE ALL; COMMIT"))
     assert numbers(table) == ["A-1", "A-2"]
+
+
+def _sent(pgconn, sql):
+    result = pgconn.exec_(sql.encode())
+    if result.status == psycopg.pq.ExecStatus.FATAL_ERROR:
+        raise psycopg.OperationalError(result.error_message)
+
+
+def test_after_a_commit_that_failed_nothing_more_runs(table, guard, numbers):
+    def insisting(connection):
+        bare = connection._connection
+        with pytest.raises(psycopg.Error, match="nothing may be committed in shadow"):
+            psycopg.Cursor(bare).execute("COMMIT")
+        for again in (connection, bare):
+            with pytest.raises(GuardRefused, match="has ended"):
+                again.execute(f"INSERT INTO {table} (number) VALUES ('A-3')")
+
+    with pytest.raises(GuardBroken):
+        written_and_then(guard, table, insisting)
+    assert numbers(table) == ["A-1"]
+
+
+def test_a_pools_connection_comes_back_as_it_was(table, dsn, numbers):
+    with psycopg.connect(dsn) as own:
+        before = own.cursor_factory, own.server_cursor_factory
+
+        class Pool:
+            def __enter__(self):
+                return own
+
+            def __exit__(self, *_):
+                return None
+
+        guard = ConnectionGuard(Pool, always=True)
+        for _ in range(3):
+            with guard() as connection, connection.cursor("named") as cursor:
+                assert cursor.execute(f"SELECT number FROM {table}").fetchall() == [("A-1",)]
+        with guard() as connection, connection.cursor("named") as cursor, pytest.raises(GuardRefused):
+            cursor.execute("SELECT 1; COMMIT")
+        assert (own.cursor_factory, own.server_cursor_factory) == before
+        assert own.execute("SELECT count(*) FROM pg_cursors").fetchone() == (0,)
+        own.execute(f"INSERT INTO {table} (number) VALUES ('A-2')")
+    assert numbers(table) == ["A-1", "A-2"]
+
+
+def test_pipeline_mode_refuses_to_start(dsn):
+    with psycopg.connect(dsn) as own, own.pipeline():
+
+        class Kept:
+            def __enter__(self):
+                return own
+
+            def __exit__(self, *_):
+                return None
+
+        with pytest.raises(GuardRefused, match="pipeline"), ConnectionGuard(Kept, always=True)():
+            pytest.fail("it started")
 
 
 def test_autocommit_refuses_to_start(dsn):
@@ -133,6 +249,9 @@ def test_through_sqlalchemy(table, dsn, numbers):
         lambda session: session.execute(sqlalchemy.text("COMMIT")),
         lambda session: session.connection().commit(),
         lambda session: session.execute(sqlalchemy.text("DROP TABLE x")),
+        lambda session: session.connection().connection.dbapi_connection.execute("COMMIT"),
+        lambda session: session.connection().connection.cursor().execute("SELECT 1; COMMIT"),
+        lambda session: session.connection().exec_driver_sql("COMMIT AND CHAIN"),
     ):
         with pytest.raises((GuardRefused, sqlalchemy.exc.DBAPIError)):
             acted(guard, act)

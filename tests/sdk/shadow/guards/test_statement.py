@@ -47,6 +47,8 @@ def test_rows_may_be_read_and_changed(sql, writes):
         "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", "LOCK t", "NOTIFY x", "DISCARD ALL",
         "SELECT * INTO copy FROM t", "SELECT setval('s', 5)", "SELECT pg_advisory_lock(1)", "SELECT dblink_exec('x', 'y')",
         "SELECT E'a\\'' ; COMMIT; SELECT 'x'", "SELECT 'open", "SELECT $$ open", "/* /* */ SELECT */ COMMIT", "SELECT 1 /* open", "(COMMIT)", "5",
+        "COMMIT AND CHAIN", "END TRANSACTION", "SELECT 1 -- a\r; COMMIT", "SELECT 1 AS a$x$; COMMIT; SELECT 2 AS b$x$",
+        "SELECT 1 AS é$$; COMMIT; SELECT 2 AS é$$", "CLOSE ALL", "EXECUTE x", "DEALLOCATE ALL", "SET CONSTRAINTS ALL IMMEDIATE",
     ],
 )  # fmt: skip
 def test_whatever_a_rollback_may_not_undo_is_refused(sql):

@@ -1,13 +1,13 @@
 """The hold on a database connection: a transaction that is rolled back whatever happens inside, or that doesn't begin.
 
 Each driver is held by its own means, so that even code that got hold of the bare connection can't commit: SQLite's authorizer
-denies everything that would, and psycopg forbids it inside a block that forces its rollback. A savepoint with a name that nobody knows
-shows at the end whether the transaction is still the same one.
+denies everything that would; psycopg forbids it inside a block that forces its rollback, and gives cursors that refuse it as SQL; and
+in PostgreSQL itself a commit fails, whoever asks for it. A savepoint with a name that nobody knows shows at the end whether the
+transaction is still the same one.
 """
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 import sqlite3
 from abc import ABC, abstractmethod
@@ -38,6 +38,7 @@ class Hold(ABC):
     """Held from ``begin`` to ``undo``."""
 
     def __init__(self) -> None:
+        #: A name in the database that nobody knows.
         self._savepoint = f"flagconsole_{secrets.token_hex(8)}"
         #: What the driver itself was made to refuse.
         self.refused: str | None = None
@@ -61,6 +62,8 @@ def hold_on(connection: Any) -> Hold:
         return SqliteHold(connection)
     kind = next((kind for kind in type(connection).__mro__ if kind.__module__.partition(".")[0] == "psycopg"), None)
     if kind is not None and hasattr(connection, "transaction") and not hasattr(connection, "__aenter__"):
+        from flagconsole.sdk.shadow.guards.psycopg_hold import PsycopgHold
+
         return PsycopgHold(connection)
     raise GuardRefused(
         f"a connection of {type(connection).__module__} can't be held: only sqlite3's and psycopg's synchronous ones can"
@@ -118,43 +121,3 @@ class SqliteHold(Hold):
         if not allowed:
             self.refused = f"SQLite was asked for {one or 'something'} ({action}), which a rollback may not undo"
         return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
-
-
-class PsycopgHold(Hold):
-    """On a synchronous ``psycopg.Connection``."""
-
-    def __init__(self, connection: Any) -> None:
-        super().__init__()
-        self._connection = connection
-        self._block: Any = None
-
-    def begin(self) -> None:
-        connection = self._connection
-        if connection.autocommit:
-            raise GuardRefused("the connection is in autocommit mode, so every statement would be final")
-        if connection.info.transaction_status.name == "INERROR":
-            raise GuardRefused("the connection's transaction has failed already")
-        self._block = connection.transaction(force_rollback=True)
-        self._block.__enter__()
-        connection.execute(f"SAVEPOINT {self._savepoint}")
-
-    def rewind(self) -> None:
-        self._connection.execute(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
-
-    def undo(self) -> None:
-        broken = None
-        try:
-            self._connection.execute(f"ROLLBACK TO SAVEPOINT {self._savepoint}")
-        except Exception as error:  # the driver's; it isn't ours to import
-            broken = error
-        if self._connection.closed or self._connection.broken:
-            # Whatever was not committed went with the connection.
-            return
-        if broken is None:
-            self._block.__exit__(None, None, None)
-            return
-        with contextlib.suppress(Exception):
-            self._block.__exit__(None, None, None)
-        with contextlib.suppress(Exception):
-            self._connection.rollback()
-        raise GuardBroken(f"the guarded transaction is gone: {broken}") from broken

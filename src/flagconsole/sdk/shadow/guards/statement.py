@@ -16,8 +16,10 @@ _READS: Final = frozenset({"SELECT", "VALUES", "EXPLAIN", "SHOW", "WITH", "TABLE
 _WRITES: Final = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
 _SAVEPOINTS: Final = frozenset({"SAVEPOINT", "RELEASE"})
 
+#: What isn't read as SQL. A comment ends at a carriage return too, for PostgreSQL; and there a dollar within a name begins
+#: no text.
 _HIDDEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$([A-Za-z_]\w*|)\$.*?\$\1\$""",
+    r"""--[^\n\r]*|/\*.*?\*/|'(?:[^']|'')*'|"(?:[^"]|"")*"|(?<![\w$\x80-\U0010ffff])\$([A-Za-z_]\w*|)\$.*?\$\1\$""",
     re.DOTALL,
 )
 _LEFT_OPEN = re.compile(r"""['"]|/\*|\*/|\$\w*\$""")
