@@ -331,6 +331,15 @@ async def test_a_decision_after_a_lost_answer_is_the_outcome(server, client, las
         await client.update("a.b", ask.FlagUpdate(change_reason="r"))
 
 
+async def test_a_server_that_does_not_know_the_outcome_is_asked_again(server, client):
+    script(server, "POST", "/api/flags/a.b/kill", problem(503, "outcome_unknown"))
+    with pytest.raises(OutcomeUnknown) as caught:
+        await client.kill("a.b", KILL)
+    sent = {request.headers["idempotency-key"] for request in server.requests}
+    assert len(server.requests) == attempts.KILL.tries
+    assert sent == {caught.value.details["idempotency_key"]}
+
+
 async def test_what_was_never_taken_up_is_not_unknown(server, client):
     script(server, "POST", "/api/flags/a.b/kill", problem(503, "replica_behind"))
     with pytest.raises(ReplicaBehind):

@@ -200,6 +200,16 @@ def test_an_sdk_goes_on_where_the_server_comes_back_on_the_other_database(small,
         client.close()
 
 
+async def test_a_backup_that_is_put_back_is_a_new_lineage(small, tmp_path):
+    moved = await transfer(f"sqlite:{small}", f"sqlite:{tmp_path / 'back.db'}", new_lineage=True)
+    old, new = await open_store(f"sqlite:{small}"), await open_store(f"sqlite:{tmp_path / 'back.db'}")
+    async with old.read() as before, new.read() as after:
+        assert (await after.head()).epoch == moved.epoch > (await before.head()).epoch
+        assert (await after.head())[1:] == (await before.head())[1:]
+    await old.close()
+    await new.close()
+
+
 async def test_a_destination_with_anything_in_it_is_refused(small, postgres, database, tmp_path):
     full = postgres()
     store = await open_store(full)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import psycopg
 import pytest
 
-from flagconsole.domain.errors import InvalidInput, StoreUnavailable
+from flagconsole.domain.errors import InvalidInput, OutcomeUnknown, StoreUnavailable
 from flagconsole.domain.requests import FlagCreate, FlagUpdate, Kill
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.service import Operations
@@ -151,6 +151,39 @@ async def _killed(operations, flag):
         result = await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))
         return result.flag.current_state is FlagState.KILL
     return False
+
+
+async def test_a_commit_whose_answer_is_lost_is_not_said_to_have_failed(store, store_url, operations, flag):
+    run(
+        store_url,
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$",
+        "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON store_head DEFERRABLE INITIALLY DEFERRED "
+        "FOR EACH ROW EXECUTE FUNCTION die()",
+    )
+    with pytest.raises(OutcomeUnknown, match="the connection was lost while it was committed"):
+        await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))
+    # A commit that the database refuses, with its connection intact, is known to be undone.
+    run(
+        store_url,
+        "CREATE OR REPLACE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$",
+    )
+    with pytest.raises(StoreUnavailable, match="disk full"):
+        await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))
+
+
+async def test_a_transaction_that_stands_still_gives_the_head_row_up(store, operations, flag):
+    """As of a server that was stopped in the middle: a kill through another one waits some seconds, not for ever."""
+    other = await open_store(store._address.url)
+    try:
+        async with asyncio.timeout(30):
+            with suppress(StoreUnavailable, OutcomeUnknown):
+                async with store.write() as tx:
+                    await tx.head()
+                    killed = await Operations(other).kill(ADMIN, flag, Kill(kill_reason="bad"))
+        assert killed.flag.current_state is FlagState.KILL
+    finally:
+        await other.close()
 
 
 async def test_an_unreachable_database_is_named_without_its_password(tmp_path):

@@ -140,6 +140,8 @@ async def _try(connection: httpx.AsyncClient, request: httpx.Request) -> Answer:
     if isinstance(said, UnexpectedAnswer) and response.status_code >= 500:
         # A proxy that gave up on the server: the server may still have done it.
         raise _Failed(said, again=response.status_code in (502, 503, 504), may_be_done=True)
+    if isinstance(said, OutcomeUnknown):
+        raise _Failed(said, again=True, may_be_done=True)
     raise _Failed(said, again=isinstance(said, _NOT_NOW), may_be_done=False)
 
 

@@ -14,6 +14,7 @@ from flagconsole.domain.views import AuditReport
 from flagconsole.operations.reading import verify
 from flagconsole.store.opening import is_postgres
 from flagconsole.store.sql_reader import SqlReader
+from flagconsole.store.sql_transaction import SqlTransaction
 from flagconsole.store.sqlite_end import SqliteEnd, sqlite_destination, sqlite_source
 from flagconsole.store.sqlite_schema import migrate
 from flagconsole.store.transfer_end import Destination, Source, Values
@@ -47,9 +48,10 @@ class _Sum:
         return (self.count, self.total) == (other.count, other.total)
 
 
-async def transfer(from_url: str, to_url: str, *, dry_run: bool = False) -> Transfer:
+async def transfer(from_url: str, to_url: str, *, new_lineage: bool = False, dry_run: bool = False) -> Transfer:
     """Move the store at ``from_url``, with its log, keys and measurements, into the empty one at ``to_url``, at the same
-    position of the same lineage. The first one stays as it is. With ``dry_run`` everything is done and then undone.
+    position of the same lineage. The first one stays as it is. A backup that is put back needs a ``new_lineage``, or clients
+    that know later changes would take nothing from it. With ``dry_run`` everything is done and then undone.
 
     Raises ``StoreInUse`` where a server tends either, ``TargetNotEmpty``, ``ChainBroken``, ``StoreUnavailable`` and
     ``StoreNotFound``; then nothing has changed.
@@ -63,6 +65,8 @@ async def transfer(from_url: str, to_url: str, *, dry_run: bool = False) -> Tran
             moved = {table: await _move(source, destination, table, columns) for table, columns in tables.items()}
             if await _verified(destination, to_url) != chain:
                 raise StoreUnavailable(problem="the log isn't the same at its new place; nothing was moved")
+            if new_lineage:
+                await SqlTransaction(destination.session).begin_lineage()
             head = await SqlReader(destination.session).head()
             if not dry_run:
                 await destination.commit()

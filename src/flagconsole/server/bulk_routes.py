@@ -45,7 +45,7 @@ async def _done(state: ServerState, response: Response, name: str, work: Awaitab
         for outcome in result.outcomes:
             if outcome.change is not None:
                 state.meters.changes.labels(outcome.change.action.value).inc()
-        await state.follower.catch_up()
+        await state.follower.committed()
     if result.replayed:
         response.headers["Idempotency-Replayed"] = "true"
     return result

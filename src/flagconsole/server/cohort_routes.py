@@ -54,7 +54,7 @@ async def draw_cohort(
     result = answer.result
     if result.changed and not result.dry_run and not result.replayed and result.change is not None:
         state.meters.changes.labels(result.change.action.value).inc()
-        await state.follower.catch_up()
+        await state.follower.committed()
     response.headers["ETag"] = f'"{result.flag.version}"'
     if result.replayed:
         response.headers["Idempotency-Replayed"] = "true"

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
-from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.tenant_view import event_of_tenant
 from flagconsole.operations.service import Operations
 from flagconsole.server.hub import COMMENT, Channel, Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.projection import Projection, frame
-from flagconsole.store.protocol import Reader, Store
+from flagconsole.store.protocol import Head, Reader, Store
 
 #: Seconds between heartbeats; a client that hears none for three of them knows that the connection is dead.
 HEARTBEAT_SECONDS: Final = 5.0
@@ -25,6 +25,14 @@ _EXPIRY_CHECK_SECONDS: Final = 1.0
 _BATCH: Final = 500
 
 log = logging.getLogger(__name__)
+
+
+class HistoryChanged(Exception):
+    """What the store holds doesn't follow from what was read from it before."""
+
+    def __init__(self, head: Head) -> None:
+        super().__init__(str(head))
+        self.head = head
 
 
 class Follower:
@@ -69,24 +77,75 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Read up to the head. Whoever changed something calls this before answering, so that they read their write."""
-        async with self._turn, self._store.read() as reader:
+        async with self._turn:
             before = self.projection.ruleset
-            while events := await reader.events_after(self.projection.ruleset.revision, _BATCH):
-                for stored in events:
-                    event = self.projection.apply(stored)
-                    self._hub.publish_rules(self.projection.newest_frame(), None)
-                    for tenant in self._hub.tenants():
-                        if tenant is not None:
-                            seen = frame("change", event_of_tenant(event, tenant), self.projection.ruleset)
-                            self._hub.publish_rules(seen, tenant)
-            if events is None:
-                keys, tenants = self.projection.keys, self.projection.tenants
-                self.projection = await _project(reader)
-                self.projection.keys, self.projection.tenants = keys, tenants
-                for tenant in self._hub.tenants():
-                    self._hub.publish_rules(self.projection.snapshot_frame(tenant), tenant)
+            try:
+                async with self._store.read() as reader:
+                    await self._read_up(reader)
+            except HistoryChanged as changed:
+                await self._begin_lineage(changed)
+                async with self._store.read() as reader:
+                    await self._read_up(reader)
             if self.projection.ruleset is not before:
                 self._tell_listeners()
+
+    async def _read_up(self, reader: Reader) -> None:
+        """Apply what is new. Raises ``HistoryChanged`` where it doesn't follow from what was applied before."""
+        head, ruleset = await reader.head(), self.projection.ruleset
+        if head.epoch > ruleset.epoch:
+            await self._read_anew(reader)
+            return
+        if (head.epoch, head.revision) < (ruleset.epoch, ruleset.revision):
+            raise HistoryChanged(head)
+        if head.revision == ruleset.revision and head.audit_hash != self.projection.audit_hash:
+            raise HistoryChanged(head)
+        while events := await reader.events_after(self.projection.ruleset.revision, _BATCH):
+            for stored in events:
+                event = self.projection.apply(stored)
+                if event is None:
+                    raise HistoryChanged(head)
+                self._hub.publish_rules(self.projection.newest_frame(), None)
+                for tenant in self._hub.tenants():
+                    if tenant is not None:
+                        seen = frame("change", event_of_tenant(event, tenant), self.projection.ruleset)
+                        self._hub.publish_rules(seen, tenant)
+        if events is None:
+            await self._read_anew(reader)
+
+    async def _read_anew(self, reader: Reader) -> None:
+        keys, tenants = self.projection.keys, self.projection.tenants
+        self.projection = await _project(reader)
+        self.projection.keys, self.projection.tenants = keys, tenants
+        for tenant in self._hub.tenants():
+            self._hub.publish_rules(self.projection.snapshot_frame(tenant), tenant)
+
+    async def _begin_lineage(self, changed: HistoryChanged) -> None:
+        """The store has lost changes that this server has streamed: an older backup was put in its place, or a standby took over
+        that hadn't received them. Services hold what is gone, and would refuse all that follows as older. So it goes on under a
+        new epoch, which every client takes over whole."""
+        lost = self.projection.ruleset
+        async with self._store.write(urgent=True) as tx:
+            head = await tx.head()
+            if head.epoch > lost.epoch:
+                tx.discard()  # another server has seen it too
+                return
+            epoch = await tx.begin_lineage(after=lost.epoch)
+        log.error(
+            "the store has lost changes: it was at revision %d of %s and is at %d; it goes on as %s",
+            lost.revision,
+            lost.epoch,
+            changed.head.revision,
+            epoch,
+        )
+
+    async def committed(self) -> None:
+        """After a change of this server's own: read it. Where that can't be done just then, whoever watches does it later; the
+        change is committed, and an error would say that it isn't."""
+        try:
+            await self.catch_up()
+        except StoreUnavailable as error:
+            self.healthy = False
+            log.warning("a change was committed and can't be read back yet: %s", error)
 
     def _tell_listeners(self) -> None:
         for listener in self._listeners:

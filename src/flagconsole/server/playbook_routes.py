@@ -42,5 +42,5 @@ async def begin(
         dry_run=dry_run,
     )
     if not dry_run:
-        await state.follower.catch_up()
+        await state.follower.committed()
     return detail

@@ -42,9 +42,11 @@ class Projection:
         """The newest position."""
         return Head(self.ruleset.epoch, self.ruleset.revision, self.audit_hash)
 
-    def apply(self, stored: StoredEvent) -> Event:
-        """Take the event that follows. Returns it decoded."""
+    def apply(self, stored: StoredEvent) -> Event | None:
+        """Take the next event, and return it decoded. None, and nothing is taken, where it doesn't follow from what is known by its hash."""
         event = Event.from_json(stored.body, self.flags)
+        if event.change.previous_hash != self.audit_hash:
+            return None
         name, tenant = event.change.flag_name, event.change.tenant_id
         rule = None if event.flag is None else event.flag.rule()
         ruleset = self.ruleset.with_rule(event.revision, name, rule)

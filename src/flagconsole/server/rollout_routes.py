@@ -29,7 +29,7 @@ def _rollouts(state: ServerState) -> RolloutOperations:
 async def _done(state: ServerState, result: RolloutResult) -> RolloutResult:
     """Answer only once this server's own view has what changed."""
     if not result.dry_run:
-        await state.follower.catch_up()
+        await state.follower.committed()
     return result
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
-from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.errors import OutcomeUnknown, StoreUnavailable
 from flagconsole.domain.instance import Instance
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock, system_clock
@@ -122,7 +122,19 @@ class PostgresStore:
                 await connection.execute(
                     "SELECT pg_notify(%s, revision::text) FROM store_head WHERE id = 1", (CHANNEL,)
                 )
-                await _to_the_end(connection.execute("COMMIT"))
+                await self._commit(connection)
+
+    async def _commit(self, connection: Connection) -> None:
+        """Commit. Raises ``OutcomeUnknown`` where the answer is lost, which says nothing of whether it was done."""
+        try:
+            await _to_the_end(connection.execute("COMMIT"))
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08")):
+                raise
+            raise OutcomeUnknown(
+                "Ask again with the same Idempotency-Key, or read it back.",
+                problem=f"{self._address}: the connection was lost while it was committed",
+            ) from error
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlReader]:

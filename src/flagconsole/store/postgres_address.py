@@ -11,7 +11,7 @@ from flagconsole.domain.errors import InvalidInput
 from flagconsole.store.postgres_session import ROW_FACTORY, Connection
 
 #: A server that hangs in a transaction must not keep the head row from the others (milliseconds).
-_LIMITS: Final = {"lock_timeout": 5000, "statement_timeout": 15000, "idle_in_transaction_session_timeout": 10000}
+_LIMITS: Final = {"lock_timeout": 5000, "statement_timeout": 15000, "idle_in_transaction_session_timeout": 4000}
 #: A database that vanished without a word (a dead machine, a cut cable) is noticed after so long, not after the two hours of
 #: the system's own keepalive.
 _NOTICE: Final = {

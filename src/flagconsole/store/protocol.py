@@ -147,6 +147,10 @@ class Transaction(Reader, RolloutTransaction, IncidentTransaction, CohortTransac
     async def apply(self, draft: ChangeDraft) -> Change:
         """Carry out one change: state, audit entry and event, at the next revision."""
 
+    async def begin_lineage(self, *, after: str = "") -> str:
+        """Give the store a new epoch, which sorts after the one it has and the one given: what follows is another history than
+        what clients know. The revision stays."""
+
     async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
         """Keep the answer to an idempotency key with the change it belongs to."""
 

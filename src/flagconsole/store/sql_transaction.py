@@ -13,6 +13,7 @@ from flagconsole.domain.flag import Flag
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
+from flagconsole.store.epoch import epoch_after
 from flagconsole.store.protocol import ChangeDraft, Remembered
 from flagconsole.store.session import Session, insert
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
@@ -89,6 +90,11 @@ class SqlTransaction(SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, S
     async def _tidy(self, revision: int, now: datetime) -> None:
         await self._session.run("DELETE FROM flag_events WHERE revision <= ?", revision - EVENTS_KEPT)
         await self._session.run("DELETE FROM idempotency_keys WHERE created_at < ?", rows.timestamp(now - ANSWERS_KEPT))
+
+    async def begin_lineage(self, *, after: str = "") -> str:
+        epoch = epoch_after(max(after, (await self.head()).epoch))
+        await self._session.run("UPDATE store_head SET epoch = ?", epoch)
+        return epoch
 
     async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
         await self._insert(

@@ -14,9 +14,10 @@ from flagconsole.domain.text import safe_text
 @click.command("migrate")
 @click.option("--from", "from_url", metavar="URL", required=True, help="The store to move, such as sqlite:flags.db.")
 @click.option("--to", "to_url", metavar="URL", required=True, help="An empty database, or a file that isn't there yet.")
+@click.option("--new-lineage", is_flag=True, help="For a backup that is put back: clients take everything anew.")
 @click.option("--dry-run", is_flag=True, help="Move everything, check it, and undo it.")
 @prints
-def migrate(invocation: Invocation, from_url: str, to_url: str, dry_run: bool) -> None:
+def migrate(invocation: Invocation, from_url: str, to_url: str, new_lineage: bool, dry_run: bool) -> None:
     """Move a whole store to another database: its log, position, keys and measurements, or nothing.
 
     Stop its servers first. The old store stays as it is; don't serve it again.
@@ -26,7 +27,7 @@ def migrate(invocation: Invocation, from_url: str, to_url: str, dry_run: bool) -
     from flagconsole.operations.transfer import transfer
 
     began = time.monotonic()
-    moved = asyncio.run(transfer(from_url, to_url, dry_run=dry_run))
+    moved = asyncio.run(transfer(from_url, to_url, new_lineage=new_lineage, dry_run=dry_run))
     rows, seconds = sum(moved.tables.values()), time.monotonic() - began
     if invocation.as_json:
         print_json(
