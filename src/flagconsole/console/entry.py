@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final
 from flagconsole.console import garbage
 from flagconsole.console.manners import Manners
 from flagconsole.console.place import Contexts, Place, Switch
-from flagconsole.console.theme import COLOURLESS_THEME, DEFAULT_THEME, load_theme
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
@@ -19,6 +18,10 @@ if TYPE_CHECKING:
     from flagconsole.console.session import Connect
 
 _PLAIN = Manners()
+
+#: Frames a second at most. A key that comes just after a frame waits for the next: with Textual's 60 that is a sixtieth of a
+#: second. Frames are drawn only for what changed, ten times a second at most but for keys, so more of them cost nothing.
+MOST_FRAMES: Final = 240
 
 
 def run_console(
@@ -35,6 +38,8 @@ def run_console(
     default the user's folders. Without a real terminal, or with ``TERM=dumb``, the status is printed as plain text instead.
     Raises ``InvalidInput`` for a theme or keys that can't be used.
     """
+    # Textual reads it when it is imported, so nothing of it may be before this.
+    os.environ.setdefault("TEXTUAL_FPS", str(MOST_FRAMES))
     from flagconsole.console.terminal import full_screen_possible
 
     if not full_screen_possible():
@@ -66,6 +71,7 @@ def make_app(
     from flagconsole.console.journal import Journal
     from flagconsole.console.keeper import Keeper
     from flagconsole.console.keymap import KeyMap
+    from flagconsole.console.theme import COLOURLESS_THEME, DEFAULT_THEME, load_theme
 
     # An empty NO_COLOR doesn't count (no-color.org); Textual would let it.
     colourless = bool(os.environ.get("NO_COLOR"))
