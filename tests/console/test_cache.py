@@ -116,8 +116,8 @@ def test_events_change_what_they_name_and_leave_the_cohort_alone(path: Path) -> 
     written(
         path,
         lambda w: w.listing(listing(7, flag("a", "canary", cohort=["t1", "t2"]), flag("b")), 1.0),
-        lambda w: w.event(event(8, bare, action="killed", new={"current_state": "kill"}), 2.0),
-        lambda w: w.event(event(9, None, "b", action="archived"), 3.0),
+        lambda w: w.events([event(8, bare, action="killed", new={"current_state": "kill"})], 2.0),
+        lambda w: w.events([event(9, None, "b", action="archived")], 3.0),
     )
     found = kept(path)
     (only,) = found.part(FLAGS)
@@ -142,7 +142,7 @@ def test_a_canary_by_hash_reaches_the_same_tenants_from_the_cache(path: Path) ->
 def test_an_archived_flag_takes_its_overrides_along(path: Path) -> None:
     begin = listing(7, flag("a"), flag("ab"), overrides=[override("t1"), override("t1", "ab")])
     written(path, lambda w: w.listing(begin, 1.0))
-    written(path, lambda w: w.event(event(8, None, "a"), 2.0))
+    written(path, lambda w: w.events([event(8, None, "a")], 2.0))
     assert [item["flag_name"] for item in kept(path).part("overrides")] == ["ab"]
 
 
@@ -160,7 +160,7 @@ def test_it_never_goes_back(path: Path, apart: bool) -> None:
 
 def test_an_event_that_does_not_follow_changes_no_flag(path: Path) -> None:
     written(path, lambda w: w.listing(listing(7, flag("a", "off")), 1.0))
-    written(path, lambda w: w.event(event(9, flag("a")), 2.0))
+    written(path, lambda w: w.events([event(9, flag("a"))], 2.0))
     assert (kept(path).revision, kept(path).part(FLAGS)[0]["current_state"]) == (7, "off")
 
 
@@ -171,7 +171,7 @@ def test_two_consoles_write_one_file(path: Path) -> None:
     def follow(writer: CacheWriter) -> None:
         writer.listing(listing(0, flag("a", "off")), 1.0)
         for number in range(1, 200):
-            writer.event(event(number, flag("a", version=number)), float(number))
+            writer.events([event(number, flag("a", version=number))], float(number))
 
     threads = [threading.Thread(target=follow, args=(writer,)) for writer in (one, other)]
     for thread in threads:
@@ -347,7 +347,7 @@ def test_what_could_not_be_written_is_written_later(path: Path, monkeypatch: pyt
     writer = CacheWriter(path, lambda words: (said.append(words), failed.set()), pause=0.001)
     writer.listing(listing(7, flag("a", "off")), 1.0)
     assert failed.wait(10)
-    writer.event(event(8, flag("a", "kill")), 2.0)
+    writer.events([event(8, flag("a", "kill"))], 2.0)
     writer.close()
     assert said[0] == "can't be written (No space left on device)"
     assert (kept(path).revision, kept(path).part(FLAGS)[0]["current_state"]) == (8, "kill")

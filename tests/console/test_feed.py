@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from flagconsole.client.stream import Snapshot
+from flagconsole.client.stream import Heartbeat, Snapshot
 from flagconsole.console.clock import Clock
 from flagconsole.console.feed import FLUSH, Feed
 from flagconsole.console.state import ConsoleState, Phase
@@ -45,7 +45,8 @@ def following(server: Any) -> Callable[[], Any]:
             yield host, feed
         finally:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            async with asyncio.timeout(10):
+                await asyncio.gather(task, return_exceptions=True)
 
     return run
 
@@ -83,10 +84,54 @@ async def test_burst_is_published_a_few_times_with_all_names(server: Any, follow
 
 async def test_single_event_is_published_at_once(server: Any, following: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     async with following() as (host, feed):
-        await until(lambda: server.streams and feed._flush_task is not None and feed._flush_task.done())
+        await until(lambda: server.streams and feed._inflow._flushing is not None and feed._inflow.quiet)
         monkeypatch.setattr("flagconsole.console.feed.FLUSH", 3600.0)
         server.change("pos.lite", "on")
         await until(lambda: host.seen == server.revision)
+
+
+async def test_a_change_that_is_missing_from_a_burst_is_fetched(server: Any, following: Any) -> None:
+    async with following() as (host, _):
+        await until(lambda: server.streams)
+        for number in range(30):
+            server.change("pos.lite", "off", reason=str(number))
+        server.change("billing.retry", "kill", silent=True)
+        server.change("pos.lite", "on", reason="behind the gap")
+        await until(lambda: host.seen == server.revision)
+        assert host.state.flags["billing.retry"].state.value == "kill"
+        assert host.state.flags["pos.lite"].state.value == "on"
+
+
+@pytest.mark.parametrize("burst", [0, 30], ids=["after a quiet while", "in a burst"])
+async def test_where_what_is_missing_cannot_be_fetched_nothing_is_shown_as_fresh(
+    server: Any, following: Any, burst: int
+) -> None:
+    async with following() as (host, feed):
+        await until(lambda: server.greeted and feed._inflow.quiet)
+        server.fetch_failures = [Unreachable(url="http://x", problem="refused")]
+        for number in range(burst):
+            server.change("pos.lite", "off", reason=str(number))
+        server.change("billing.retry", "kill", silent=True)
+        server.change("pos.lite", "on")
+        await until(lambda: host.state.connection.phase is Phase.OFFLINE)
+        assert host.state.flags["billing.retry"].state.value == "on"
+        server.fetch_failures = []
+        feed.reconnect()
+        await until(lambda: host.seen == server.revision and host.state.connection.phase is Phase.LIVE)
+        assert host.state.flags["billing.retry"].state.value == "kill"
+
+
+async def test_a_heartbeat_is_taken_after_what_came_before_it(server: Any, following: Any) -> None:
+    async with following() as (host, feed):
+        await until(lambda: server.greeted and feed._inflow.quiet)
+        # Nothing is missing, so a listing is neither fetched nor to be had.
+        server.fetch_failures = [Unreachable(url="http://x", problem="refused")]
+        for number in range(5):
+            server.change("pos.lite", "off", reason=str(number))
+            server.send(Heartbeat("e1", server.revision, 0.0))
+            server.send(Heartbeat("e1", server.revision, 0.0))
+        await until(lambda: host.seen == server.revision)
+        assert host.state.connection.phase is Phase.LIVE
 
 
 async def test_snapshot_fetches_the_listing(server: Any, following: Any) -> None:
@@ -110,6 +155,12 @@ async def test_failed_fetch_is_offline_and_tried_again_on_demand(server: Any, fo
         server.fetch_failures = []
         feed.reconnect()
         await until(lambda: host.state.connection.phase is Phase.LIVE)
+
+
+async def test_a_feed_that_is_ended_while_it_reconnects_ends(server: Any, following: Any) -> None:
+    async with following() as (_, feed):
+        await until(lambda: server.greeted and feed._inflow.quiet)
+        feed.reconnect()
 
 
 async def test_lost_connection_keeps_what_is_known(server: Any, following: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flagconsole.console import state as model
+from flagconsole.console.change_events import apply_events
 from flagconsole.console.state import ConsoleState, Phase
 from flagconsole.domain.evaluation import Reason
 from flagconsole.domain.states import FlagState
@@ -97,9 +98,8 @@ def test_listing_names_only_flags_that_look_different(loaded: ConsoleState) -> N
 
 
 def test_event_changes_flag_history_and_marks_dependents(loaded: ConsoleState) -> None:
-    applied = model.apply_event(loaded, event(2, flag("a.one", "on", version=2)))
-    assert applied is not None
-    state, changed, _ = applied
+    state, changed, _, complete = apply_events(loaded, [event(2, flag("a.one", "on", version=2))])
+    assert complete
     assert state.revision == 2
     assert state.flags["a.one"].state is FlagState.ON
     last = state.flags["a.one"].last
@@ -111,9 +111,9 @@ def test_event_changes_flag_history_and_marks_dependents(loaded: ConsoleState) -
 
 
 def test_event_of_the_past_changes_nothing(loaded: ConsoleState) -> None:
-    applied = model.apply_event(loaded, event(1, flag("a.one", "on")))
-    assert applied is not None
+    applied = apply_events(loaded, [event(1, flag("a.one", "on"))])
     assert applied.state is loaded
+    assert applied.complete
     assert not applied.changed
 
 
@@ -129,24 +129,61 @@ def test_event_of_the_past_changes_nothing(loaded: ConsoleState) -> None:
     ids=["gap", "another epoch", "no json", "no change", "no flag"],
 )
 def test_what_does_not_follow_asks_for_the_listing(loaded: ConsoleState, text: str) -> None:
-    assert model.apply_event(loaded, text) is None
+    applied = apply_events(loaded, [text])
+    assert (applied.state, applied.complete) == (loaded, False)
+
+
+def test_events_together_come_to_what_they_come_to_one_by_one(loaded: ConsoleState) -> None:
+    override = {"flag_name": "a.one", "tenant_id": "t1", "override_state": "on", "override_reason": "beta"}
+    bare = {key: value for key, value in flag("c.three", "canary", canary_percentage=10).items() if "_ids" not in key}
+    texts = [
+        event(2, flag("a.one", "on", canary_tenant_ids=["t1", "t2"])),
+        event(3, flag("a.one"), tenant_id="t1", override=override),
+        event(4, flag("d.new", "on", dependencies=["c.three"]), name="d.new"),
+        event(5, bare, name="c.three"),
+        event(6, None, name="a.one"),
+        event(7, flag("a.one", "shadow")),
+        event(8, flag("b.two", "kill"), name="b.two"),
+    ]
+    together = apply_events(loaded, texts)
+    apart, changed, events = loaded, set[str](), []
+    for text in texts:
+        applied = apply_events(apart, [text])
+        assert applied.complete
+        apart, changed, events = applied.state, changed | applied.changed, [*events, *applied.events]
+    state = together.state
+    assert together.complete
+    assert (state.flags, state.overrides, state.history) == (apart.flags, apart.overrides, apart.history)
+    assert (state.ruleset.rules, state.ruleset.overrides) == (apart.ruleset.rules, apart.ruleset.overrides)
+    assert state.ruleset.needed_by == apart.ruleset.needed_by == {"c.three": ["d.new"]}
+    assert (
+        [item["revision"] for item in together.events] == [item["revision"] for item in events] == [2, 3, 4, 5, 6, 7, 8]
+    )
+    assert together.changed >= {"a.one", "b.two", "c.three", "d.new"}
+    assert loaded.flags["a.one"].state is FlagState.OFF, "the old state must stay as it was"
+
+
+def test_an_event_that_cannot_be_read_leaves_nothing_half_done(loaded: ConsoleState) -> None:
+    broken = json.loads(event(3, flag("c.three"), name="c.three", tenant_id=7))
+    applied = apply_events(
+        loaded, [event(2, flag("a.one", "on")), json.dumps(broken), event(4, flag("b.two"), name="b.two")]
+    )
+    assert (applied.state.revision, applied.complete) == (2, False)
+    assert applied.state.ruleset.rules["c.three"].state is FlagState.ON
 
 
 def test_archived_flag_disappears_with_its_overrides(loaded: ConsoleState) -> None:
-    applied = model.apply_event(loaded, event(2, None, name="c.three"))
-    assert applied is not None
+    applied = apply_events(loaded, [event(2, None, name="c.three")])
     assert "c.three" not in applied.state.flags
     assert applied.state.ruleset.evaluate("c.three", "t", 0).reason is Reason.FLAG_NOT_FOUND
 
 
 def test_override_comes_and_goes_with_its_tenant(loaded: ConsoleState) -> None:
     override = {"flag_name": "a.one", "tenant_id": "t1", "override_state": "on", "override_reason": "beta"}
-    with_one = model.apply_event(loaded, event(2, flag("a.one"), tenant_id="t1", override=override))
-    assert with_one is not None
+    with_one = apply_events(loaded, [event(2, flag("a.one"), tenant_id="t1", override=override)])
     assert with_one.state.overrides["a.one"]["t1"].reason == "beta"
     assert with_one.state.ruleset.evaluate("a.one", "t1", 0).state is FlagState.ON
-    gone = model.apply_event(with_one.state, event(3, flag("a.one"), tenant_id="t1"))
-    assert gone is not None
+    gone = apply_events(with_one.state, [event(3, flag("a.one"), tenant_id="t1")])
     assert not gone.state.overrides["a.one"]
     assert gone.state.ruleset.evaluate("a.one", "t1", 0).state is FlagState.OFF
 
@@ -172,15 +209,13 @@ def test_instances_that_left_are_not_expected(loaded: ConsoleState) -> None:
 
 
 def test_history_is_joined_without_doubles(loaded: ConsoleState) -> None:
-    applied = model.apply_event(loaded, event(2, flag("a.one", "on")))
-    assert applied is not None
+    applied = apply_events(loaded, [event(2, flag("a.one", "on"))])
     rows = [json.loads(event(number, None))["change"] for number in (1, 2)]
     assert [row.change_id for row in model.with_history(applied.state, rows).history] == [2, 1]
 
 
 def test_history_of_another_past_is_dropped(loaded: ConsoleState) -> None:
-    applied = model.apply_event(loaded, event(2, flag("a.one", "on")))
-    assert applied is not None
+    applied = apply_events(loaded, [event(2, flag("a.one", "on"))])
     restored = model.with_listing(applied.state, listing(flag("a.one"), epoch="e2"), now=0.0).state
     assert restored.history == ()
 

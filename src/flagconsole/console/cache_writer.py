@@ -48,15 +48,17 @@ class Part:
     fetched_at: float = 0.0
     items: dict[str, Json | None] = field(default_factory=dict)
 
-    def followed_by(self, other: Part) -> Part:
-        """This one and then the other."""
+    def take(self, other: Part) -> None:
+        """Become this one and then the other, which belongs to this one from now on."""
         if other.whole:
-            return other
+            self.whole, self.fetched_at, self.items = True, other.fetched_at, other.items
+            return
         # An archived flag takes its overrides along.
         gone = tuple(key for key, body in other.items.items() if body is None and key.endswith(_BETWEEN))
         if gone:
             self.items = {key: body for key, body in self.items.items() if not key.startswith(gone)}
-        return Part(self.whole, max(self.fetched_at, other.fetched_at), {**self.items, **other.items})
+        self.fetched_at = max(self.fetched_at, other.fetched_at)
+        self.items.update(other.items)
 
 
 @dataclass
@@ -74,24 +76,23 @@ class Pending:
         """The pending part of that name."""
         return self.parts.setdefault(name, Part())
 
-    def followed_by(self, other: Pending) -> Pending:
-        """This one and then the other, but for flags that are older than those of this one."""
-        parts = dict(self.parts)
+    def take(self, other: Pending) -> None:
+        """Become this one and then the other, but for flags that are older than those of this one. The other belongs to this
+        one from now on."""
+        parts = other.parts
         if other.revision >= 0 and (other.epoch, other.revision) < (self.epoch, self.revision):
-            newer = {name: part for name, part in other.parts.items() if name not in _OF_FLAGS}
-            other = Pending(parts=newer, changes=other.changes, meta=other.meta)
-        whole_flags = FLAGS in other.parts and other.parts[FLAGS].whole
-        for name, part in other.parts.items():
-            parts[name] = parts[name].followed_by(part) if name in parts else part
-        known = other.revision >= 0
-        return Pending(
-            other.epoch if known else self.epoch,
-            (other.base if whole_flags or self.revision < 0 else self.base) if known else self.base,
-            other.revision if known else self.revision,
-            parts,
-            {**self.changes, **other.changes},
-            {**self.meta, **other.meta},
-        )
+            parts = {name: part for name, part in parts.items() if name not in _OF_FLAGS}
+        elif other.revision >= 0:
+            whole_flags = FLAGS in parts and parts[FLAGS].whole
+            self.base = other.base if whole_flags or self.revision < 0 else self.base
+            self.epoch, self.revision = other.epoch, other.revision
+        for name, part in parts.items():
+            if name in self.parts:
+                self.parts[name].take(part)
+            else:
+                self.parts[name] = part
+        self.changes.update(other.changes)
+        self.meta.update(other.meta)
 
 
 class CacheWriter:
@@ -125,24 +126,12 @@ class CacheWriter:
             new.parts[OVERRIDES] = Part(True, fetched_at, {_key(item): item for item in listing["overrides"]})
             self._take(new)
 
-    def event(self, event: Json, fetched_at: float) -> None:
-        """A change that was applied on top of what came before."""
-        change, flag, override = event["change"], event.get("flag"), event.get("override")
-        name, tenant, revision = change["flag_name"], change.get("tenant_id"), int(event["revision"])
+    def events(self, events: Iterable[Json], fetched_at: float) -> None:
+        """Changes that were applied on top of what came before, in their order."""
         with self._wake:
-            new = Pending(str(event["epoch"]), revision - 1, revision)
-            # The flag of an event comes without its newest change, which is the event's own.
-            body = None if flag is None else {**_bare(flag), "last_change": _short(change)}
-            new.parts[FLAGS] = Part(False, fetched_at, {name: body})
-            if flag is None or not COHORT_FIELDS.isdisjoint(flag):
-                new.parts[COHORTS] = Part(False, fetched_at, {name: None if flag is None else _cohort(flag)})
-            if tenant is not None:
-                new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}{tenant}": override})
-            elif flag is None:
-                new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}": None})
-            new.parts[HISTORY] = Part(False, fetched_at)
-            new.changes[(new.epoch, int(change["change_id"]))] = change
-            self._take(new)
+            for event in events:
+                self._pending.take(_pending_of(event, fetched_at))
+            self._woken()
 
     def changes(self, changes: Iterable[Json], fetched_at: float = 0.0) -> None:
         """Entries of the log; ``fetched_at`` where they are the newest ones."""
@@ -185,7 +174,10 @@ class CacheWriter:
             thread.join(LAST_WRITE)
 
     def _take(self, new: Pending) -> None:
-        self._pending = self._pending.followed_by(new)
+        self._pending.take(new)
+        self._woken()
+
+    def _woken(self) -> None:
         if self._thread is None and not self._closing:
             # A daemon: a disk that hangs must not keep the console from ending.
             self._thread = threading.Thread(target=self._run, name="flagconsole-cache", daemon=True)
@@ -206,7 +198,8 @@ class CacheWriter:
                 self._said(problem)
             with self._wake:
                 if problem:
-                    self._pending = taken.followed_by(self._pending)
+                    taken.take(self._pending)
+                    self._pending = taken
                 self._idle = True
                 self._wake.notify_all()
             if closing:
@@ -316,6 +309,25 @@ def _store_part(db: sqlite3.Connection, name: str, part: Part) -> None:
 
 def _dump(body: Json) -> str:
     return json.dumps(body, separators=(",", ":"))
+
+
+def _pending_of(event: Json, fetched_at: float) -> Pending:
+    """What a change makes to be written."""
+    change, flag, override = event["change"], event.get("flag"), event.get("override")
+    name, tenant, revision = change["flag_name"], change.get("tenant_id"), int(event["revision"])
+    new = Pending(str(event["epoch"]), revision - 1, revision)
+    # The flag of an event comes without its newest change, which is the event's own.
+    body = None if flag is None else {**_bare(flag), "last_change": _short(change)}
+    new.parts[FLAGS] = Part(False, fetched_at, {name: body})
+    if flag is None or not COHORT_FIELDS.isdisjoint(flag):
+        new.parts[COHORTS] = Part(False, fetched_at, {name: None if flag is None else _cohort(flag)})
+    if tenant is not None:
+        new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}{tenant}": override})
+    elif flag is None:
+        new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}": None})
+    new.parts[HISTORY] = Part(False, fetched_at)
+    new.changes[(new.epoch, int(change["change_id"]))] = change
+    return new
 
 
 def _bare(flag: Json) -> Json:

@@ -17,6 +17,7 @@ from flagconsole.console import garbage
 from flagconsole.console import state as model
 from flagconsole.console.cache_parts import INSTANCES, TENANTS
 from flagconsole.console.clock import Clock
+from flagconsole.console.inflow import Host, Inflow
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.errors import FlagConsoleError, ReplicaBehind, Unreachable
 
@@ -65,16 +66,6 @@ class Reader(Protocol):
         ...
 
 
-class Host(Protocol):
-    """Who holds the state: the app."""
-
-    state: ConsoleState
-
-    def publish(self, state: ConsoleState, changed: frozenset[str]) -> None:
-        """Take a new state in which these flags look different."""
-        ...
-
-
 #: Opens a stream from a position; each opening is a new iterator of the client's frames.
 StreamFactory = Callable[[Callable[[], tuple[str, int] | None]], AsyncIterator[Any]]
 
@@ -95,12 +86,10 @@ class Feed:
         self._client = client
         self._keeper = keeper
         self._watcher = watcher
-        self._flush = flush
         self._streams = streams
         self._host = host
         self._clock = clock
-        self._dirty: set[str] = set()
-        self._flush_task: asyncio.Task[None] | None = None
+        self._inflow = Inflow(host, clock, keeper, flush, self._mend)
         self._retry_now = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._head = -1
@@ -121,14 +110,15 @@ class Feed:
                 try:
                     await self._following
                 except asyncio.CancelledError:
-                    if not self._retry_now.is_set():
+                    # Either to begin anew, or this task itself, or both at once: then it ends.
+                    own = asyncio.current_task()
+                    if not self._retry_now.is_set() or (own is not None and own.cancelling()):
                         raise
         finally:
             poller.cancel()
             if self._following is not None:
                 self._following.cancel()
-            if self._flush_task is not None:
-                self._flush_task.cancel()
+            self._inflow.close()
 
     async def fetch(self) -> None:
         """Fetch everything that the screens show, and publish it."""
@@ -151,7 +141,7 @@ class Feed:
             self._keeper.part(TENANTS, {item["tenant_id"]: item for item in known_tenants}, at)
             self._keeper.changes(changes, at)
             self._keeper.status(status.model_dump(mode="json"), state.connection.skew)
-        self._publish(model.heard(state, self._clock.monotonic()), changed | self._dirty)
+        self._inflow.publish(model.heard(state, self._clock.monotonic()), changed)
 
     async def catch_up(self, epoch: str, revision: int) -> None:
         """Fetch the listing if the stream hasn't brought a change that the server has already answered for."""
@@ -162,7 +152,15 @@ class Feed:
 
     async def _refetch_listing(self) -> None:
         state, changed = self._with_listing(await self._client.flags())
-        self._publish(model.heard(state, self._clock.monotonic()), changed | self._dirty)
+        self._inflow.publish(model.heard(state, self._clock.monotonic()), changed)
+
+    async def _mend(self) -> None:
+        """A change didn't follow what is known. Where the listing can't be fetched either, begin anew with the connection."""
+        try:
+            await self._refetch_listing()
+        except (FlagConsoleError, OSError) as error:
+            self._lost(problem_text(error), None)
+            self.reconnect()
 
     def _with_listing(self, listing: FlagListing) -> tuple[ConsoleState, frozenset[str]]:
         """The state with a listing, which is kept. Raises ``ReplicaBehind`` for an older one: never back in time."""
@@ -188,16 +186,18 @@ class Feed:
         self._head = -1
         try:
             async for frame in events:
+                if isinstance(frame, frames.ChangeFrame):
+                    self._inflow.change(frame.text)
+                    continue
+                if isinstance(frame, frames.ReceiptFrame):
+                    self._inflow.fold(model.apply_receipt(self._host.state, frame.text))
+                    continue
+                self._inflow.take()
                 match frame:
-                    case frames.ChangeFrame(text=text):
-                        if not self._apply(text):
-                            await self._refetch_listing()
-                    case frames.ReceiptFrame(text=text):
-                        self._fold(model.apply_receipt(self._host.state, text))
                     case frames.Heartbeat(revision=revision):
                         # What came before the last heartbeat should be here by now; if not, it was lost on the way.
                         missed, self._head = self._host.state.revision < self._head, revision
-                        self._fold(model.heard(self._host.state, self._clock.monotonic(), revision))
+                        self._inflow.fold(model.heard(self._host.state, self._clock.monotonic(), revision))
                         self._still_true(revision)
                         if missed:
                             await self._refetch_listing()
@@ -211,7 +211,7 @@ class Feed:
                             self._watcher.catch_up()
                     case frames.RolloutFrame() | frames.VerdictFrame() | frames.IncidentFrame():
                         if self._watcher is not None:
-                            self._fold(*self._watcher.taken(frame))
+                            self._inflow.fold(*self._watcher.taken(frame))
                     case frames.Disconnected(problem=problem, retry_in=retry_in):
                         self._lost(problem, retry_in)
         except FlagConsoleError as error:
@@ -221,40 +221,10 @@ class Feed:
             if close is not None:
                 await close()
 
-    def _apply(self, text: str) -> bool:
-        applied = model.apply_event(self._host.state, text)
-        if applied is None:
-            return False
-        self._fold(model.heard(applied.state, self._clock.monotonic()), applied.changed)
-        if self._keeper is not None and applied.event is not None:
-            self._keeper.event(applied.event, self._server_time(applied.state))
-        return True
-
     def _still_true(self, head: int) -> None:
         """Note in the cache that what is kept was true just now, where nothing newer is known of."""
         if self._keeper is not None and head == self._host.state.revision:
             self._keeper.fresh(self._server_time(self._host.state))
-
-    def _fold(self, state: ConsoleState, changed: frozenset[str] = frozenset()) -> None:
-        """Take a new state at once, and show it within ``flush`` seconds: at once after a quiet while, else with what follows."""
-        self._host.state = state
-        self._dirty |= changed
-        if self._flush_task is None or self._flush_task.done():
-            self._publish(state, frozenset(self._dirty))
-            self._flush_task = asyncio.create_task(self._flush_later())
-
-    async def _flush_later(self) -> None:
-        published = self._host.state
-        await asyncio.sleep(self._flush)
-        while self._host.state is not published:
-            self._publish(self._host.state, frozenset(self._dirty))
-            # What the host made of it counts as shown: it may have put something of its own into it.
-            published = self._host.state
-            await asyncio.sleep(self._flush)
-
-    def _publish(self, state: ConsoleState, changed: frozenset[str] | set[str]) -> None:
-        self._dirty.clear()
-        self._host.publish(state, frozenset(changed))
 
     def _position(self) -> tuple[str, int] | None:
         state = self._host.state
@@ -263,7 +233,7 @@ class Feed:
     def _lost(self, problem: str, retry_in: float | None) -> None:
         retry_at = None if retry_in is None else self._clock.monotonic() + retry_in
         state = model.offline(self._host.state, problem, retry_at, self._clock.monotonic())
-        self._publish(state, frozenset(self._dirty))
+        self._inflow.publish(state)
 
     async def _until_it_works(self, attempt: Callable[[], Awaitable[None]]) -> None:
         delay = FIRST_RETRY
@@ -275,6 +245,8 @@ class Feed:
                 wait = delay * random.uniform(0.8, 1.2)  # noqa: S311 - many consoles must not knock in step
                 self._lost(problem_text(error), wait)
             else:
+                # Whoever asked for another attempt meanwhile has it.
+                self._retry_now.clear()
                 return
             delay = min(LONGEST_RETRY, delay * 2)
             try:
@@ -293,7 +265,7 @@ class Feed:
             except (FlagConsoleError, OSError):
                 continue
             rows = [item.model_dump(mode="json") for item in instances.instances]
-            self._fold(_with_status(model.with_instances(self._host.state, rows), status))
+            self._inflow.fold(_with_status(model.with_instances(self._host.state, rows), status))
             if self._keeper is not None:
                 at = self._server_time(self._host.state)
                 self._keeper.part(INSTANCES, {item["instance_id"]: item for item in rows}, at)

@@ -82,9 +82,9 @@ class Keeper:
         """All flags and overrides, fetched at ``at`` (server's time)."""
         self._writing().listing(listing, at)
 
-    def event(self, event: Json, at: float) -> None:
-        """A change that the stream brought and that was applied."""
-        self._writing().event(event, at)
+    def events(self, events: Iterable[Json], at: float) -> None:
+        """Changes that the stream brought and that were applied, in their order."""
+        self._writing().events(events, at)
 
     def changes(self, changes: Iterable[Json], at: float = 0.0) -> None:
         """Entries of the log; ``at`` where they are the newest ones."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flagconsole.console.profiles import TenantRow, tenant_row
 from flagconsole.console.rows import (
@@ -192,14 +192,6 @@ class Applied(NamedTuple):
     changed: frozenset[str]
 
 
-class AppliedEvent(NamedTuple):
-    """The same after an event, with what the event said; None where it was of the past."""
-
-    state: ConsoleState
-    changed: frozenset[str]
-    event: Json | None
-
-
 def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
     """The state after ``GET /api/flags``, fetched at ``now`` (our clock). Replaces everything about flags."""
     rows = {row.name: row for row in map(flag_row, listing["flags"])}
@@ -229,45 +221,6 @@ def with_listing(state: ConsoleState, listing: Json, now: float) -> Applied:
     if other_past:
         result = replace(result, rollouts={}, verdicts={}, stories={}, metrics={}, incidents={}, incident_stories={})
     return Applied(result, frozenset(changed))
-
-
-def apply_event(state: ConsoleState, text: str) -> AppliedEvent | None:
-    """The state after a ``change`` event; None when it doesn't follow directly and the listing must be fetched again.
-
-    An event of the past changes nothing.
-    """
-    try:
-        ruleset = payload.apply_event(state.ruleset, text)
-        data: dict[str, Any] = json.loads(text)
-        if ruleset is None or ruleset is state.ruleset:
-            return None if ruleset is None else AppliedEvent(state, frozenset(), None)
-        change = change_row(data["change"])
-        flags = dict(state.flags)
-        if data.get("flag") is None:
-            flags.pop(change.flag_name, None)
-        else:
-            cohort = len(ruleset.rules[change.flag_name].cohort)
-            flags[change.flag_name] = flag_row(data["flag"], change)._replace(cohort=cohort)
-    except (payload.PayloadError, KeyError, TypeError, AttributeError):
-        return None
-    overrides = dict(state.overrides)
-    if data.get("flag") is None:
-        overrides.pop(change.flag_name, None)
-    elif change.tenant_id is not None:
-        own = dict(overrides.get(change.flag_name, {}))
-        own.pop(change.tenant_id, None)
-        if isinstance(data.get("override"), Mapping):
-            own[change.tenant_id] = override_row(data["override"])
-        overrides[change.flag_name] = own
-    changed = {change.flag_name, *ruleset.dependents(change.flag_name)}
-    result = replace(
-        state,
-        flags=flags,
-        ruleset=ruleset,
-        overrides=overrides,
-        history=(change, *state.history)[:HISTORY_LIMIT],
-    )
-    return AppliedEvent(result, frozenset(changed), data)
 
 
 def apply_receipt(state: ConsoleState, text: str) -> ConsoleState:

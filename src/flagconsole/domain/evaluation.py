@@ -215,9 +215,7 @@ class Ruleset:
         elif flag_name in overrides:
             overrides = {name: tenants for name, tenants in overrides.items() if name != flag_name}
         same_graph = before is not None and rule is not None and before.dependencies == rule.dependencies
-        following = Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None, self.tenant)
-        following._needed_by = self._needed_by if same_graph else None
-        return following
+        return self.followed_by(revision, rules, overrides, same_graph=same_graph)
 
     def killing(self, names: frozenset[str]) -> Ruleset:
         """The same rules with these flags killed, those that it doesn't know included; itself for none."""
@@ -234,8 +232,19 @@ class Ruleset:
         if override is not None:
             tenants[tenant_id] = override
         overrides = {**self.overrides, flag_name: tenants}
-        following = Ruleset(self.epoch, revision, self.rules, overrides, self._closures, self.tenant)
-        following._needed_by = self._needed_by
+        return self.followed_by(revision, self.rules, overrides, same_graph=True)
+
+    def followed_by(
+        self,
+        revision: int,
+        rules: Mapping[str, Rule],
+        overrides: Mapping[str, Mapping[str, OverrideRule]],
+        *,
+        same_graph: bool,
+    ) -> Ruleset:
+        """The ruleset that follows this one at ``revision``. ``same_graph``: nobody's dependencies differ."""
+        following = Ruleset(self.epoch, revision, rules, overrides, self._closures if same_graph else None, self.tenant)
+        following._needed_by = self._needed_by if same_graph else None
         return following
 
     def of_tenant(self, tenant_id: str) -> Ruleset:

@@ -14,6 +14,7 @@ from math import inf
 from typing import Any, Final
 
 from flagconsole.domain.evaluation import OverrideRule, Rule, Ruleset
+from flagconsole.domain.ruleset_draft import RulesetDraft
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
 
 SCHEMA: Final = 1
@@ -114,14 +115,27 @@ def apply_event(ruleset: Ruleset, text: str | bytes) -> Ruleset | None:
 
     An event of the past gives ``ruleset`` itself. Raises ``PayloadError`` for anything that isn't an event.
     """
-    data = _object(text)
+    draft = RulesetDraft(ruleset)
+    return draft.done() if follow(draft, event_of(text)) else None
+
+
+def event_of(text: str | bytes) -> dict[str, Any]:
+    """An event as an object, for ``follow``. Raises ``PayloadError`` where it isn't one."""
+    return _object(text)
+
+
+def follow(draft: RulesetDraft, data: Mapping[str, Any]) -> bool:
+    """Apply an event. False when it doesn't follow directly and a snapshot is needed; one of the past changes nothing.
+
+    Raises ``PayloadError`` for anything that isn't an event; the draft is then as it was.
+    """
     epoch, revision = position(data)
-    if epoch != ruleset.epoch:
-        return None
-    if revision <= ruleset.revision:
-        return ruleset
-    if revision != ruleset.revision + 1:
-        return None
+    if epoch != draft.epoch:
+        return False
+    if revision <= draft.revision:
+        return True
+    if revision != draft.revision + 1:
+        return False
     change = data.get("change")
     if not isinstance(change, dict) or not isinstance(change.get("flag_name"), str):
         raise PayloadError("an event needs the object change with its flag_name")
@@ -129,22 +143,24 @@ def apply_event(ruleset: Ruleset, text: str | bytes) -> Ruleset | None:
     flag = data.get("flag")
     if isinstance(flag, dict) and COHORT_FIELDS.isdisjoint(flag):
         # The change left the cohort alone, so it isn't sent again.
-        known = ruleset.rules.get(name)
+        known = draft.rule(name)
         if known is None:
-            return None
+            return False
         told = rule_of({**flag, "canary_tenant_ids": []})
         rule: Rule | None = told._replace(cohort=known.cohort, holdout=known.holdout)
     else:
         rule = None if flag is None else rule_of(flag)
     if rule is not None and rule.flag_name != name:
         raise PayloadError("an event's flag must be the flag of its change")
-    after = ruleset.with_rule(revision, name, rule)
     if tenant is None or rule is None:
-        return after
+        draft.set_rule(revision, name, rule)
+        return True
     if not isinstance(tenant, str):
         raise PayloadError("a change's tenant_id must be a string or null")
     override = None if data.get("override") is None else override_of(data["override"])[2]
-    return after.with_override(revision, name, tenant, override)
+    draft.set_rule(revision, name, rule)
+    draft.set_override(revision, name, tenant, override)
+    return True
 
 
 def position(data: Mapping[str, Any]) -> tuple[str, int]:
