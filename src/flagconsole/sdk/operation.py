@@ -15,7 +15,7 @@ from flagconsole.domain.states import FlagState
 from flagconsole.sdk.mode import Mode, mode_of
 
 if TYPE_CHECKING:
-    from flagconsole.sdk.flag_client import FlagClient
+    from flagconsole.sdk.measuring import Measuring
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: A tenant, or what finds it among a decorated function's arguments.
@@ -60,7 +60,7 @@ class Operation:
         "seconds",
     )
 
-    def __init__(self, client: FlagClient, flag: str, tenant: TenantOf, criticals: Criticals = _NEVER) -> None:
+    def __init__(self, client: Measuring, flag: str, tenant: TenantOf, criticals: Criticals = _NEVER) -> None:
         self._client = client
         self._flag = flag
         self._tenant = tenant

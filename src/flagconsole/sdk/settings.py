@@ -7,7 +7,7 @@ import re
 import secrets
 import socket
 import sys
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from flagconsole import __version__
 
@@ -60,3 +60,45 @@ def default_cache_dir() -> str:
     import platformdirs
 
     return str(platformdirs.user_cache_path("flagconsole") / "sdk")
+
+
+def checked_settings(
+    url: str,
+    api_key: str,
+    instance: str | None,
+    *,
+    service: str | None,
+    cache_dir: str | os.PathLike[str] | Literal[False] | None,
+    poll_seconds: float,
+    stream: bool,
+    max_age: float | None,
+    bucket_seconds: int,
+    kill_list: str | os.PathLike[str] | None,
+    kill_list_key: str | None,
+) -> Settings:
+    """The settings of a client from its arguments. Raises ``TypeError`` or ``ValueError`` naming the one that is wrong."""
+    for name, value in (("url", url), ("api_key", api_key)):
+        if not isinstance(value, str):
+            raise TypeError(f"{name} must be a string, not {type(value).__name__}")
+        if not value.strip():
+            raise ValueError(f"{name} must not be empty")
+    for name, seconds in (("poll_seconds", poll_seconds), ("max_age", max_age)):
+        if seconds is not None and not seconds > 0:
+            raise ValueError(f"{name} must be more than 0 seconds (got {seconds!r})")
+    from flagconsole.sdk.usage import BUCKET_WIDTHS
+
+    if bucket_seconds not in BUCKET_WIDTHS:
+        raise ValueError(f"bucket_seconds must be one of {BUCKET_WIDTHS} (got {bucket_seconds!r})")
+    return Settings(
+        url.strip(),
+        api_key.strip(),
+        instance_id(instance) if instance else default_instance(),
+        service_name(service),
+        "" if cache_dir is False else os.fspath(cache_dir) if cache_dir is not None else default_cache_dir(),
+        poll_seconds,
+        stream,
+        max_age,
+        bucket_seconds,
+        os.fspath(kill_list) if kill_list is not None else os.environ.get("FLAGCONSOLE_KILL_LIST", ""),
+        kill_list_key or os.environ.get("FLAGCONSOLE_KILL_LIST_KEY") or None,
+    )
