@@ -1,8 +1,12 @@
 """OpenFeature's own scenarios for evaluation, as they are, on our provider with a real store behind.
 
 They are not part of this repository: ``FLAGCONSOLE_GHERKIN`` names the folder that has ``evaluation.feature`` and
-``evaluation_v2.feature`` (``specification/assets/gherkin`` of github.com/open-feature/spec). What they ask of boolean flags is
-always tested, in ``test_openfeature_provider.SCENARIOS``.
+``evaluation_v2.feature`` (``specification/assets/gherkin`` of github.com/open-feature/spec; no package of a registry ships them):
+
+    git clone --depth 1 https://github.com/open-feature/spec && FLAGCONSOLE_GHERKIN=spec/specification/assets/gherkin pytest tests/sdk
+
+What they ask of boolean flags is always tested, in ``test_openfeature_provider.SCENARIOS``. ``CANNOT`` says of each other one why it
+can't be asked of a store of boolean flags.
 """
 
 from __future__ import annotations
@@ -33,7 +37,13 @@ _FOLDER = os.environ.get("FLAGCONSOLE_GHERKIN", "")
 _SCENARIOS = [scenario for path in sorted(Path(_FOLDER).glob("evaluation*.feature")) for scenario in read(path)]
 
 #: The scenarios' flags, as far as ours can be that.
-FLAGS = {"boolean-flag": "on", "boolean-zero-flag": "shadow", "boolean-disabled-flag": "off", "async-flag": "on"}
+FLAGS = {
+    "boolean-flag": "on",
+    "boolean-zero-flag": "shadow",
+    "boolean-disabled-flag": "off",
+    "async-flag": "on",
+    "wrong-flag": "on",
+}
 #: What a scenario is about that ours are not, by what its steps say; the first that fits.
 CANNOT = [
     (
@@ -43,7 +53,7 @@ CANNOT = [
     (r"metadata-flag", "a flag's metadata is what the store knows of it, nobody can add to it"),
     (r"CACHED", "answers come from rules in memory: there is no cache of answers that could be old"),
     (
-        r"(?:string|integer|float|object|wrong)-(?:zero-|disabled-)?flag(?!.*(?:not ready|fatal) provider)",
+        r"(?:string|integer|float|object)-(?:zero-|disabled-)?flag(?!.*(?:not ready|fatal) provider)",
         "flags are boolean",
     ),
     (r"Object-flag with key .key.", "an empty row of the table"),
@@ -129,6 +139,11 @@ def evaluate_at_once(world: World, kind: str, key: str, details: str | None, def
     world.evaluate()
 
 
+def evaluate_wrongly(world: World, key: str, kind: str, default: str) -> None:
+    # Of which type it is instead doesn't matter to the scenario.
+    evaluate_at_once(world, kind, key, None, default)
+
+
 def check(attribute: str, convert: Any = None):
     def equal(world: World, *values: str) -> None:
         wanted = value_of(world.kind, values[0]) if attribute == "value" else values[0]
@@ -197,6 +212,7 @@ _STEPS = {
     r"the flag was evaluated with details using the evaluation options": World.evaluate,
     r"the flag was evaluated with details asynchronously": evaluate_later,
     r'an? (\w+) flag with key "(.*?)" is evaluated with (details and )?default value (.*)': evaluate_at_once,
+    r'a string flag with key "(.*?)" is evaluated as an (\w+), with details and a default value (.*)': evaluate_wrongly,
     r'a non-existent (\w+) flag with key "(.*?)" is evaluated with (details and) a default value (.*)': evaluate_at_once,
     r'the resolved details value should be "(.*)"': check("value"),
     r'the resolved boolean value should be "(.*)"': check("value"),
