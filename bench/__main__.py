@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("console", "judge", "operation")
+NAMES = ("abuse", "console", "judge", "operation")
 
 
 def main() -> int:

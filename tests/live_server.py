@@ -10,22 +10,25 @@ from types import TracebackType
 from typing import Any
 
 import httpx
-import uvicorn
 
 from flagconsole.domain.requests import KeyCreate
 from flagconsole.domain.role import Role
 from flagconsole.operations.service import SYSTEM, Operations
 from flagconsole.server.app import create_app
-from flagconsole.server.run import Server
+from flagconsole.server.quotas import Quota
+from flagconsole.server.run import Server, configured
 from flagconsole.store import open_store
 
 
 class LiveServer:
     """Serves a store until the ``with`` ends. ``keys`` holds one key of each role."""
 
-    def __init__(self, store_url: str, *, requires_versions: bool = False, port: int = 0) -> None:
+    def __init__(
+        self, store_url: str, *, requires_versions: bool = False, port: int = 0, quota: Quota | None = None
+    ) -> None:
         self._store_url = store_url
         self._requires_versions = requires_versions
+        self._quota = quota
         # By its protocol asyncio knows that it may switch Nagle's algorithm off; without, each answer takes 40 ms.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -83,11 +86,8 @@ class LiveServer:
                 name = f"{role.value}-{self.port}-{secrets.token_hex(2)}"
                 made = await operations.create_key(SYSTEM, KeyCreate(name=name, role=role))
                 self.keys[role] = made.secret
-            app = create_app(operations)
-            config = uvicorn.Config(
-                app, access_log=False, log_config=None, ws="none", lifespan="on", timeout_graceful_shutdown=1
-            )
-            self._server = Server(config, app.state.hub)
+            app = create_app(operations, quota=self._quota)
+            self._server = Server(configured(app), app.state.hub)
             waiting = asyncio.create_task(self._announce())
             await self._server.serve([self._listener])
             await waiting

@@ -84,6 +84,22 @@ class TenantRequired(FlagConsoleError):
     exit_code = ExitCode.USAGE
 
 
+class TooManyRequests(FlagConsoleError):
+    """This key goes beyond its limit of {limit} {what}; try again in {retry_after} s."""
+
+    code = "too_many_requests"
+    status = 429
+    exit_code = ExitCode.UNREACHABLE
+
+
+class ServerBusy(FlagConsoleError):
+    """The server is taking in as many large requests as it can; try again in {retry_after} s."""
+
+    code = "server_busy"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
 class Unauthenticated(FlagConsoleError):
     """No valid API key was given."""
 

@@ -4,7 +4,7 @@ document and ``docs/roles.md`` go by."""
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from flagconsole.domain.errors import BeyondTenant, NotAllowed
 from flagconsole.domain.role import Actor, Role, may
@@ -73,6 +73,10 @@ PERMISSIONS: dict[Operation, Permission] = {
     Operation.PUT_TENANTS: Permission(Role.ADMIN, Scope.FLEET, "add and change tenants' profiles"),
     Operation.KEYS: Permission(Role.ADMIN, Scope.FLEET, "list, make, rotate and revoke keys"),
 }
+
+
+#: What stops a fault. No limit on how much somebody asks holds it up.
+URGENT: Final = frozenset({Operation.KILL, Operation.ROLLBACK, Operation.HOLD})
 
 
 def authorize(actor: Actor, operation: Operation) -> None:

@@ -48,6 +48,7 @@ from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
 from flagconsole.server.ofrep_answer import refetch_frame
+from flagconsole.server.quotas import Quota, Quotas
 from flagconsole.server.responder import Responder
 from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.rollout_tender import RolloutTender
@@ -63,11 +64,12 @@ def create_app(
     response: Response | None = None,
     playbooks: Mapping[str, Playbook] | None = None,
     prometheus: PrometheusSource | None = None,
+    quota: Quota | None = None,
 ) -> FastAPI:
     """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
     ``retention`` says how long measurements are kept, ``response`` what playbooks may reach (nothing, by default), and
     ``playbooks`` replaces those that ship. ``prometheus`` is asked for the metrics that plans have queries for; whoever made it
-    closes it."""
+    closes it. ``quota`` bounds what one key may ask for."""
     hub = Hub()
 
     @asynccontextmanager
@@ -80,7 +82,17 @@ def create_app(
         keeper = MetricKeeper(operations.store, retention or Retention())
         known_playbooks = read_playbooks() if playbooks is None else playbooks
         state = ServerState(
-            operations, hub, book, follower, Meters(), intake, unleash, known_playbooks, prometheus, asyncio.Lock()
+            operations,
+            hub,
+            book,
+            follower,
+            Meters(),
+            intake,
+            unleash,
+            known_playbooks,
+            prometheus,
+            asyncio.Lock(),
+            Quotas(quota or Quota()),
         )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state

@@ -1,13 +1,24 @@
-"""Bounds on what a client may send, below routing: header size, body size, body type and the time a body may take."""
+"""Bounds on what a client may send, below routing: header size, body size, body type and the time a body may take; and on
+what all of them together may have the server hold."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from flagconsole.domain.errors import BodyTooLarge, FlagConsoleError, InvalidInput, MalformedBody, UnsupportedMediaType
+from flagconsole.domain.errors import (
+    BodyTooLarge,
+    FlagConsoleError,
+    InvalidInput,
+    MalformedBody,
+    ServerBusy,
+    UnsupportedMediaType,
+)
+from flagconsole.operations.keys import authenticate
 from flagconsole.server.problems import error_response
 
 MAX_HEADER_BYTES: Final = 32 * 1024
@@ -17,6 +28,13 @@ MAX_LARGE_BODY_BYTES: Final = 16 * 1024 * 1024
 #: 100,000 tenants with their profiles.
 MAX_TENANTS_BODY_BYTES: Final = 48 * 1024 * 1024
 BODY_SECONDS: Final = 15.0
+#: What anybody may send before it is known who they are. A kill fits in many times.
+MAX_UNKNOWN_BODY_BYTES: Final = 64 * 1024
+#: Larger bodies that are under way, in all. What doesn't fit is asked to come again; a kill isn't large.
+MAX_HELD_BYTES: Final = 128 * 1024 * 1024
+#: Where a request's scope has the stack of what is counted until its answer is sent, streams to their end.
+UNDER_WAY: Final = "flagconsole.under_way"
+_BUSY_SECONDS: Final = 2
 _TENANTS_PATH: Final = "/api/tenants"
 _LARGE_PATH: Final = "/api/flags"
 
@@ -26,21 +44,36 @@ class Limits:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        try:
-            body = await self._body(scope, receive)
-        except FlagConsoleError as error:
-            response = error_response(error, scope["path"])
-            response.headers["Connection"] = "close"
-            await response(scope, receive, send)
-            return
-        await self._app(scope, _replaying(body, receive), send)
+        with ExitStack() as under_way:
+            scope[UNDER_WAY] = under_way
+            holding = _Holding(self)
+            under_way.callback(holding.release)
+            try:
+                body = await self._body(scope, receive, holding)
+            except FlagConsoleError as error:
+                response = error_response(error, scope["path"])
+                response.headers["Connection"] = "close"
+                await response(scope, receive, send)
+                return
+            await self._app(scope, _replaying(body, receive), send)
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    def hold(self, size: int) -> None:
+        """Count ``size`` bytes as held. Raises ``ServerBusy`` where that is too much."""
+        if self._held + size > MAX_HELD_BYTES:
+            raise ServerBusy(retry_after=_BUSY_SECONDS)
+        self._held += size
+
+    def release(self, size: int) -> None:
+        """Hold ``size`` bytes no more."""
+        self._held -= size
+
+    async def _body(self, scope: Scope, receive: Receive, holding: _Holding) -> bytes:
         headers = scope["headers"]
         if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
             raise InvalidInput(field="headers", problem=f"are larger than {MAX_HEADER_BYTES} bytes in all", value="…")
@@ -50,7 +83,7 @@ class Limits:
             raise BodyTooLarge(limit=limit)
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                body = await _read(receive, limit)
+                body = await _read(receive, limit, holding, lambda: _refuse_unknown(scope))
         except TimeoutError:
             raise MalformedBody(problem=f"it took longer than {BODY_SECONDS:.0f} s to arrive") from None
         if body:
@@ -65,9 +98,38 @@ def _limit_of(path: str) -> int:
     return MAX_LARGE_BODY_BYTES if path.startswith(_LARGE_PATH) else MAX_BODY_BYTES
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+class _Holding:
+    """What one request has the server hold of its body."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._size = 0
+
+    def grow(self, size: int) -> None:
+        """Hold ``size`` bytes more. Raises ``ServerBusy``."""
+        self._limits.hold(size)
+        self._size += size
+
+    def release(self) -> None:
+        """Hold nothing any more."""
+        self._limits.release(self._size)
+        self._size = 0
+
+
+async def _refuse_unknown(scope: Scope) -> None:
+    """Raise ``Unauthenticated`` where no valid key came with the request."""
+    sent = next((value for name, value in scope["headers"] if name == b"authorization"), b"").decode("latin-1")
+    state = scope["app"].state.server
+    async with state.operations.store.read() as reader:
+        await authenticate(reader, sent.removeprefix("Bearer ").strip())
+
+
+async def _read(
+    receive: Receive, limit: int, holding: _Holding, refuse_unknown: Callable[[], Awaitable[None]]
+) -> bytes:
     parts: list[bytes] = []
     size = 0
+    known = False
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -76,6 +138,12 @@ async def _read(receive: Receive, limit: int) -> bytes:
         size += len(parts[-1])
         if size > limit:
             raise BodyTooLarge(limit=limit)
+        if size > MAX_UNKNOWN_BODY_BYTES:
+            if not known:
+                await refuse_unknown()
+                holding.grow(size - len(parts[-1]))
+                known = True
+            holding.grow(len(parts[-1]))
         if not message.get("more_body", False):
             return b"".join(parts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.responses import Response, StreamingResponse
@@ -14,7 +14,6 @@ from flagconsole.domain.names import TenantId
 from flagconsole.domain.ofrep import ErrorCode, failure, success
 from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import actor_of, authenticate, key_hash
-from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.service import tenant_of_actor
 from flagconsole.server import strict_json
 from flagconsole.server.hub import Channel, Subscription
@@ -29,7 +28,7 @@ from flagconsole.server.ofrep_answer import (
     refused,
 )
 from flagconsole.server.presented_key import PresentedKey, ProtocolClient
-from flagconsole.server.state import ServerState, State, at_least
+from flagconsole.server.state import ServerState, State, admitted, at_least
 from flagconsole.server.stream import HEADERS
 
 
@@ -86,12 +85,20 @@ async def evaluate_flags(
     return Response(body, media_type="application/json", headers=headers)
 
 
-@router.get(STREAM)
-async def stream(
-    state: State, secret: PresentedKey, ticket: Annotated[str | None, Query(max_length=200)] = None
-) -> StreamingResponse:
-    """Says when flags have changed. It begins with saying so, since what changed before it began isn't known to the client."""
+async def listener(
+    request: Request,
+    state: State,
+    secret: PresentedKey,
+    ticket: Annotated[str | None, Query(max_length=200)] = None,
+) -> Actor:
+    """Who listens, if they may."""
     actor = await _listener(state, secret, ticket)
+    return admitted(request, state, actor)
+
+
+@router.get(STREAM)
+async def stream(state: State, actor: Annotated[Actor, Depends(listener)]) -> StreamingResponse:
+    """Says when flags have changed. It begins with saying so, since what changed before it began isn't known to the client."""
     if state.hub.closing:
         raise ShuttingDown()
     subscription = Subscription(key_id=actor.key_id, instance_id=None, channel=Channel.OFREP)
@@ -109,11 +116,8 @@ async def _listener(state: ServerState, secret: str | None, ticket: str | None) 
         raise Unauthenticated("Use the address from an answer's eventStreams.")
     async with state.operations.store.read() as reader:
         if secret is not None:
-            actor = await authenticate(reader, secret)
-        else:
-            actor = actor_of(await reader.api_key(ticket or ""), await reader.now())
-    authorize(actor, Operation.READ_RULES)
-    return actor
+            return await authenticate(reader, secret)
+        return actor_of(await reader.api_key(ticket or ""), await reader.now())
 
 
 async def _context(request: Request) -> dict[str, Any]:

@@ -9,9 +9,7 @@ from fastapi import Depends, Header, Request
 from flagconsole.domain.errors import Unauthenticated
 from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import authenticate
-from flagconsole.operations.permissions import authorize
-from flagconsole.server.route_table import operation_of
-from flagconsole.server.state import State
+from flagconsole.server.state import State, admitted
 
 _HINT = "Send a valid key as 'Authorization: Bearer KEY', as 'Authorization: KEY' or as 'X-API-Key: KEY'."
 
@@ -36,8 +34,7 @@ async def protocol_client(request: Request, state: State, secret: PresentedKey) 
         raise Unauthenticated(_HINT)
     async with state.operations.store.read() as reader:
         actor = await authenticate(reader, secret)
-    authorize(actor, operation_of(request))
-    return actor
+    return admitted(request, state, actor)
 
 
 ProtocolClient = Annotated[Actor, Depends(protocol_client)]

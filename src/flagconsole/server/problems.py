@@ -58,8 +58,8 @@ def problem_response(error: FlagConsoleError) -> Response:
     response = Response(body, error.status, media_type=MEDIA_TYPE)
     if error.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
-        response.headers["Retry-After"] = "1"
+    if error.status in {429, 503}:
+        response.headers["Retry-After"] = str(error.details.get("retry_after", 1))
     return response
 
 

@@ -78,12 +78,20 @@ ROUTES: Final[dict[str, Operation | None]] = {
 }
 
 
+_STREAMS: Final = frozenset({"/api/stream", STREAM, "/api/client/streaming"})
+
+
 def operation_of(request: Request) -> Operation:
     """What the request asks for. Raises ``LookupError`` where the route needs no key, and so must not ask for one."""
     operation = ROUTES[f"{request.method} {request.scope['route'].path}"]
     if operation is None:
         raise LookupError(request.scope["route"].path)
     return operation
+
+
+def streams(request: Request) -> bool:
+    """Whether the answer goes on until somebody ends it."""
+    return request.scope["route"].path in _STREAMS
 
 
 def refuse_unlisted(routes: Iterable[BaseRoute]) -> None:

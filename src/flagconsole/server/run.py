@@ -15,6 +15,7 @@ from types import FrameType
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.playbook import Playbook
@@ -23,6 +24,7 @@ from flagconsole.operations.service import Operations
 from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
+from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER, GuardedConnection
 from flagconsole.server.hub import Hub
 from flagconsole.server.key_file import ensure_admin_key, ensure_first_admin_key, key_file_of
 from flagconsole.store import open_store
@@ -119,18 +121,7 @@ async def _serve(
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             await _make_admin_key(operations, store_url, own=end_with_stdin)
         app = create_app(operations, retention, response=response, playbooks=playbooks, prometheus=prometheus)
-        config = uvicorn.Config(
-            app,
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            lifespan="on",
-            ws="none",
-            timeout_graceful_shutdown=GRACE_SECONDS,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            h11_max_incomplete_event_size=64 * 1024,
-        )
-        server = Server(config, app.state.hub)
+        server = Server(configured(app), app.state.hub)
         if end_with_stdin:
             _stop_at_end_of_input(server)
         await server.serve([listener])
@@ -147,6 +138,22 @@ async def _make_admin_key(operations: Operations, store_url: str, *, own: bool) 
         await ensure_admin_key(operations, path)
     elif await ensure_first_admin_key(operations, path):
         print(f"the first admin key of this database is in {path}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def configured(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    return uvicorn.Config(
+        app,
+        http=GuardedConnection,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        lifespan="on",
+        ws="none",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        h11_max_incomplete_event_size=MAX_INCOMPLETE_HEADER,
+    )
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -21,9 +21,11 @@ from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
+from flagconsole.server.limits import UNDER_WAY
 from flagconsole.server.meters import Meters
 from flagconsole.server.projection import Projection
-from flagconsole.server.route_table import operation_of
+from flagconsole.server.quotas import Quotas
+from flagconsole.server.route_table import operation_of, streams
 from flagconsole.server.telemetry_intake import TelemetryIntake
 from flagconsole.server.unleash_feed import UnleashFeeds
 
@@ -42,6 +44,7 @@ class ServerState:
     playbooks: Mapping[str, Playbook]
     prometheus: PrometheusSource | None
     replaying: asyncio.Lock
+    quotas: Quotas
 
     @property
     def projection(self) -> Projection:
@@ -66,12 +69,20 @@ _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: 
 async def caller(
     request: Request, state: State, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Actor:
-    """Whose key the request carries. It may do what the route is for, or the request ends here."""
+    """Whose key the request carries. It may do what the route is for, and no more of it than its quota, or the request ends
+    here."""
     if credentials is None:
         raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
     async with state.operations.store.read() as reader:
         actor = await authenticate(reader, credentials.credentials)
-    authorize(actor, operation_of(request))
+    return admitted(request, state, actor)
+
+
+def admitted(request: Request, state: ServerState, actor: Actor) -> Actor:
+    """Let the actor in until the answer is sent. Raises ``NotAllowed``, ``BeyondTenant`` or ``TooManyRequests``."""
+    operation = operation_of(request)
+    authorize(actor, operation)
+    request.scope[UNDER_WAY].enter_context(state.quotas.asking(actor, operation, streams=streams(request)))
     return actor
 
 

@@ -45,6 +45,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
         415: "Not JSON",
         422: "A field is not valid",
         428: "The version is required",
+        429: "The key asks for too much: Retry-After says when to ask again",
         503: "Behind, or not available",
     }
     return {
@@ -52,5 +53,5 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": names[status],
             "content": {MEDIA_TYPE: {"schema": {"$ref": f"#/components/schemas/{Problem.__name__}"}}},
         }
-        for status in sorted({400, 401, 403, 422, 503, *statuses})
+        for status in sorted({400, 401, 403, 422, 429, 503, *statuses})
     }

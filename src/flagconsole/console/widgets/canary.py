@@ -10,7 +10,6 @@ from flagconsole.console.line import BLANK, Line, line, pad
 from flagconsole.console.metric_windows import USUAL_WINDOW, WINDOWS, MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
-from flagconsole.console.state import Phase
 from flagconsole.console.widgets.painted import Painted
 from flagconsole.domain.states import FlagState
 
@@ -99,8 +98,7 @@ class ChartWall(Painted):
         self.flag_name = flag_name
         self.chosen = 0
         self.window = USUAL_WINDOW
-        #: Each box as it was drawn, with what it was drawn from.
-        self._boxes: dict[int, tuple[object, MetricWindow | None, list[Line]]] = {}
+        self._boxes: dict[int, tuple[object, list[Line]]] = {}
         self._key: object = None
         self._waiting = False
 
@@ -162,9 +160,8 @@ class ChartWall(Painted):
     def _seen_key(self) -> object:
         shown, across, down = self._shown(*self.size)
         known = self.measured
-        at = None if known is None else (id(known), known.fetched_at, known.window)
-        look = (self.size, self.console.palette.name, self.flag_name, self.missing_words())
-        return (tuple(shown), across, down, at, self.chosen, *look)
+        at = None if known is None else (known.fetched_at, known.window)
+        return (tuple(shown), across, down, at, self.chosen, self.size, self.console.palette.name, self.flag_name)
 
     def _redraw(self) -> None:
         self._waiting = False
@@ -189,7 +186,9 @@ class ChartWall(Painted):
                     boxes.append([BLANK] * box_height)
                     continue
                 number, chart = shown[place]
-                words = self.place_words(number, total, across)
+                words = f"{number + 1}/{total}" + (
+                    "  Tab next" if across == 1 else "  ◂" if number == self.chosen % total else ""
+                )
                 box, drawn = self._box(place, chart, box_width, box_height, words, budget > 0)
                 budget -= drawn
                 boxes.append(box)
@@ -200,39 +199,23 @@ class ChartWall(Painted):
             )
         return rows
 
-    def place_words(self, number: int, total: int, across: int) -> str:
-        """What stands beside a chart's name: which one it is, and which one is chosen."""
-        here = "  Tab next" if across == 1 else "  ◂" if number == self.chosen % total else ""
-        return f"{number + 1}/{total}{here}"
-
-    def missing_words(self) -> str:
-        """Why there is nothing to draw where no measurements are at hand."""
-        if self.console.state.past is not None:
-            return "measurements of back then aren't kept: T returns to now"
-        if self.console.state.connection.phase is Phase.OFFLINE:
-            return "no measurements in the cache: they come with the connection"
-        return "asking the server …"
-
     def _box(
         self, place: int, chart: Chart, width: int, height: int, words: str, may_draw: bool
     ) -> tuple[list[Line], int]:
         """The box at a place, and whether it was drawn now; an old one of the same size waits for its turn."""
         console, window = self.console, self.measured
         at = None if window is None else (window.flag_name, window.fetched_at, window.window)
-        missing = self.missing_words() if window is None else ""
-        key = (chart, at, words, missing, console.ascii_only)
+        key = (chart, at, words, console.ascii_only)
         size = (width, height)
         known = self._boxes.get(place)
-        if known is not None and known[0] == (key, size) and known[1] is window:
-            return known[2], 0
+        if known is not None and known[0] == (key, size):
+            return known[1], 0
         if not may_draw:
             if not self._waiting:
                 self._waiting = True
                 self.set_timer(TURN, self._redraw)
-            fits = known is not None and len(known[2]) == height
-            return (known[2] if known is not None and fits else [BLANK] * height), 0
-        box = chart_wall.chart_box(
-            chart, window, width, height, place=words, missing=missing, ascii_only=console.ascii_only
-        )
-        self._boxes[place] = ((key, size), window, box)
+            fits = known is not None and len(known[1]) == height
+            return (known[1] if known is not None and fits else [BLANK] * height), 0
+        box = chart_wall.chart_box(chart, window, width, height, place=words, ascii_only=console.ascii_only)
+        self._boxes[place] = ((key, size), box)
         return box, 1

@@ -1,0 +1,154 @@
+"""A connection whose other end may be up to no good: what uvicorn leaves open, bounded below HTTP.
+
+A request's header must arrive in time and within a size, whoever doesn't read is cut off instead of buffered for, and where
+there are too many connections those that have asked for nothing go first. It works on either of uvicorn's parsers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+from collections.abc import Iterator
+from contextlib import suppress
+from socket import SO_SNDBUF, SOL_SOCKET
+from typing import TYPE_CHECKING, Any, Final
+
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
+else:
+    HttpProtocol = AutoHTTPProtocol
+
+#: Seconds that a request's header may take from its first byte, and a new connection to send one.
+HEADER_SECONDS: Final = 10.0
+#: Bytes of a header that isn't complete. One that is has its own bound, in ``limits``.
+MAX_INCOMPLETE_HEADER: Final = 64 * 1024
+#: Seconds in which a client must take at least one byte of what waits for it.
+STALL_SECONDS: Final = 10.0
+#: Bytes that the kernel keeps for one client beside what waits here: without a bound, megabytes.
+KERNEL_SEND_BYTES: Final = 256 * 1024
+#: Connections in all, where the system allows as many.
+MAX_CONNECTIONS: Final = 10_000
+#: File descriptors that aren't connections: the store's, the listener's, other servers'.
+_SPARE_DESCRIPTORS: Final = 128
+
+_TOO_LATE: Final = b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+_TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+
+
+class GuardedConnection(HttpProtocol):
+    """One connection."""
+
+    #: Set for tests; as long as the system's limit on open files is not known it is asked for at the first connection.
+    most_connections: int | None = None
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._waits_for_header = True
+        self._incomplete_header = 0
+        self._header_due: asyncio.TimerHandle | None = None
+        self._stall_due: asyncio.TimerHandle | None = None
+        self._unsent = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take the connection, if need be in the place of another."""
+        super().connection_made(transport)
+        connected = transport.get_extra_info("socket")
+        if connected is not None:
+            with suppress(OSError):
+                connected.setsockopt(SOL_SOCKET, SO_SNDBUF, KERNEL_SEND_BYTES)
+        if len(self.connections) > self._most():
+            self._make_room()
+        self._expect_header()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget it."""
+        self._header_arrived()
+        self._moves_again()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before a header is complete."""
+        before = self.cycle
+        if self._is_between_requests():
+            self._expect_header()
+            self._incomplete_header += len(data)
+        super().data_received(data)
+        if self.cycle is not before:
+            self._header_arrived()
+        elif self._waits_for_header and self._incomplete_header > MAX_INCOMPLETE_HEADER:
+            self._refuse(_TOO_LARGE)
+
+    def pause_writing(self) -> None:
+        """The client has stopped to take what it is sent; from now on it has to take some from time to time."""
+        super().pause_writing()
+        self._watch_progress()
+
+    def resume_writing(self) -> None:
+        """It has taken nearly all of it."""
+        self._moves_again()
+        super().resume_writing()
+
+    def _is_between_requests(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _expect_header(self) -> None:
+        self._waits_for_header = True
+        if self._header_due is None:
+            self._header_due = self.loop.call_later(HEADER_SECONDS, self._refuse, _TOO_LATE)
+
+    def _header_arrived(self) -> None:
+        self._waits_for_header, self._incomplete_header = False, 0
+        if self._header_due is not None:
+            self._header_due.cancel()
+            self._header_due = None
+
+    def _refuse(self, answer: bytes) -> None:
+        """Say why and go. Nothing that waits to be sent keeps the connection: who drips in doesn't read either."""
+        if not self.transport.is_closing():
+            self.transport.write(answer)
+            self.transport.close()
+        self.loop.call_later(1.0, self.transport.abort)
+
+    def _watch_progress(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stall_due = self.loop.call_later(STALL_SECONDS, self._refuse_stall)
+
+    def _refuse_stall(self) -> None:
+        if self.transport.get_write_buffer_size() < self._unsent:
+            self._watch_progress()
+        else:
+            self.transport.abort()
+
+    def _moves_again(self) -> None:
+        if self._stall_due is not None:
+            self._stall_due.cancel()
+            self._stall_due = None
+
+    def _most(self) -> int:
+        kind = type(self)
+        if kind.most_connections is None:
+            kind.most_connections = most_connections()
+        return kind.most_connections
+
+    def _make_room(self) -> None:
+        """End the oldest connection that asks for nothing now; where all are at work, this one."""
+        idle = (other for other in self._others() if other._is_between_requests())
+        next(idle, self).transport.abort()
+
+    def _others(self) -> Iterator[GuardedConnection]:
+        # A set, in no order: of those that wait for a header the one that is due first has waited longest.
+        others = [c for c in self.connections if isinstance(c, GuardedConnection) and c is not self]
+        return iter(sorted(others, key=lambda c: c._header_due.when() if c._header_due else float("inf")))
+
+
+def most_connections() -> int:
+    """How many connections this process takes: what the system lets it open is used to the full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + _SPARE_DESCRIPTORS
+    if soft < wanted:
+        with suppress(OSError, ValueError):
+            soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(min(MAX_CONNECTIONS, soft - _SPARE_DESCRIPTORS), 16)

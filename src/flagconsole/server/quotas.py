@@ -1,0 +1,82 @@
+"""How much one key may ask for. Kill, hold and rollback are never refused here."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from flagconsole.domain.errors import TooManyRequests
+from flagconsole.domain.role import Actor
+from flagconsole.operations.permissions import URGENT, Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """The bounds of one key. A fleet of services shares one, so that they are wide.
+
+    ``rate`` is in requests a second, ``burst`` what may come at once after a rest.
+    """
+
+    rate: float = 1_000.0
+    burst: float = 6_000.0
+    streams: int = 5_000
+    requests: int = 6_000
+
+
+@dataclass(slots=True)
+class _Bucket:
+    tokens: float
+    at: float
+
+
+@dataclass(slots=True)
+class Quotas:
+    """What every key has asked for lately. In memory, for this server: replicas count for themselves."""
+
+    quota: Quota = field(default_factory=Quota)
+    clock: Callable[[], float] = time.monotonic
+    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _streams: Counter[str] = field(default_factory=Counter)
+    _requests: Counter[str] = field(default_factory=Counter)
+
+    @contextmanager
+    def asking(self, actor: Actor, operation: Operation, *, streams: bool = False) -> Iterator[None]:
+        """Let the request through while the block runs. Raises ``TooManyRequests`` where it goes beyond the quota."""
+        key = actor.key_id or actor.name
+        under_way, most = (self._streams, self.quota.streams) if streams else (self._requests, self.quota.requests)
+        if operation not in URGENT:
+            self._take_token(key)
+            if under_way[key] >= most:
+                what = "open streams" if streams else "requests under way"
+                raise TooManyRequests(what=what, limit=most, retry_after=_LATER)
+        under_way[key] += 1
+        try:
+            yield
+        finally:
+            under_way[key] -= 1
+            if not under_way[key]:
+                del under_way[key]
+
+    def _take_token(self, key: str) -> None:
+        now, rate = self.clock(), self.quota.rate
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= _MOST_KEYS:
+                self._buckets.clear()  # all begin rested: a bound on memory, not on anybody's rate
+            bucket = self._buckets[key] = _Bucket(self.quota.burst, now)
+        bucket.tokens = min(self.quota.burst, bucket.tokens + (now - bucket.at) * rate)
+        bucket.at = now
+        if bucket.tokens < 1:
+            wait = math.ceil((1 - bucket.tokens) / rate)
+            raise TooManyRequests(what="requests a second", limit=math.ceil(rate), retry_after=wait)
+        bucket.tokens -= 1
+
+
+#: Seconds after which something that is under way may be over.
+_LATER: Final = 5
+_MOST_KEYS: Final = 100_000
