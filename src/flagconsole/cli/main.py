@@ -52,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "plan": Entry(_SETUP, "plan:plan", "Check plans, and print their schema."),
     "config": Entry(_SETUP, "config:config", "Choose the server, the key and the tenant."),
     "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),
+    "completion": Entry(_SETUP, "completion:completion", "Print completion for bash, zsh or fish."),
     "tenants": Entry(_SETUP, "tenants:tenants", "Import, export and list the tenants."),
     "keys": Entry(_SETUP, "keys:keys", "Make, list and revoke API keys."),
     "audit": Entry(_SETUP, "audit:audit", "Check that nobody has edited the log."),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 class StateType(click.ParamType[FlagState]):
@@ -26,11 +30,59 @@ class StateType(click.ParamType[FlagState]):
             self.fail(f"{value!r} is not one of {', '.join(names)}.{did_you_mean(word, names)}", param, ctx)
         return FlagState(word)
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The states that begin so."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(state.value) for state in self.allowed if state.value.startswith(incomplete.lower())]
+
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """How help shows it."""
         return "STATE"
 
 
+class FlagNameType(click.ParamType[str]):
+    """A flag's name; a shell offers those that there are."""
+
+    name = "flag"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is: the store says which one may have been meant."""
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The flags whose names begin so, or hold it."""
+        from click.shell_completion import CompletionItem
+
+        from flagconsole.cli.live_names import live_flags
+
+        flags = live_flags(ctx)
+        found = [name for name in flags if name.startswith(incomplete)]
+        found = found or [name for name in flags if incomplete in name]
+        return [CompletionItem(name, help=flags[name].value) for name in found]
+
+
+class DomainType(click.ParamType[str]):
+    """A domain of flags; a shell offers those that there are."""
+
+    name = "domain"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The domain as it is."""
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The domains that begin so."""
+        from click.shell_completion import CompletionItem
+
+        from flagconsole.cli.live_names import live_flags
+
+        domains = dict.fromkeys(name.partition(".")[0] for name in live_flags(ctx))
+        return [CompletionItem(domain) for domain in domains if domain.startswith(incomplete)]
+
+
+FLAG = FlagNameType()
+DOMAIN = DomainType()
 STATE = StateType()
 OVERRIDE_STATE = StateType(*(state for state in FlagState if state in OVERRIDE_STATES))
 REVIVE_STATE = StateType(FlagState.OFF, FlagState.SHADOW, FlagState.CANARY)

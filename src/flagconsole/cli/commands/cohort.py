@@ -8,6 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, talk
+from flagconsole.cli.parameters import FLAG
 from flagconsole.cli.table import Cell
 from flagconsole.domain.text import safe_text
 
@@ -20,7 +21,7 @@ _PAGE = 1000
 
 
 @click.command("cohort")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.argument("reason", metavar="[REASON]", required=False)
 @click.option("--percentage", type=click.IntRange(1, 99), metavar="N", help="Draw a cohort of so many percent.")
 @click.option(

@@ -10,7 +10,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import moment, print_json, print_table, talk
-from flagconsole.cli.parameters import MOMENT
+from flagconsole.cli.parameters import DOMAIN, FLAG, MOMENT
 from flagconsole.cli.table import Cell
 
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ _COLOURS = {"killed": "red", "revived": "green", "rolled_back": "yellow"}
 
 
 @click.command("history")
-@click.argument("flag", required=False)
+@click.argument("flag", type=FLAG, required=False)
 @click.option(
     "--around", type=MOMENT, metavar="TIME", help="The changes nearest to TIME first, before it and after it."
 )
 @click.option("--window", metavar="D", help="With --around: so far from it at most, such as 30m or 2h [30m].")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many changes.")
 @click.option("--before", type=click.IntRange(1), metavar="ID", help="Only changes older than this one.")
-@click.option("--domain", metavar="D", help="Only flags of this domain.")
+@click.option("--domain", type=DOMAIN, metavar="D", help="Only flags of this domain.")
 @prints
 def history(
     invocation: Invocation,

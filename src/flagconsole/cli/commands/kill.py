@@ -8,6 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import print_json, say, talk
+from flagconsole.cli.parameters import FLAG
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
@@ -23,7 +24,7 @@ WAIT_SECONDS: Final = 5.0
 
 
 @click.command("kill")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option(
     "--wait",
     type=click.FloatRange(0, 3600),

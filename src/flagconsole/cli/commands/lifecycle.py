@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
-from flagconsole.cli.parameters import StateType
+from flagconsole.cli.parameters import FLAG, StateType
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.states import FlagState, FlagType
 
@@ -49,7 +49,7 @@ def create(invocation: Invocation, **fields: Any) -> None:
 
 
 @click.command("archive")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @with_reason
 @changes
 def archive(invocation: Invocation, flag: str, reason: str) -> None:

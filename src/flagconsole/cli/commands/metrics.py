@@ -10,6 +10,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import age, has_colours, moment, print_fields, print_json, print_table, say
+from flagconsole.cli.parameters import FLAG
 from flagconsole.cli.table import Cell
 from flagconsole.domain.text import safe_text
 
@@ -44,7 +45,7 @@ _CHARTS: Final = {
 
 
 @click.command("metrics")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--window", default="1h", show_default=True, metavar="D", help="How far back: 30m, 1h, 24h, 7d.")
 @click.option("--step", metavar="D", help="The width of a step [what suits the window].")
 @click.option("--metric", metavar="NAME", help="Draw this one, also one of your own [error_rate, latency_p95].")

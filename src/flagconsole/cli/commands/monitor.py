@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
+from flagconsole.cli.parameters import FLAG
 from flagconsole.domain.errors import ExitCode, FlagConsoleError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ _EXITS: Final = {
 
 
 @click.command("monitor")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--duration", default="30m", show_default=True, metavar="D", help="How long: 90s, 30m, 2h.")
 @click.option(
     "--auto-rollback-on-failure",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
-from flagconsole.cli.parameters import MOMENT, OVERRIDE_STATE
+from flagconsole.cli.parameters import FLAG, MOMENT, OVERRIDE_STATE
 from flagconsole.cli.reason import one_reason
 from flagconsole.domain.errors import TenantRequired
 
@@ -23,7 +23,7 @@ _NO_REASON = "no reason given"
 
 
 @click.command("override")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.argument("words", metavar="[STATE] [REASON]", nargs=-1)
 @click.option("--reason", metavar="TEXT", help="Why; the same as REASON.")
 @click.option("--expires", type=MOMENT, metavar="ISO8601", help="When it ends, such as 2026-12-31T18:00:00Z.")

@@ -8,7 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import age, moment, print_fields, print_json, print_table, state_cell, talk
-from flagconsole.cli.parameters import STATE
+from flagconsole.cli.parameters import DOMAIN, FLAG, STATE
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.cli.table import Cell
 from flagconsole.domain.states import FlagState
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command("list")
-@click.option("--domain", metavar="D", help="Only flags of this domain, such as invoices.")
+@click.option("--domain", type=DOMAIN, metavar="D", help="Only flags of this domain, such as invoices.")
 @click.option("--state", type=STATE, help="Only flags in this state.")
 @prints
 def list_flags(invocation: Invocation, domain: str | None, state: FlagState | None) -> None:
@@ -85,7 +85,7 @@ def _cohort(flag: FlagView) -> str:
 
 
 @click.command("get")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @prints
 def get(invocation: Invocation, flag: str) -> None:
     """Show one flag, and with a tenant what it gets and why."""

@@ -8,6 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import moment, print_json, say, talk
+from flagconsole.cli.parameters import FLAG
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("replay")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--rollout", "rollout_id", metavar="ID", help="This rollout [the newest].")
 @click.option("--plan", metavar="NAME|FILE", help="Judge by this plan [the rollout's own].")
 @prints

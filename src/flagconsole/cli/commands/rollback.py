@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
+from flagconsole.cli.parameters import FLAG
 from flagconsole.cli.reason import one_reason
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rollback")
-@click.argument("flag", required=False)
+@click.argument("flag", type=FLAG, required=False)
 @click.option(
     "--set",
     "chosen",

@@ -11,6 +11,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.output import age, moment, print_json, print_table, say
+from flagconsole.cli.parameters import FLAG
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.text import safe_text
 
@@ -27,7 +28,7 @@ _WATCH_SECONDS: Final = 5.0
 
 
 @click.command("start")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--plan", "plan", metavar="NAME|FILE", help="A shipped plan (default, demo) or a file [the flag's own].")
 @with_reason
 @changes
@@ -57,7 +58,7 @@ def _start_body(flag: str, plan: str | None, reason: str) -> RolloutStart:
 
 
 @click.command("promote")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--past-verdict", is_flag=True, help="Also where the phase doesn't pass (admins; the log says so).")
 @click.option("--checked", is_flag=True, help="Tick the whole pre-canary checklist first, in your name.")
 @with_reason
@@ -87,7 +88,7 @@ def promote(invocation: Invocation, flag: str, past_verdict: bool, checked: bool
 
 
 @click.command("hold")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--freeze-exposure", is_flag=True, help="Also keep everyone from raising its exposure.")
 @with_reason
 @changes
@@ -105,7 +106,7 @@ def hold(invocation: Invocation, flag: str, freeze_exposure: bool, reason: str) 
 
 
 @click.command("resume")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @with_reason
 @changes
 def resume(invocation: Invocation, flag: str, reason: str) -> None:
@@ -122,7 +123,7 @@ def resume(invocation: Invocation, flag: str, reason: str) -> None:
 
 
 @click.command("abort")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @with_reason
 @changes
 def abort(invocation: Invocation, flag: str, reason: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
-from flagconsole.cli.parameters import PERCENTAGE, STATE, names
+from flagconsole.cli.parameters import FLAG, PERCENTAGE, STATE, names
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.states import FlagState
 
@@ -21,7 +21,7 @@ _KILL_WAIT = 5.0
 
 
 @click.command("set")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.argument("state", type=STATE)
 @click.option("--percentage", type=PERCENTAGE, metavar="N", help="So many percent of the tenants, drawn by hash.")
 @click.option("--tenant-ids", metavar="A,B", help="Exactly these tenants; an empty list goes back to the percentage.")

@@ -8,6 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import age, moment, print_fields, print_json, print_table, say, state_cell
+from flagconsole.cli.parameters import FLAG
 from flagconsole.cli.table import Cell
 from flagconsole.domain.text import safe_text
 
@@ -22,7 +23,7 @@ Fields = list[tuple[str, Cell | str]]
 
 
 @click.command("shadow-report")
-@click.argument("flag")
+@click.argument("flag", type=FLAG)
 @click.option("--window", default="24h", show_default=True, metavar="D", help="How far back: 30m, 1h, 24h, 7d.")
 @prints
 def shadow_report(invocation: Invocation, flag: str, window: str) -> None:
