@@ -10,8 +10,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
@@ -76,7 +79,15 @@ def create_app(flags: FlagClient, invoices: Invoices, budget: Budget | None = No
     # Invoice numbers may leave the process as they are; of everything else only the kind of value does.
     comparison = Comparison(redact=lambda field, value: value if field in {"number", "total"} else type(value).__name__)
     shadow = Shadow(FLAG, "dry_run", client=flags, comparison=comparison, budget=budget)
-    app = FastAPI(title="invoices")
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        # Here and not after uvicorn.run: a SIGTERM ends the process before it returns. What was measured last is sent, and
+        # no kill waits for this instance any more.
+        await asyncio.to_thread(flags.close)
+
+    app = FastAPI(title="invoices", lifespan=lifespan)
     gate.install(app)
 
     @app.post("/invoices", status_code=201, dependencies=[Depends(gate.require_flag(FLAG, shadow_ok=True))])
@@ -108,5 +119,5 @@ def create_app(flags: FlagClient, invoices: Invoices, budget: Budget | None = No
 if __name__ == "__main__":
     import uvicorn
 
-    with FlagClient(os.environ["FLAGCONSOLE_URL"], os.environ["FLAGCONSOLE_API_KEY"], service="invoices") as client:
-        uvicorn.run(create_app(client, Invoices("invoices.db")), host="127.0.0.1", port=8000)
+    client = FlagClient(os.environ["FLAGCONSOLE_URL"], os.environ["FLAGCONSOLE_API_KEY"], service="invoices")
+    uvicorn.run(create_app(client, Invoices("invoices.db")), host="127.0.0.1", port=int(os.environ.get("PORT", "8000")))

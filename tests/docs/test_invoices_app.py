@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import signal
+import socket
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -93,3 +97,36 @@ def test_an_invoice_through_the_life_of_its_flag(example, live_server, tmp_path)
     assert fields == {("total", "value", "2.67", "2.68"), ("result", "error", "IntegrityError", "ValidationFailed")}
     totals = live_server.request("GET", f"/api/flags/{FLAG}/metrics").json()["groups"]["shadow"]["totals"]
     assert (totals["operations"], totals["error_rate"]) == (4, 0.5)
+
+
+def test_ended_by_a_signal_it_says_goodbye_and_leaves_nothing_unsent(live_server, tmp_path):
+    live_server.request("POST", "/api/flags", json={"flag_name": FLAG})
+    body = {"current_state": "shadow", "change_reason": "try it"}
+    live_server.request("PUT", f"/api/flags/{FLAG}", json=body)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    about = {"FLAGCONSOLE_URL": live_server.url, "FLAGCONSOLE_API_KEY": live_server.keys[Role.SDK], "PORT": str(port)}
+    environment = {**os.environ, **about, "XDG_CACHE_HOME": str(tmp_path)}
+    log = tmp_path / "log"
+    with log.open("w") as errors, subprocess.Popen(
+        [sys.executable, PATH], cwd=tmp_path, env=environment, stdout=errors, stderr=errors
+    ) as process:  # fmt: skip
+        try:
+            until(lambda: f"127.0.0.1:{port}" in log.read_text(), 60)
+            headers, invoice = {"X-Tenant": TENANT}, {"number": "A-1", "lines": [1.5], "email": "ada@example.com"}
+
+            def written():
+                answer = httpx.post(f"http://127.0.0.1:{port}/invoices", headers=headers, json=invoice, timeout=10)
+                return answer.status_code == 201
+
+            until(written, 30)  # until its rules have arrived the flag is off
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        finally:
+            process.kill()
+    (instance,) = live_server.request("GET", "/api/instances").json()["instances"]
+    assert (instance["service"], instance["presence"]) == ("invoices", "left")
+    report = live_server.request("GET", f"/api/flags/{FLAG}/shadow-report").json()
+    assert (report["executions"], report["compared"]) == (1, 1), log.read_text()
+    assert live_server.request("GET", f"/api/flags/{FLAG}/metrics").json()["operations"] == 1
