@@ -263,3 +263,29 @@ def test_keys_that_are_bound_to_none_still_see_all(server):
     assert OTHER in answer.text
     assert OTHER in server.request("GET", "/api/history").text
     assert PERMISSIONS[Operation.READ_RULES].scope is Scope.OWN
+
+
+def test_a_tenants_key_confirms_for_nobody_else(server, keys):
+    """Else a tenant could make a kill look confirmed that isn't."""
+    head = server.request("GET", "/health").json()
+    receipts = [{"revision": head["revision"], "applied_at": "2026-11-22T03:14:00Z"}]
+    body = {"service": "x", "sdk_version": "1", "epoch": head["epoch"], "receipts": receipts}
+    headers = {"Authorization": f"Bearer {keys[Role.SDK]}"}
+    change(server, "POST", f"/api/instances/{OTHER}-1/receipt", body, headers=headers)
+    who = {**headers, "UNLEASH-APPNAME": "x", "UNLEASH-INSTANCEID": f"{OTHER}-1"}
+    assert server.request("GET", "/api/client/features", headers=who).status_code == 200
+    with lines(server, "/api/stream", keys[Role.SDK], **{"X-Flagconsole-Instance": "of-the-stream"}) as stream:
+        next(stream)
+    instances = {item["instance_id"]: item for item in server.request("GET", "/api/instances").json()["instances"]}
+    assert instances[f"{OTHER}-1"]["revision"] == 0
+    assert instances[f"{OTHER}-1@{OWN}"]["revision"] == head["revision"]
+    assert {f"unleash:{OTHER}-1@{OWN}", f"of-the-stream@{OWN}"} <= set(instances)
+
+
+def test_nobody_confirms_what_is_not_there_yet(server):
+    head = server.request("GET", "/health").json()
+    receipts = [{"revision": head["revision"] + 1, "applied_at": "2026-11-22T03:14:00Z"}]
+    body = {"service": "x", "sdk_version": "1", "epoch": head["epoch"], "receipts": receipts}
+    refused = server.request("POST", "/api/instances/early/receipt", json=body, role=Role.SDK)
+    assert (refused.status_code, refused.json()["code"]) == (503, "replica_behind")
+    assert "early" not in {item["instance_id"] for item in server.request("GET", "/api/instances").json()["instances"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Annotated, Final
+from urllib.parse import quote
 
 from pydantic import AwareDatetime, Field
 
@@ -80,6 +81,12 @@ class Instance(Frozen):
         """Whether this instance can't confirm ``revision`` of ``epoch``, and it went down its open stream. What the client
         made of it isn't known, nor even that it arrived."""
         return self.told_revision is not None and self.epoch == epoch and self.told_revision >= revision
+
+
+def id_under(instance_id: str, tenant_id: str | None) -> str:
+    """The id that an instance goes by when it reports with a key of this tenant: no such key can speak for an instance of
+    anybody else."""
+    return instance_id if tenant_id is None else f"{instance_id}@{quote(tenant_id, safe='')}"
 
 
 def presence_of(seconds_since_seen: float, left: bool) -> Presence:

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from flagconsole.domain import requests as ask
-from flagconsole.domain.instance import ReceiptBatch
+from flagconsole.domain.instance import ReceiptBatch, id_under
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import AuditReport, InstanceList, KeyList, NewKey, Status, TenantList
 from flagconsole.operations import reading
 from flagconsole.server.change_routes import DryRun
 from flagconsole.server.known_query import KnownQuery
-from flagconsole.server.state import Caller, Fresh, State
+from flagconsole.server.state import Caller, Fresh, State, at_least
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
@@ -58,8 +58,10 @@ async def instances(
 
 @router.post("/api/instances/{instance_id}/receipt", summary="Report applied revisions", responses=problems(413, 415))
 async def receipt(state: State, actor: Caller, instance_id: InstanceId, body: ReceiptBatch) -> Position:
-    """Take an instance's receipts, or its sign of life. Answers where the store is."""
-    state.book.report(instance_id, body, await state.now())
+    """Take an instance's receipts, or its sign of life. Answers where the store is. Nobody confirms what isn't there yet."""
+    if body.receipts:
+        await at_least(state, f"{body.epoch}:{max(item.revision for item in body.receipts)}")
+    state.book.report(id_under(instance_id, actor.tenant_id), body, await state.now())
     ruleset = state.projection.ruleset
     return Position(epoch=ruleset.epoch, revision=ruleset.revision)
 

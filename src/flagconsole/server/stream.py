@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query
 from starlette.responses import StreamingResponse
 
 from flagconsole.domain.errors import InvalidInput, ShuttingDown
+from flagconsole.domain.instance import id_under
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.server.hub import Subscription, Topic
 from flagconsole.server.known_query import KnownQuery
@@ -49,7 +50,7 @@ async def stream(
     position = None if last_event_id is None else await _position(state, last_event_id)
     if x_flagconsole_instance is not None:
         state.book.connected(
-            x_flagconsole_instance,
+            id_under(x_flagconsole_instance, actor.tenant_id),
             x_flagconsole_service or "unknown",
             x_flagconsole_sdk or "unknown",
             await state.now(),

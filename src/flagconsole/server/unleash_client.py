@@ -9,7 +9,7 @@ from typing import Annotated, Any, NamedTuple
 from fastapi import Depends, Header
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from flagconsole.domain.instance import UNLEASH
+from flagconsole.domain.instance import UNLEASH, id_under
 from flagconsole.operations.questions import QuestionReport
 
 _NOT_IN_ID = re.compile(r"[^A-Za-z0-9._:@+~-]")
@@ -30,6 +30,10 @@ class UnleashClient(NamedTuple):
         """Who it is by what it says. Instance ids are often the same in all processes; the connection's id never is."""
         name = ":".join(part for part in (instance or app or "unknown", (connection or "")[:8]) if part)
         return cls(UNLEASH + _NOT_IN_ID.sub("-", name)[:120], label(app), label(sdk or "unleash"))
+
+    def under(self, tenant_id: str | None) -> UnleashClient:
+        """The same as an instance of the tenant whose key it has."""
+        return self._replace(instance_id=id_under(self.instance_id, tenant_id))
 
 
 def label(text: str | None) -> str:

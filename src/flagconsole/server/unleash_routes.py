@@ -36,7 +36,7 @@ async def features(
     if position is not None:
         await at_least(state, position)
     holds = None if position is None else parse_position(position)
-    state.book.asked(*asker, await state.now(), holds)
+    state.book.asked(*asker.under(actor.tenant_id), await state.now(), holds)
     ruleset = state.projection.ruleset
     headers = {"ETag": etag_of(ruleset, actor.tenant_id), "Cache-Control": "no-cache"}
     if holds == (ruleset.epoch, ruleset.revision):
@@ -47,7 +47,7 @@ async def features(
 @router.post("/api/client/register", status_code=202)
 async def register(state: State, actor: ProtocolClient, body: Registration) -> Response:
     """A client says that it has started."""
-    await _heard(state, body.client)
+    await _heard(state, body.client.under(actor.tenant_id))
     return Response(status_code=202)
 
 
@@ -57,7 +57,8 @@ async def metrics(state: State, actor: ProtocolClient, asker: Asker, body: Metri
     report = body.report()
     if report is not None:
         await state.intake.asked(report)
-    await _heard(state, asker if asker.service != "unknown" else body.client)
+    client = asker if asker.service != "unknown" else body.client
+    await _heard(state, client.under(actor.tenant_id))
     return Response(status_code=202)
 
 
@@ -98,4 +99,4 @@ async def _seen(
             yield data
             if position > told or time.monotonic() >= due:
                 told, due = position, time.monotonic() + HEARTBEAT_SECONDS
-                state.book.told(*asker, await state.now(), told)
+                state.book.told(*asker.under(tenant_id), await state.now(), told)
