@@ -45,6 +45,22 @@ def remote(fc: Any, server: LiveServer, monkeypatch: pytest.MonkeyPatch) -> Ask:
     return call
 
 
+def test_admins_rights_for_a_time(remote: Ask):
+    assert remote("set", "pos.lite", "shadow", "look", role=Role.OPERATOR).code == 7
+    assert remote("break-glass", "begin", "nobody awake").code == 2
+    grant = remote("break-glass", "begin", "nobody awake", "--minutes", "5", role=Role.OPERATOR).out.strip()
+    assert remote("set", "pos.lite", "shadow", "look", role=Role.OPERATOR).code == 0
+    assert f"break-glass {grant}" in remote("history", "pos.lite").out
+    assert "IN FORCE" in remote("break-glass", "list", role=Role.VIEWER).out
+    assert "not reviewed" in remote("break-glass", "end", grant, role=Role.OPERATOR).out
+    listed = remote("break-glass", "list", "--unreviewed")
+    assert all(told in listed.out for told in (grant, "because: nobody awake", "pos.lite set: look"))
+    assert "1 to review" in listed.err
+    assert "reviewed by admin" in remote("break-glass", "review", grant, "it was right").out
+    assert "nothing to review" in remote("break-glass", "list", "--unreviewed").err
+    assert remote("break-glass", "end", "glass-nope").code == 3
+
+
 def test_the_life_of_a_flag(remote: Ask):
     assert len(remote("list", "--json").json["flags"]) == 27
     assert "off → canary 10 %" in remote("set", "pos.lite", "canary", "go", "--percentage", "10").out

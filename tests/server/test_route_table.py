@@ -54,6 +54,7 @@ def asked(client: httpx.Client, call: str, secret: str | None) -> tuple[int, str
         "{step}": "verification_1",
         "{key_id}": "key-nope",
         "{instance_id}": "i-1",
+        "{grant_id}": "glass-nope",
     }.items():
         path = path.replace(name, value)
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}

@@ -16,6 +16,7 @@ from flagconsole.cli.rollout_backend import EmbeddedRollouts
 from flagconsole.cli.shadow_backend import EmbeddedShadow
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
+from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.role import Actor, ApiKey, Role
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.service import Operations
@@ -183,6 +184,18 @@ class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMet
 
     async def revoke_key(self, key_id: str) -> ApiKey:
         return await self._operations.revoke_key(self._actor, key_id)
+
+    async def break_glass(self) -> GrantList:
+        return await self._operations.break_glass(self._actor)
+
+    async def begin_break_glass(self, body: GrantBegin) -> GrantView:
+        return await self._operations.begin_break_glass(self._actor, body)
+
+    async def end_break_glass(self, grant_id: str) -> GrantView:
+        return await self._operations.end_break_glass(self._actor, grant_id)
+
+    async def review_break_glass(self, grant_id: str, body: GrantReview) -> GrantView:
+        return await self._operations.review_break_glass(self._actor, grant_id, body)
 
     async def load_catalogue(self, flags: Sequence[ask.FlagCreate], *, dry_run: bool = False) -> int:
         """Create all flags in one transaction. Raises ``StoreNotEmpty``."""

@@ -54,7 +54,10 @@ COMMANDS: dict[str, Entry] = {
     "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),
     "completion": Entry(_SETUP, "completion:completion", "Print completion for bash, zsh or fish."),
     "tenants": Entry(_SETUP, "tenants:tenants", "Import, export and list the tenants."),
-    "keys": Entry(_SETUP, "keys:keys", "Make, list and revoke API keys."),
+    "keys": Entry(_SETUP, "keys:keys", "Make, list, rotate and revoke API keys."),
+    "break-glass": Entry(
+        _SETUP, "break_glass:break_glass", "Take admin's rights for a time, and review what was done."
+    ),
     "audit": Entry(_SETUP, "audit:audit", "Check that nobody has edited the log."),
 }
 

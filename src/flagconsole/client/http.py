@@ -18,6 +18,7 @@ from flagconsole.client.position import Position
 from flagconsole.client.rollouts import RolloutCalls
 from flagconsole.client.shadow import ShadowCalls
 from flagconsole.domain import requests as ask
+from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import (
@@ -271,6 +272,22 @@ class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, ShadowCalls,
     async def revoke_key(self, key_id: str) -> ApiKey:
         """Make an API key invalid."""
         return await self._caller.change("DELETE", f"/api/keys/{_segment(key_id)}", ApiKey)
+
+    async def break_glass(self) -> GrantList:
+        """Admin's rights that were taken for a time, and what was done with them."""
+        return await self._caller.get("/api/break-glass", GrantList)
+
+    async def begin_break_glass(self, body: GrantBegin) -> GrantView:
+        """Take admin's rights for a time."""
+        return await self._caller.change("POST", "/api/break-glass", GrantView, body, repeatable=False)
+
+    async def end_break_glass(self, grant_id: str) -> GrantView:
+        """Give them back."""
+        return await self._caller.change("DELETE", f"/api/break-glass/{_segment(grant_id)}", GrantView)
+
+    async def review_break_glass(self, grant_id: str, body: GrantReview) -> GrantView:
+        """Say that somebody else has looked at what was done."""
+        return await self._caller.change("POST", f"/api/break-glass/{_segment(grant_id)}/review", GrantView, body)
 
     async def snapshot(self) -> bytes:
         """All rules for evaluation, as they travel: see ``domain.payload``."""

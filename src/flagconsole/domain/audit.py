@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from flagconsole.domain.change import Change
 
 GENESIS: Final = "0" * 64
+#: Fields that older entries were hashed without: where they are null they are no part of the hash.
+_LATER_FIELDS: Final = ("break_glass",)
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:
@@ -29,7 +31,11 @@ def entry_hash(previous_hash: str, entry: Mapping[str, Any]) -> str:
 
 def hash_of(change: Change) -> str:
     """The hash that ``change`` must carry, computed from its other fields."""
-    return entry_hash(change.previous_hash, change.model_dump(mode="json", exclude={"hash"}))
+    entry = change.model_dump(mode="json", exclude={"hash"})
+    for name in _LATER_FIELDS:
+        if entry[name] is None:
+            del entry[name]
+    return entry_hash(change.previous_hash, entry)
 
 
 class ChainReport(NamedTuple):

@@ -188,6 +188,22 @@ class LastAdmin(FlagConsoleError):
     exit_code = ExitCode.REFUSED
 
 
+class GrantNotFound(FlagConsoleError):
+    """There is no break-glass grant {grant_id!r}."""
+
+    code = "grant_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class BreakGlassUnderWay(FlagConsoleError):
+    """The break-glass grant {grant_id!r} is still in force."""
+
+    code = "break_glass_under_way"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
 class RouteNotFound(FlagConsoleError):
     """There is nothing at {path!r}."""
 

@@ -31,12 +31,15 @@ def may(role: Role, required: Role) -> bool:
 
 
 class Actor(Frozen):
-    """Who asks: the name and role of an API key, and the tenant that the key is bound to."""
+    """Who asks: the name and role of an API key, and the tenant that the key is bound to. Under the grant ``break_glass`` the
+    role is an admin's, and ``own_role`` the key's."""
 
     name: str
     role: Role
     tenant_id: str | None = None
     key_id: str | None = None
+    break_glass: str | None = None
+    own_role: Role | None = None
 
 
 class ApiKey(Frozen):

@@ -84,6 +84,7 @@ async def _move(tx: Transaction, context: Context, flag: Flag, after: Setting, a
         change_type=ChangeType.KILL_SWITCH,
         reason=reason,
         changed_by=context.actor.name,
+        break_glass=context.actor.break_glass,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         previous=previous,

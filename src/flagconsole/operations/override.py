@@ -89,6 +89,7 @@ async def apply_override(
         change_type=change_type,
         reason=reason,
         changed_by=context.actor.name,
+        break_glass=context.actor.break_glass,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         tenant_id=tenant,

@@ -32,6 +32,8 @@ class Operation(StrEnum):
     DRAW_COHORT = "draw_cohort"
     PUT_TENANTS = "put_tenants"
     KEYS = "keys"
+    BREAK_GLASS = "break_glass"
+    REVIEW = "review"
 
 
 class Scope(StrEnum):
@@ -72,6 +74,8 @@ PERMISSIONS: dict[Operation, Permission] = {
     Operation.DRAW_COHORT: Permission(Role.ADMIN, Scope.FLEET, "draw cohorts"),
     Operation.PUT_TENANTS: Permission(Role.ADMIN, Scope.FLEET, "add and change tenants' profiles"),
     Operation.KEYS: Permission(Role.ADMIN, Scope.FLEET, "list, make, rotate and revoke keys"),
+    Operation.BREAK_GLASS: Permission(Role.OPERATOR, Scope.FLEET, "take admin's rights for a time, and give them back"),
+    Operation.REVIEW: Permission(Role.ADMIN, Scope.FLEET, "review what others did with rights that they took"),
 }
 
 

@@ -77,6 +77,7 @@ async def apply_effect(
         change_type=ChangeType.ROLLBACK,
         reason=reason,
         changed_by=context.actor.name,
+        break_glass=context.actor.break_glass,
         changed_at=context.now,
         previous=previous,
         new=new,

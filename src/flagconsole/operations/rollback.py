@@ -106,6 +106,7 @@ async def _restore_flag(
         change_type=ChangeType.ROLLBACK,
         reason=request.rollback_reason,
         changed_by=context.actor.name,
+        break_glass=context.actor.break_glass,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         previous=previous,

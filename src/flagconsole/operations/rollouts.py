@@ -242,6 +242,7 @@ async def _set(
             change_type=change_type,
             reason=reason,
             changed_by=context.actor.name,
+            break_glass=context.actor.break_glass,
             changed_at=context.now,
             previous=previous,
             new=new,

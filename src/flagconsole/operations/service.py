@@ -32,6 +32,7 @@ from flagconsole.domain.views import (
     TenantList,
 )
 from flagconsole.operations import creation, keys, kill, override, reading, rollback, setting
+from flagconsole.operations.break_glass import BreakGlassOperations
 from flagconsole.operations.bulk import BulkOperations
 from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
@@ -49,7 +50,7 @@ Request = TypeVar("Request", bound=BaseModel)
 UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
-class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkOperations):
+class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkOperations, BreakGlassOperations):
     """All use cases on one store."""
 
     def __init__(self, store: Store, *, environment: str = "local", requires_versions: bool = False) -> None:

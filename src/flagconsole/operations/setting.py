@@ -54,6 +54,7 @@ async def _apply(
         change_type=ChangeType.MANUAL,
         reason=reason,
         changed_by=context.actor.name,
+        break_glass=context.actor.break_glass,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         previous=previous,

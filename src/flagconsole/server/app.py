@@ -22,6 +22,7 @@ from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.store_source import StoreSource
 from flagconsole.server import (
+    break_glass_routes,
     bulk_routes,
     change_routes,
     cohort_routes,
@@ -137,6 +138,7 @@ def create_app(
     app.state.hub = hub
     problems.install(app)
     modules = (
+        break_glass_routes,
         bulk_routes,
         change_routes,
         cohort_routes,

@@ -73,6 +73,10 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "PUT /api/tenants": Operation.PUT_TENANTS,
     "GET /api/keys": Operation.KEYS,
     "POST /api/keys": Operation.KEYS,
+    "GET /api/break-glass": Operation.READ_FLEET,
+    "POST /api/break-glass": Operation.BREAK_GLASS,
+    "DELETE /api/break-glass/{grant_id}": Operation.BREAK_GLASS,
+    "POST /api/break-glass/{grant_id}/review": Operation.REVIEW,
     "POST /api/keys/{key_id}/rotate": Operation.KEYS,
     "DELETE /api/keys/{key_id}": Operation.KEYS,
 }

@@ -75,7 +75,9 @@ async def caller(
         raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
     async with state.operations.store.read() as reader:
         actor = await authenticate(reader, credentials.credentials)
-    return admitted(request, state, actor)
+    admitted(request, state, actor)
+    await state.operations.note_deed(actor, operation_of(request), f"{request.method} {request.url.path}")
+    return actor
 
 
 def admitted(request: Request, state: ServerState, actor: Actor) -> Actor:

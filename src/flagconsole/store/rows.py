@@ -56,6 +56,7 @@ CHANGE_COLUMNS = (
     "version",
     "previous_hash",
     "hash",
+    "break_glass",
 )
 OVERRIDE_COLUMNS = (
     "flag_name",

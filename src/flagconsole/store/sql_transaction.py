@@ -16,6 +16,7 @@ from flagconsole.store import rows
 from flagconsole.store.epoch import epoch_after
 from flagconsole.store.protocol import ChangeDraft, Remembered
 from flagconsole.store.session import Session, insert
+from flagconsole.store.sql_break_glass import SqlBreakGlassTransaction
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
 from flagconsole.store.sql_incidents import SqlIncidentTransaction
 from flagconsole.store.sql_reader import SqlReader
@@ -28,7 +29,9 @@ ANSWERS_KEPT: Final = timedelta(days=7)
 _TIDY_EVERY: Final = 500
 
 
-class SqlTransaction(SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, SqlCohortTransaction):
+class SqlTransaction(
+    SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, SqlCohortTransaction, SqlBreakGlassTransaction
+):
     """One write transaction."""
 
     def __init__(self, session: Session) -> None:
@@ -146,6 +149,7 @@ def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previou
         reverts=draft.reverts,
         correlation_id=draft.correlation_id,
         version=version,
+        break_glass=draft.break_glass,
         previous_hash=previous_hash,
         hash="",
     )

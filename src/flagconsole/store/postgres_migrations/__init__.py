@@ -14,6 +14,7 @@ from flagconsole.store.postgres_migrations.p0007_shadow import SHADOW
 from flagconsole.store.postgres_migrations.p0008_phase_values import PHASE_VALUES
 from flagconsole.store.postgres_migrations.p0009_told_instances import TOLD_INSTANCES
 from flagconsole.store.postgres_migrations.p0010_key_ends import KEY_ENDS
+from flagconsole.store.postgres_migrations.p0011_break_glass import BREAK_GLASS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -26,4 +27,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     PHASE_VALUES,
     TOLD_INSTANCES,
     KEY_ENDS,
+    BREAK_GLASS,
 )

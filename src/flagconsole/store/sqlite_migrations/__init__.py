@@ -16,6 +16,7 @@ from flagconsole.store.sqlite_migrations.m0007_shadow import m0007_shadow
 from flagconsole.store.sqlite_migrations.m0008_phase_values import m0008_phase_values
 from flagconsole.store.sqlite_migrations.m0009_told_instances import m0009_told_instances
 from flagconsole.store.sqlite_migrations.m0010_key_ends import m0010_key_ends
+from flagconsole.store.sqlite_migrations.m0011_break_glass import m0011_break_glass
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -31,6 +32,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0008_phase_values,
     m0009_told_instances,
     m0010_key_ends,
+    m0011_break_glass,
 )
 
 __all__ = ["ALL"]
