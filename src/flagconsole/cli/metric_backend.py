@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from flagconsole.domain.flag_metrics import FlagMetrics
     from flagconsole.domain.role import Actor
+    from flagconsole.domain.stale import StaleList
     from flagconsole.operations.service import Operations
 
 
@@ -14,6 +15,7 @@ class MetricBackend(Protocol):
     """The methods mean what ``docs/api.md`` says of the calls; durations in seconds."""
 
     async def metrics(self, name: str, window: int = 3600, step: int | None = None) -> FlagMetrics: ...
+    async def stale(self, unused_days: int = ...) -> StaleList: ...
 
 
 class EmbeddedMetrics:
@@ -31,3 +33,9 @@ class EmbeddedMetrics:
         async with store.read() as reader:
             now = await reader.now()
         return await flag_metrics(store.metrics, name, now, window, step)
+
+    async def stale(self, unused_days: int = 30) -> StaleList:
+        from flagconsole.operations.stale import stale_flags
+
+        listing = await self._operations.flags(self._actor)
+        return await stale_flags(self._operations.store.metrics, tuple(listing.flags), listing.now, unused_days)

@@ -7,6 +7,7 @@ from urllib.parse import quote
 from flagconsole.client.caller import Caller
 from flagconsole.domain.duration import duration_text
 from flagconsole.domain.flag_metrics import FlagMetrics
+from flagconsole.domain.stale import UNUSED_DAYS, StaleList
 from flagconsole.domain.telemetry import FeedbackBatch, Taken, TelemetryBatch
 
 
@@ -20,6 +21,10 @@ class MetricCalls:
         path = f"/api/flags/{quote(name.encode('utf-8', 'replace'), safe='')}/metrics"
         width = None if step is None else duration_text(step)
         return await self._caller.get(path, FlagMetrics, window=duration_text(window), step=width)
+
+    async def stale(self, unused_days: int = UNUSED_DAYS) -> StaleList:
+        """The flags that are due for removal, with the reasons."""
+        return await self._caller.get("/api/stale", StaleList, unused_days=unused_days)
 
     async def telemetry(self, body: TelemetryBatch) -> Taken:
         """Report what was measured. Harmless to repeat: a batch counts once."""

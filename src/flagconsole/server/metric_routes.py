@@ -8,8 +8,10 @@ from fastapi import APIRouter, Query
 
 from flagconsole.domain.duration import DURATION_PATTERN, parse_duration
 from flagconsole.domain.flag_metrics import FlagMetrics
+from flagconsole.domain.stale import UNUSED_DAYS, StaleList
 from flagconsole.domain.telemetry import FeedbackBatch, Taken, TelemetryBatch
 from flagconsole.operations.metrics import LEAST_WINDOW, MOST_WINDOW, flag_metrics
+from flagconsole.operations.stale import stale_flags
 from flagconsole.server.flag_routes import Name, view_of
 from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State
@@ -50,3 +52,13 @@ async def metrics(
     seconds = parse_duration(window, "window", least=LEAST_WINDOW, most=MOST_WINDOW)
     width = None if step is None else parse_duration(step, "step", least=1, most=seconds)
     return await flag_metrics(state.operations.store.metrics, name, await state.now(), seconds, width)
+
+
+@router.get("/api/stale", summary="The flags that are due for removal", dependencies=[Fresh], responses=problems())
+async def stale(
+    state: State, actor: Caller, unused_days: Annotated[int, Query(ge=1, le=3650)] = UNUSED_DAYS
+) -> StaleList:
+    """The flags past their date, on for longer than their plan's stable period, or without operations for
+    ``unused_days``, each with its reasons."""
+    flags = tuple((await state.operations.flags(actor)).flags)
+    return await stale_flags(state.operations.store.metrics, flags, await state.now(), unused_days)

@@ -48,6 +48,7 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "GET /api/incidents/{incident_id}/export": Operation.READ_FLEET,
     "GET /api/instances": Operation.READ_FLEET,
     "GET /api/tenants": Operation.READ_FLEET,
+    "GET /api/stale": Operation.READ_FLEET,
     "GET /api/audit/verify": Operation.READ_FLEET,
     "PUT /api/flags/{name}/override": Operation.OVERRIDE,
     "DELETE /api/flags/{name}/override": Operation.OVERRIDE,

@@ -22,9 +22,26 @@ if TYPE_CHECKING:
 @click.command("list")
 @click.option("--domain", type=DOMAIN, metavar="D", help="Only flags of this domain, such as invoices.")
 @click.option("--state", type=STATE, help="Only flags in this state.")
+@click.option("--stale", is_flag=True, help="Only flags that are due for removal, with the reasons.")
+@click.option("--unused-days", type=click.IntRange(1, 3650), help="With --stale: days without operations [30].")
+@click.option("--code", metavar="PATH", help="With --stale: where the code below PATH still names them.")
 @prints
-def list_flags(invocation: Invocation, domain: str | None, state: FlagState | None) -> None:
+def list_flags(
+    invocation: Invocation,
+    domain: str | None,
+    state: FlagState | None,
+    stale: bool,
+    unused_days: int | None,
+    code: str | None,
+) -> None:
     """List the flags, and with a tenant what it gets."""
+    if stale:
+        from flagconsole.cli.stale_report import show_stale
+
+        show_stale(invocation, domain, state, unused_days, code)
+        return
+    if code is not None or unused_days is not None:
+        raise click.UsageError("--code and --unused-days go with --stale", click.get_current_context())
 
     async def work(backend: Backend, target: Target) -> FlagListing:
         return await backend.flags(target.tenant)
