@@ -248,11 +248,27 @@ def test_keys_are_shown_once(fc: Any):
     assert fc("keys", "revoke", "key-none").code == 3
 
 
-def test_audit_verify_holds_and_breaks(flags: Any, store_path: Path):
+def test_audit_verify_holds_and_breaks(flags: Any, store_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import sqlite3
 
+    monkeypatch.setenv("FLAGCONSOLE_ANCHOR_KEY", "kept by somebody else")
+    anchors, exported = tmp_path / "anchors.jsonl", tmp_path / "log.jsonl"
     flags("kill", "pos.lite", "stop")
     assert flags("audit", "verify").out.startswith("verified 28 entries")
+    assert flags("audit", "anchor", str(anchors)).out.startswith("anchored revision 28")
+    assert flags("audit", "export", str(exported)).code == 0
+    assert flags("audit", "verify", "--anchors", str(anchors)).out.startswith("verified 28 entries")
+    offline = ("audit", "verify", "--file", str(exported))
+    assert flags(*offline, "--anchors", str(anchors)).code == 0
+    lines = exported.read_text().splitlines(keepends=True)
+    exported.write_text("".join([lines[0].replace('"head_revision": 28', '"head_revision": 27'), *lines[1:-1]]))
+    cut = flags(*offline, "--anchors", str(anchors))
+    assert (cut.code, "its tail was cut off" in cut.err) == (4, True)
+    exported.write_text("".join(lines[:5] + lines[6:]))
+    assert "BROKEN at entry 5" in flags(*offline).err
+    monkeypatch.delenv("FLAGCONSOLE_ANCHOR_KEY")
+    assert "FLAGCONSOLE_ANCHOR_KEY" in flags("audit", "anchor", str(anchors)).err
+    monkeypatch.setenv("FLAGCONSOLE_ANCHOR_KEY", "kept by somebody else")
     with sqlite3.connect(store_path) as database:
         for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             database.execute(f'DROP TRIGGER "{name}"')
@@ -262,3 +278,5 @@ def test_audit_verify_holds_and_breaks(flags: Any, store_path: Path):
     assert broken.code == 4
     assert "BROKEN at entry 28" in broken.err
     assert flags("audit", "verify", "--json").json["first_broken"] == 28
+    refused = flags("audit", "anchor", str(anchors))
+    assert (refused.code, "nothing was anchored" in refused.err, len(anchors.read_text().splitlines())) == (4, True, 1)

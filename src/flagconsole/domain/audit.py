@@ -77,7 +77,7 @@ class ChainVerifier:
 
     def _problem(self, change: Change) -> str | None:
         if change.change_id != self._count + 1:
-            return f"entry {self._count + 1} is missing"
+            return "it comes twice" if change.change_id <= self._count else f"entry {self._count + 1} is missing"
         if change.previous_hash != self._previous_hash:
             return "its previous_hash is not the hash of the entry before it"
         if hash_of(change) != change.hash:

@@ -204,6 +204,14 @@ class BreakGlassUnderWay(FlagConsoleError):
     exit_code = ExitCode.CONFLICT
 
 
+class AnchorNotKept(FlagConsoleError):
+    """The anchor could not be written to {place}: {problem}."""
+
+    code = "anchor_not_kept"
+    status = 502
+    exit_code = ExitCode.UNREACHABLE
+
+
 class RouteNotFound(FlagConsoleError):
     """There is nothing at {path!r}."""
 

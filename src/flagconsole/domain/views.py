@@ -143,6 +143,7 @@ class AuditReport(Frozen):
 
     verified: bool
     entries: int
+    epoch: str = ""
     head_revision: int
     head_hash: str
     first_broken: int | None = None

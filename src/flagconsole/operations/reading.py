@@ -142,6 +142,7 @@ async def verify(reader: Reader) -> AuditReport:
     return AuditReport(
         verified=report.verified,
         entries=report.entries,
+        epoch=head.epoch,
         head_revision=head.revision,
         head_hash=report.head_hash,
         first_broken=report.first_broken,

@@ -16,6 +16,7 @@ from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.retention import Retention
 from flagconsole.domain.views import Problem
 from flagconsole.operations.service import Operations
+from flagconsole.rollout.anchoring import Anchoring
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import read_playbooks
 from flagconsole.rollout.prometheus_source import PrometheusSource
@@ -66,11 +67,13 @@ def create_app(
     playbooks: Mapping[str, Playbook] | None = None,
     prometheus: PrometheusSource | None = None,
     quota: Quota | None = None,
+    anchoring: Anchoring | None = None,
 ) -> FastAPI:
     """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
     ``retention`` says how long measurements are kept, ``response`` what playbooks may reach (nothing, by default), and
     ``playbooks`` replaces those that ship. ``prometheus`` is asked for the metrics that plans have queries for; whoever made it
-    closes it. ``quota`` bounds what one key may ask for."""
+    closes it. ``quota`` bounds what one key may ask for,
+    ``anchoring`` is carried on while the application runs."""
     hub = Hub()
 
     @asynccontextmanager
@@ -115,12 +118,16 @@ def create_app(
         responder.start()
         tender.start()
         keeper.start()
+        if anchoring is not None:
+            anchoring.start()
         try:
             yield
         finally:
             hub.close()
             for teller in tellers:
                 await teller.stop()
+            if anchoring is not None:
+                await anchoring.stop()
             await tender.stop()
             await responder.stop()
             await keeper.stop()

@@ -21,6 +21,7 @@ from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.retention import Retention
 from flagconsole.operations.service import Operations
+from flagconsole.rollout.anchoring import Anchoring, Anchors
 from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
@@ -75,12 +76,14 @@ def serve(
     playbooks: Mapping[str, Playbook] | None = None,
     retention: Retention | None = None,
     prometheus: PrometheusSource | None = None,
+    anchors: Anchors | None = None,
 ) -> None:
     """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends). ``listen_url`` is a
     direct way to a database that ``store_url`` reaches through a pooler.
 
     ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship, ``retention`` says how long
-    measurements are kept, ``prometheus`` is asked for the metrics that plans have queries for.
+    measurements are kept, ``prometheus`` is asked for the metrics that plans have queries for,
+    ``anchors`` says where and how often the audit log's head is kept.
 
     On a loopback address it makes sure that the embedded store's own admin key exists, or the first one of a database.
     Raises ``StoreUnavailable`` when the store can't be opened or the address is taken.
@@ -98,6 +101,7 @@ def serve(
             playbooks=playbooks,
             retention=retention,
             prometheus=prometheus,
+            anchors=anchors,
         )
     )
 
@@ -114,13 +118,21 @@ async def _serve(
     playbooks: Mapping[str, Playbook] | None,
     retention: Retention | None,
     prometheus: PrometheusSource | None,
+    anchors: Anchors | None,
 ) -> None:
     store = await open_store(store_url, listen_url=listen_url)
     try:
         operations = Operations(store, environment=environment, requires_versions=requires_versions)
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             await _make_admin_key(operations, store_url, own=end_with_stdin)
-        app = create_app(operations, retention, response=response, playbooks=playbooks, prometheus=prometheus)
+        app = create_app(
+            operations,
+            retention,
+            response=response,
+            playbooks=playbooks,
+            prometheus=prometheus,
+            anchoring=None if anchors is None else Anchoring(store, anchors, environment=environment),
+        )
         server = Server(configured(app), app.state.hub)
         if end_with_stdin:
             _stop_at_end_of_input(server)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from flagconsole.cli.invocation import Invocation
+
+if TYPE_CHECKING:
+    from flagconsole.rollout.anchoring import Anchors
 
 
 @click.command("serve")
@@ -48,6 +53,8 @@ from flagconsole.cli.invocation import Invocation
     help="Where plans with queries of their own have them asked (or FLAGCONSOLE_PROMETHEUS).",
 )
 @click.option("--prometheus-in-clear", is_flag=True, help="Also over the network without TLS.")
+@click.option("--anchor", metavar="FILE|URL", help="Keep the audit log's signed head there (FLAGCONSOLE_ANCHOR_KEY).")
+@click.option("--anchor-every", default="1h", show_default=True, metavar="DURATION", help="How often.")
 @click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def serve(
@@ -63,6 +70,8 @@ def serve(
     keep_metrics: float,
     prometheus: str | None,
     prometheus_in_clear: bool,
+    anchor: str | None,
+    anchor_every: str,
     end_with_stdin: bool,
 ) -> None:
     """Serve a store over HTTP until interrupted. Says on standard error where it listens."""
@@ -85,4 +94,17 @@ def serve(
         playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),
         retention=Retention(keep_days=keep_metrics),
         prometheus=None if prometheus is None else PrometheusSource(prometheus, in_clear=prometheus_in_clear),
+        anchors=None if anchor is None else _anchors(anchor, anchor_every),
+    )
+
+
+def _anchors(place: str, every: str) -> Anchors:
+    from flagconsole.domain.anchor import KEY_VARIABLE, anchor_key
+    from flagconsole.domain.duration import parse_duration
+    from flagconsole.rollout.anchoring import Anchors
+
+    return Anchors(
+        place,
+        parse_duration(every, "anchor-every", least=10, most=86_400),
+        anchor_key(os.environ.get(KEY_VARIABLE)),
     )

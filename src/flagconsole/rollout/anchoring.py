@@ -1,0 +1,119 @@
+"""Writing anchors of the audit log to a file or a webhook, once or on a schedule."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+from flagconsole.domain.anchor import Anchor, anchor_line
+from flagconsole.domain.errors import AnchorNotKept, FlagConsoleError
+from flagconsole.domain.text import safe_text
+from flagconsole.rollout.signature import signed_headers
+from flagconsole.store.protocol import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+TIMEOUT_SECONDS: Final = 10.0
+#: After an anchor that couldn't be kept, the next try, seconds.
+RETRY_SECONDS: Final = 60.0
+
+log = logging.getLogger(__name__)
+
+
+async def keep(anchor: Anchor, place: str, key: bytes) -> None:
+    """Append the anchor to a file, synced, or post it to an ``https`` URL. Raises ``AnchorNotKept``."""
+    line = anchor_line(anchor)
+    if not place.startswith(("https://", "http://")):
+        try:
+            await asyncio.to_thread(_append, Path(place), line)
+        except OSError as error:
+            raise AnchorNotKept(place=place, problem=error.strerror or type(error).__name__) from error
+        return
+    import httpx
+
+    body = line.encode("utf-8", "replace")
+    headers = signed_headers(key, int(anchor.at.timestamp()), body, uuid4().hex)
+    try:
+        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as connection:
+            answer = await connection.post(place, content=body, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise AnchorNotKept(place=_shown(place), problem=safe_text(error, 200) or type(error).__name__) from error
+    if not answer.is_success:
+        raise AnchorNotKept(place=_shown(place), problem=f"HTTP status {answer.status_code}")
+
+
+def _append(path: Path, line: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, line.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _shown(url: str) -> str:
+    """The URL as errors show it: without what may be a secret in its query."""
+    return safe_text(url.partition("?")[0], 200)
+
+
+@dataclass(frozen=True, slots=True)
+class Anchors:
+    """Where anchors are kept (a file or a URL), how often (seconds), and what they are signed with."""
+
+    place: str
+    every: float
+    key: bytes
+
+
+class Anchoring:
+    """Keeps an anchor of the store's head every so many seconds, the first at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        anchors: Anchors,
+        *,
+        environment: str,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._store, self._anchors, self._environment, self._pause = store, anchors, environment, pause
+        self._task: asyncio.Task[None] | None = None
+        #: The newest anchor that was kept.
+        self.newest: Anchor | None = None
+
+    def start(self) -> None:
+        """Begin in the background."""
+        self._task = asyncio.create_task(self._forever(), name="flagconsole-anchoring")
+
+    async def stop(self) -> None:
+        """End it."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def tick(self) -> Anchor:
+        """Anchor the head as it is now. Raises ``AnchorNotKept`` or ``StoreUnavailable``."""
+        async with self._store.read() as reader:
+            head, now = await reader.head(), await reader.now()
+        anchor = Anchor(
+            environment=self._environment, epoch=head.epoch, revision=head.revision, audit_hash=head.audit_hash, at=now
+        ).signed(self._anchors.key)
+        await keep(anchor, self._anchors.place, self._anchors.key)
+        self.newest = anchor
+        return anchor
+
+    async def _forever(self) -> None:
+        while True:
+            wait = self._anchors.every
+            try:
+                await self.tick()
+            except FlagConsoleError as error:
+                log.warning("the audit log is not anchored: %s", safe_text(error))
+                wait = min(RETRY_SECONDS, wait)
+            await self._pause(wait)
