@@ -11,7 +11,7 @@ import json
 from typing import Any, Final, TypeVar
 
 from flagconsole.domain.change import Change, Event
-from flagconsole.domain.evaluation import rule_of_tenant
+from flagconsole.domain.evaluation import Rule, rule_of_tenant
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.views import ChangeResult, FlagView
 
@@ -22,11 +22,12 @@ _GLOBAL_FACTS: Final = ("change_id", "epoch", "flag_name", "action", "change_typ
 _FOREIGN_FACTS: Final = ("change_id", "epoch", "flag_name")
 
 
-def flag_of_tenant(flag: _Flag, tenant_id: str) -> _Flag:
-    """The flag without the other tenants that its cohort names."""
+def flag_of_tenant(flag: _Flag, tenant_id: str, rule: Rule | None = None) -> _Flag:
+    """The flag without the other tenants that its cohort names. ``rule`` is the flag's, where it is at hand: to make it of a
+    large cohort takes time."""
     if not flag.canary_tenant_ids and flag.canary_holdout_ids is None:
         return flag
-    seen = rule_of_tenant(flag.rule(), tenant_id)
+    seen = rule_of_tenant(rule or flag.rule(), tenant_id)
     cohort = {
         "canary_percentage": seen.percentage,
         "canary_tenant_ids": tuple(seen.cohort),
@@ -48,10 +49,11 @@ def result_of_tenant(result: ChangeResult, tenant_id: str) -> ChangeResult:
     return result.model_copy(update={"flag": flag_of_tenant(result.flag, tenant_id)})
 
 
-def event_of_tenant(event: Event, tenant_id: str) -> str:
-    """The event as the tenant's stream carries it. Whoever applies it has the same revision as everybody else."""
+def event_of_tenant(event: Event, tenant_id: str, rule: Rule | None = None) -> str:
+    """The event as the tenant's stream carries it. Whoever applies it has the same revision as everybody else. ``rule`` as
+    above."""
     own = event.change.tenant_id == tenant_id
-    flag = None if event.flag is None else flag_of_tenant(event.flag, tenant_id).model_dump(mode="json")
+    flag = None if event.flag is None else flag_of_tenant(event.flag, tenant_id, rule).model_dump(mode="json")
     override = event.override.model_dump(mode="json") if own and event.override is not None else None
     told = {
         "epoch": event.epoch,

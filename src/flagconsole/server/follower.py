@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Final
 
+from flagconsole.domain.change import Event
 from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.tenant_view import event_of_tenant
@@ -105,12 +106,18 @@ class Follower:
                 if event is None:
                     raise HistoryChanged(head)
                 self._hub.publish_rules(self.projection.newest_frame(), None)
-                for tenant in self._hub.tenants():
-                    if tenant is not None:
-                        seen = frame("change", event_of_tenant(event, tenant), self.projection.ruleset)
-                        self._hub.publish_rules(seen, tenant)
+                await self._tell_tenants(event)
         if events is None:
             await self._read_anew(reader)
+
+    async def _tell_tenants(self, event: Event) -> None:
+        """Pass the event on to the streams of tenants' keys, each as it may be seen. All others go before them."""
+        ruleset = self.projection.ruleset
+        rule = ruleset.rules.get(event.change.flag_name)
+        for tenant in self._hub.tenants():
+            if tenant is not None:
+                await asyncio.sleep(0)
+                self._hub.publish_rules(frame("change", event_of_tenant(event, tenant, rule), ruleset), tenant)
 
     async def _read_anew(self, reader: Reader) -> None:
         keys, tenants = self.projection.keys, self.projection.tenants

@@ -86,6 +86,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._subscriptions: set[Subscription] = set()
+        #: The same by whose rules they carry, and how.
+        self._followers: dict[tuple[Channel, str | None], set[Subscription]] = {}
         self.closing = False
 
     def __len__(self) -> int:
@@ -94,10 +96,16 @@ class Hub:
     def join(self, subscription: Subscription) -> None:
         """Send this client everything that is published from now on."""
         self._subscriptions.add(subscription)
+        self._followers.setdefault((subscription.channel, subscription.tenant_id), set()).add(subscription)
 
     def leave(self, subscription: Subscription) -> None:
         """Forget a client."""
         self._subscriptions.discard(subscription)
+        of = subscription.channel, subscription.tenant_id
+        followers = self._followers.get(of, set())
+        followers.discard(subscription)
+        if not followers:
+            self._followers.pop(of, None)
 
     def publish(self, data: bytes, *, topic: Topic | None = None, channel: Channel = Channel.OWN) -> None:
         """Queue a frame for every client of the channel, or for those of them that asked for the topic."""
@@ -108,13 +116,12 @@ class Hub:
     def publish_rules(self, data: bytes, tenant_id: str | None, *, channel: Channel = Channel.OWN) -> None:
         """Queue a frame with rules for the channel's clients whose keys see them so: those of this tenant, or (None) those
         that are bound to none."""
-        for subscription in tuple(self._subscriptions):
-            if subscription.channel is channel and subscription.tenant_id == tenant_id:
-                subscription.offer(data)
+        for subscription in tuple(self._followers.get((channel, tenant_id), ())):
+            subscription.offer(data)
 
     def tenants(self, channel: Channel = Channel.OWN) -> set[str | None]:
         """The tenants whose keys the channel's clients have; None for keys that are bound to none."""
-        return {subscription.tenant_id for subscription in self._subscriptions if subscription.channel is channel}
+        return {tenant for of, tenant in self._followers if of is channel}
 
     def close_key(self, key_id: str) -> None:
         """End the streams of one key."""

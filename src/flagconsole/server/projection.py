@@ -102,7 +102,8 @@ class Projection:
         return body, f'"{self.ruleset.epoch}:{self.ruleset.revision}:{digest}"'
 
     def _body_of_tenant(self, tenant_id: str) -> bytes:
-        flags = (flag_of_tenant(flag, tenant_id) for flag in self.flags.values())
+        rules = self.ruleset.rules
+        flags = (flag_of_tenant(flag, tenant_id, rules[name]) for name, flag in self.flags.items())
         overrides = (override for override in self.overrides.values() if override.tenant_id == tenant_id)
         return snapshot_body(self.head, flags, overrides, tenant_id)
 
