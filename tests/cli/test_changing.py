@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -261,7 +262,10 @@ def test_audit_verify_holds_and_breaks(flags: Any, store_path: Path, tmp_path: P
     offline = ("audit", "verify", "--file", str(exported))
     assert flags(*offline, "--anchors", str(anchors)).code == 0
     lines = exported.read_text().splitlines(keepends=True)
-    exported.write_text("".join([lines[0].replace('"head_revision": 28', '"head_revision": 27'), *lines[1:-1]]))
+    newest, before = (json.loads(line)["hash"] for line in (lines[-1], lines[-2]))
+    head = lines[0].replace('"head_revision": 28', '"head_revision": 27').replace(newest, before)
+    exported.write_text("".join([head, *lines[1:-1]]))
+    assert flags(*offline).code == 0
     cut = flags(*offline, "--anchors", str(anchors))
     assert (cut.code, "its tail was cut off" in cut.err) == (4, True)
     exported.write_text("".join(lines[:5] + lines[6:]))
