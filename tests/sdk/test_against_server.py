@@ -15,7 +15,9 @@ import pytest
 
 from flagconsole.client import Client
 from flagconsole.domain.errors import FlagConsoleError
-from flagconsole.domain.requests import FlagCreate, FlagUpdate, Kill, Revive
+from flagconsole.domain.evaluation import Reason
+from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill, Revive
+from flagconsole.domain.role import Role
 from flagconsole.domain.states import FlagState
 from flagconsole.sdk import FlagClient, Health
 
@@ -149,3 +151,47 @@ async def test_a_restarted_service_confirms_again_and_the_server_remembers(proce
             until(lambda: client.status.revision == revived.revision, 45)
             assert client.state("a.b", "t") is FlagState.OFF
     assert made.revision < killed.revision < revived.revision
+
+
+async def test_with_a_tenants_key_the_tenant_gets_the_same_answers_and_nobody_else_any(process, tmp_path):
+    flags = ("a.on", "a.chosen", "a.drawn", "a.below")
+    async with Client(process.url, process.key) as admin:
+        for name in flags:
+            needs = ("a.chosen",) if name == "a.below" else ()
+            await admin.create(FlagCreate(flag_name=name, default_state=FlagState.ON, dependencies=needs))
+        canary = FlagUpdate(change_reason="x", current_state=FlagState.CANARY, canary_tenant_ids=("other", "own"))
+        await admin.update("a.chosen", canary)
+        await admin.update("a.drawn", canary.model_copy(update={"canary_holdout_ids": ("t-1", "t-2")}))
+        made = await admin.create_key(KeyCreate(name="theirs", role=Role.SDK, tenant_id="own"))
+        with (
+            FlagClient(process.url, made.secret, "own-0", cache_dir=tmp_path / "own") as own,
+            FlagClient(process.url, process.key, "all-0", cache_dir=tmp_path / "all") as everybody,
+        ):
+
+            def alike():
+                revision = everybody.status.revision
+                answers = [[client.evaluate(name, "own") for name in flags] for client in (own, everybody)]
+                return own.status.revision == revision == changed.revision and answers[0] == answers[1]
+
+            assert own.wait_ready(20)
+            assert everybody.wait_ready(20)
+            assert own.is_enabled("a.below", "own")
+            assert own.evaluate("a.on", "other").reason is Reason.FLAG_NOT_FOUND
+            changed = await admin.update("a.chosen", canary.model_copy(update={"canary_tenant_ids": ("other",)}))
+            until(alike)
+            assert not own.is_enabled("a.below", "own")
+            assert everybody.is_enabled("a.below", "other")
+            assert not own.is_enabled("a.chosen", "other")
+            process.stop(signal.SIGKILL)
+            process.start()
+            changed = await admin.kill("a.on", Kill(kill_reason="stop"))
+            until(alike, 45)
+            assert own.state("a.on", "other") is FlagState.KILL
+            async with asyncio.timeout(30):
+                while (await admin.instances(changed.revision)).confirmed < 2:
+                    await asyncio.sleep(0.02)
+        process.stop()
+        with FlagClient(process.url, made.secret, "own-1", cache_dir=tmp_path / "own") as offline:
+            # What was kept on disk is the tenant's too.
+            assert offline.state("a.drawn", "own") is FlagState.CANARY
+            assert offline.evaluate("a.drawn", "other").reason is Reason.FLAG_NOT_FOUND
