@@ -26,16 +26,13 @@ def canonical_json(value: Mapping[str, Any]) -> bytes:
 
 def entry_hash(previous_hash: str, entry: Mapping[str, Any]) -> str:
     """The hash of an entry (without its own ``hash`` field) that follows ``previous_hash``; 64 hex digits."""
+    entry = {name: value for name, value in entry.items() if value is not None or name not in _LATER_FIELDS}
     return hashlib.sha256(previous_hash.encode() + canonical_json(entry)).hexdigest()
 
 
 def hash_of(change: Change) -> str:
     """The hash that ``change`` must carry, computed from its other fields."""
-    entry = change.model_dump(mode="json", exclude={"hash"})
-    for name in _LATER_FIELDS:
-        if entry[name] is None:
-            del entry[name]
-    return entry_hash(change.previous_hash, entry)
+    return entry_hash(change.previous_hash, change.model_dump(mode="json", exclude={"hash"}))
 
 
 class ChainReport(NamedTuple):
