@@ -114,11 +114,13 @@ class Bench:
     async def _events(self) -> AsyncIterator[bytes]:
         beat_at = 0.0
         owed = 0.0
+        before = time.monotonic()
         while True:
             if time.monotonic() >= beat_at:
                 beat_at = time.monotonic() + 5.0
                 yield _frame("heartbeat", "", {"epoch": "e1", "revision": self.server.revision, "now": time.time()})
-            owed += self.rate * BATCH
+            now = time.monotonic()
+            owed, before = owed + self.rate * (now - before), now
             frames = []
             while owed >= 1:
                 owed -= 1

@@ -16,6 +16,7 @@ from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.timer import Timer
 
 from flagconsole.console import actions, view
 from flagconsole.console import state as model
@@ -54,6 +55,8 @@ if TYPE_CHECKING:
     from flagconsole.console.keeper import Keeper
 
 
+#: Seconds from one painting to the next, for what nobody waits for.
+PAINT_PACE = 0.1
 #: Seconds in which fingers go on by habit after an action that was refused.
 HABIT = 3.0
 
@@ -126,6 +129,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.state = ConsoleState(connection=connection, tenant=self.place.tenant)
         self.notice = ""
         self._withheld_at = float("-inf")
+        self._painted_at = float("-inf")
+        self._painting: Timer | None = None
         self.trouble = ""
         #: What the user has to know, by topic, until it is no longer so or they have put it away.
         self.warnings: dict[str, str] = {}
@@ -275,8 +280,21 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         """An action has moved on."""
         self.publish(model.with_action(self.present.state, action), frozenset())
 
+    def paint_soon(self) -> None:
+        """Paint what was counted in the background: now, or with what else is painted within a tenth of a second of the last
+        time."""
+        rested = self.clock.monotonic() - self._painted_at
+        if rested >= PAINT_PACE:
+            self.paint()
+        elif self._painting is None:
+            self._painting = self.set_timer(PAINT_PACE - rested, self.paint)
+
     def paint(self, changed: frozenset[str] = frozenset()) -> None:
         """Paint the state on the screens that can be seen; ``changed`` flags look different."""
+        self._painted_at = self.clock.monotonic()
+        if self._painting is not None:
+            self._painting.stop()
+            self._painting = None
         for screen in self._seen_screens():
             screen.show(changed)
 

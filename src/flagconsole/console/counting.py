@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: Seconds that the cursor must stay before its flag's impact is counted.
 PASSING: Final = 0.08
 #: Seconds between two counts of the same thing while flags keep changing.
-PACE: Final = 0.5
+PACE: Final = 1.0
 
 
 class Counter:
@@ -56,7 +56,7 @@ class Counter:
                 if name in state.ruleset.rules:
                     self._counted_at = self._app.clock.monotonic()
                     self._impact = await asyncio.to_thread(impact.kill_impact, state, name, self._app.server_now())
-                    self._app.paint()
+                    self._app.paint_soon()
         finally:
             self._counting_impact = False
 
@@ -81,7 +81,7 @@ class Counter:
                 if self._app.state.past != state.past:
                     continue  # of another time than what is on screen
                 self._app.state = replace(self._app.state, reach={**self._app.state.reach, **found})
-                self._app.paint()
+                self._app.paint_soon()
                 if self._uncounted:
                     await asyncio.sleep(PACE)
         finally:

@@ -21,8 +21,8 @@ _STATES: Mapping[str, FlagState] = {state.value: state for state in FlagState}
 class ChangeRow(NamedTuple):
     """One entry of the audit log. ``before`` and ``after`` say the setting in words; times are seconds since the epoch.
 
-    ``fields`` are those that differ, each with what it was and what it became, in words. ``intact`` says whether the entry's
-    content gives its hash; None where there was no hash to compare.
+    ``told`` is the whole entry as the API spells it; None where it came in short. What only the history shows is worked out
+    from it when it is looked at: of a thousand changes a second hardly one is.
     """
 
     change_id: int
@@ -39,9 +39,18 @@ class ChangeRow(NamedTuple):
     version: int = 0
     hash: str = ""
     previous_hash: str = ""
-    intact: bool | None = None
-    fields: tuple[tuple[str, str, str], ...] = ()
     correlation: str = ""
+    told: Json | None = None
+
+    @property
+    def intact(self) -> bool | None:
+        """Whether the entry's content gives its hash; None where there is no hash to compare."""
+        return None if self.told is None else _intact(self.told)
+
+    @property
+    def fields(self) -> tuple[tuple[str, str, str], ...]:
+        """The fields that differ, each with what it was and what it became, in words."""
+        return () if self.told is None else differing(self.told.get("previous"), self.told.get("new"))
 
 
 class FlagRow(NamedTuple):
@@ -186,9 +195,8 @@ def change_row(data: Json) -> ChangeRow:
         _whole(data.get("version")),
         str(data.get("hash") or ""),
         str(data.get("previous_hash") or ""),
-        _intact(data),
-        differing(data.get("previous"), data.get("new")),
         str(data.get("correlation_id") or ""),
+        data,
     )
 
 

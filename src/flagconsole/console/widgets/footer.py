@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 from flagconsole.console.keymap import Command, key_name
 from flagconsole.console.line import Line, joined, line, line_width
@@ -10,7 +10,8 @@ from flagconsole.console.safe import span
 from flagconsole.console.widgets.painted import Painted
 
 
-def footer(commands: Sequence[Command], width: int) -> Line:
+@lru_cache(64)
+def footer(commands: tuple[Command, ...], width: int) -> Line:
     """The commands' first keys with their labels; those that can be spared give way where room is short."""
     shown = [command for command in commands if command.label]
     parts = [(command, _part(command)) for command in shown]
@@ -41,4 +42,4 @@ class Footer(Painted):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """One row."""
-        return [footer(self.console.commands(), width)]
+        return [footer(tuple(self.console.commands()), width)]
