@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import socket
 import time
 from collections.abc import AsyncIterator
@@ -20,10 +21,21 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 from tests.console.conftest import FakeServer
+from tests.console.fake_rollouts import calm
 
 from flagconsole.domain.duration import parse_duration
+from flagconsole.domain.flag_metrics import FlagMetrics
+from flagconsole.operations.plan_file import named_plan
 
 CANARY = "pos.loyalty_points"
+OWN_METRICS = (
+    "suggestion_accuracy",
+    "user_acceptance",
+    "pricing_variance",
+    "adoption",
+    "revenue_impact",
+    "ai_service_error_rate",
+)
 #: Seconds between two batches of events.
 BATCH = 0.05
 
@@ -39,7 +51,9 @@ def fleet(flags: int) -> FakeServer:
     server.change(CANARY, "canary", percentage=10, who="rel", reason="start canary", silent=True)
     for number in range(15):
         server.instance(f"{('billing', 'pos', 'ai')[number % 3]}-{number:02}")
-    server.rollout_of(CANARY)
+    # Nine metrics are judged or good to see beside: on a wide screen eight charts are in view.
+    server.rollout_of(CANARY, plan=named_plan("default", "estimates.ai_pricing"))
+    server.moving[CANARY] = calm
     return server
 
 
@@ -53,6 +67,7 @@ class Bench:
         #: The idempotency keys of the kills that were asked for; none is ever answered.
         self.killed: list[str] = []
         self._listing: tuple[int, bytes] = (-1, b"")
+        self._began = time.monotonic()
 
     def answer(self, model: Any) -> Response:
         return Response(model.model_dump_json(), media_type="application/json")
@@ -85,12 +100,23 @@ class Bench:
             case "verdicts":
                 return self.answer(await server.verdicts(name))
             case "metrics":
-                return self.answer(
+                return self.metrics(
                     await server.metrics(
                         name, parse_duration(request.query_params.get("window", "1h"), "window", least=1, most=10**9)
                     )
                 )
         return PlainTextResponse("no such route", 404)
+
+    def metrics(self, told: FlagMetrics) -> Response:
+        """What was measured until now: also of the flag's own metrics."""
+        self.server.later = time.monotonic() - self._began
+        data = told.model_dump(mode="json")
+        for group in data["groups"].values():
+            steps = [math.sin((self.server.later + number) / 9) for number, _ in enumerate(told.starts)]
+            group["series"]["custom"] = {
+                metric: [0.5 + 0.05 * place + 0.04 * step for step in steps] for place, metric in enumerate(OWN_METRICS)
+            }
+        return Response(json.dumps(data), media_type="application/json")
 
     async def set_rate(self, request: Request) -> Response:
         """How many changes a second; says how many there were so far."""

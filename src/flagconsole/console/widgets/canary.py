@@ -15,6 +15,8 @@ from flagconsole.domain.states import FlagState
 
 #: A chart lower than this says nothing.
 LEAST_CHART: Final = 7
+#: From this width on four charts have room beside each other, where there are so many.
+WIDE: Final = 200
 #: Screens from this height on have room for all criteria; lower ones show the first few in full.
 TALL: Final = 32
 FEW_CRITERIA: Final = 4
@@ -101,6 +103,8 @@ class ChartWall(Painted):
         self._boxes: dict[int, tuple[object, list[Line]]] = {}
         self._key: object = None
         self._waiting = False
+        #: The numbers of charts that somebody waits for: they don't wait for their turn.
+        self._at_once: set[int] = set()
 
     # what is shown
 
@@ -126,7 +130,8 @@ class ChartWall(Painted):
 
     def choose_next(self) -> None:
         """Go to the next chart."""
-        self.chosen = (self.chosen + 1) % len(self.charts())
+        before, self.chosen = self.chosen, (self.chosen + 1) % len(self.charts())
+        self._at_once = {before, self.chosen}
         self.repaint()
 
     def widen(self, steps: int) -> None:
@@ -140,6 +145,8 @@ class ChartWall(Painted):
 
     def _layout(self, width: int, height: int) -> tuple[int, int]:
         across = 1 if width < 100 else 2 if width < 160 else 3
+        if width >= WIDE and len(self.charts()) > 2 * across:
+            across += 1
         return across, max(1, min(2 if across > 1 else 1, height // LEAST_CHART))
 
     def _shown(self, width: int, height: int) -> tuple[list[tuple[int, Chart]], int, int]:
@@ -189,7 +196,8 @@ class ChartWall(Painted):
                 words = f"{number + 1}/{total}" + (
                     "  Tab next" if across == 1 else "  ◂" if number == self.chosen % total else ""
                 )
-                box, drawn = self._box(place, chart, box_width, box_height, words, budget > 0)
+                may_draw = budget > 0 or number in self._at_once
+                box, drawn = self._box(place, chart, box_width, box_height, words, may_draw)
                 budget -= drawn
                 boxes.append(box)
             widths = [width // across + (1 if column < width % across else 0) for column in range(across)]
@@ -197,6 +205,7 @@ class ChartWall(Painted):
                 tuple(part for box, size in zip(boxes, widths, strict=True) for part in pad(box[index], size))
                 for index in range(box_height)
             )
+        self._at_once = set()
         return rows
 
     def _box(

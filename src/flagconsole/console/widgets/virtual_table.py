@@ -63,11 +63,14 @@ def heading_line(columns: Sequence[Column], sorted_by: str = "") -> Line:
     return tuple(parts)
 
 
+_GAP = span(" ")
+
+
 def row_line(cells: Sequence[Span], *, cursor: bool) -> Line:
     """One row: the cursor's cell, then ``cells``, which have their columns' widths already."""
     parts: list[Span] = [span(CURSOR if cursor else " ", "key")]
     for item in cells:
-        parts.extend((span(" "), item))
+        parts.extend((_GAP, item))
     return tuple(parts)
 
 
