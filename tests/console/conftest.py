@@ -496,6 +496,7 @@ class Driver:
         """Wait until everything that is counted in the background is on screen."""
         await self.until(lambda: self.app.state.loaded and len(self.app.state.reach) == len(self.app.state.flags))
         await self.until(lambda: "counting" not in self.screen())
+        await self.until(lambda: self.app._painting is None)
 
     def rows(self) -> list[str]:
         """The screen as text, row by row."""

@@ -299,9 +299,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             screen.show(changed)
 
     def _seen_screens(self) -> list[ConsoleScreen]:
-        """The screens that can be seen: the one in front, and those behind a box over it."""
-        screens = [screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)]
-        return [screen for screen in screens if screen.is_current or screen in self._background_screens]
+        """The screen that can be seen: the one in front, be there boxes over it or not. It hides all that are behind it."""
+        return [screen for screen in self.screen_stack if isinstance(screen, ConsoleScreen)][-1:]
 
     def _tick(self) -> None:
         if left_alone():
@@ -376,7 +375,11 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def shown(self) -> Sequence[str]:
         """The names of the flags in the table, in their order."""
         fleet = self.screen_stack[0]
-        return fleet.table.keys if isinstance(fleet, FleetScreen) else ()
+        if not isinstance(fleet, FleetScreen):
+            return ()
+        if fleet not in self._seen_screens():
+            fleet.table.refill()  # nobody has looked at it since another screen was opened
+        return fleet.table.keys
 
     def in_flight(self) -> list[Action]:
         """The actions of this console that the server hasn't answered for."""
