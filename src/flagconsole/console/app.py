@@ -132,6 +132,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._painted_at = float("-inf")
         self._painting: Timer | None = None
         self.trouble = ""
+        #: Whether the user has pressed a key yet: from then on the cursor is theirs.
+        self.touched = False
         #: What the user has to know, by topic, until it is no longer so or they have put it away.
         self.warnings: dict[str, str] = {}
         self.began_at = self.clock.monotonic()

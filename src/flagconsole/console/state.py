@@ -157,6 +157,8 @@ class ConsoleState:
     loaded: bool = False
     #: The revision that the user has looked at; None where that isn't known.
     seen: int | None = None
+    #: Whether rollouts and incidents have been fetched since the console began: only then is known what needs attention first.
+    caught_up: bool = False
     #: Set while an earlier moment is shown.
     past: PastView | None = None
     #: The contexts that can be switched to, each with a note.

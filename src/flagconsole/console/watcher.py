@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from flagconsole.console import watched
@@ -139,7 +140,7 @@ class Watcher:
         newest = {item["flag_name"]: item for item in reversed(told)}
         self._keep(ROLLOUTS, newest, whole=True)
         self._keep(INCIDENTS, {item["incident_id"]: item for item in incidents_told}, whole=True)
-        self._host.publish(state, frozenset(state.rollouts))
+        self._host.publish(replace(state, caught_up=True), frozenset(state.rollouts))
 
     def taken(self, frame: RolloutFrame | VerdictFrame | IncidentFrame) -> Applied:
         """The state after an event about a rollout, a look or an incident, and the flags that look different."""

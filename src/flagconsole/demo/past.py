@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
+from flagconsole.demo.fault import Fault
 from flagconsole.demo.helpdesk import feedback_of
 from flagconsole.demo.scenario import JUDGED_FLAG
 from flagconsole.demo.services import operations_per_second, services_of
@@ -73,9 +74,17 @@ class PastClock:
         return self.at
 
 
-async def live_through(store: Store, clock: PastClock, now: datetime, seed: int, *, auto_rollback: bool = True) -> None:
-    """Let the rollouts begin and go on until ``now``. ``clock`` is the store's."""
-    past = _Past(store, clock, seed, auto_rollback)
+async def live_through(
+    store: Store,
+    clock: PastClock,
+    now: datetime,
+    seed: int,
+    *,
+    auto_rollback: bool = True,
+    fault: Fault | None = None,
+) -> None:
+    """Let the rollouts begin and go on until ``now``, and a ``fault`` happen meanwhile. ``clock`` is the store's."""
+    past = _Past(store, clock, seed, auto_rollback, fault)
     longest = max(rollout.minutes_ago for rollout in PAST_ROLLOUTS)
     steps = int(longest * 60 / _STEP_SECONDS)
     try:
@@ -91,9 +100,11 @@ async def live_through(store: Store, clock: PastClock, now: datetime, seed: int,
 
 
 class _Past:
-    def __init__(self, store: Store, clock: PastClock, seed: int, auto_rollback: bool) -> None:
+    def __init__(
+        self, store: Store, clock: PastClock, seed: int, auto_rollback: bool, fault: Fault | None = None
+    ) -> None:
         self._store, self._clock, self._seed = store, clock, seed
-        self._auto_rollback = auto_rollback
+        self._auto_rollback, self._fault = auto_rollback, fault
         self._rollouts = RolloutOperations(store)
         self._chance = random.Random(f"past {seed}")  # noqa: S311  # a simulation
         self._leadership = Leadership(store)
@@ -156,7 +167,10 @@ class _Past:
         while at < end:
             tenant = workload.next_tenant(chance)
             evaluation = ruleset.evaluate(flag_name, tenant, at)
-            outcome = asked(chance, workload.outcome(chance, tenant))
+            outcome = workload.outcome(chance, tenant)
+            if self._fault is not None and self._fault.strikes(flag_name, evaluation.enabled, at):
+                outcome = self._fault.worsened(chance, outcome)
+            outcome = asked(chance, outcome)
             values = values_of(flag_name, evaluation.enabled, chance)
             self._usage.record(evaluation, tenant, at, **outcome.recorded, values=values)
             heard = feedback_of(flag_name, tenant, outcome)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
+from flagconsole.demo.fault import Fault
 from flagconsole.demo.hours import BUSY_FLAGS, Hours
 from flagconsole.demo.past import PAST_ROLLOUTS, PastClock, live_through
 from flagconsole.demo.tenants import tenant_records
@@ -59,10 +60,17 @@ _STEPS: Final[tuple[Step, ...]] = (
 )
 
 
-async def build(store_url: str, seed: int, *, auto_rollback: bool = True) -> str:
+async def build(
+    store_url: str,
+    seed: int,
+    *,
+    auto_rollback: bool = True,
+    now: datetime | None = None,
+    fault: Fault | None = None,
+) -> str:
     """Fill the empty store and make a key for the services. Returns that key's secret. Without ``auto_rollback`` a canary
-    that fails is left to people."""
-    now = datetime.now(UTC)
+    that fails is left to people. The past ends ``now``, and a ``fault`` may have begun in it."""
+    now = now or datetime.now(UTC)
     past = PastClock(now - timedelta(hours=500))
     store = await open_store(store_url, clock=past)
     try:
@@ -76,7 +84,7 @@ async def build(store_url: str, seed: int, *, auto_rollback: bool = True) -> str
             await _take(operations, step)
         await _overrides(operations, past, now)
         await _hours(store, seed, now)
-        await live_through(store, past, now, seed, auto_rollback=auto_rollback)
+        await live_through(store, past, now, seed, auto_rollback=auto_rollback, fault=fault)
         past.at = now
         return (await operations.create_key(founder, KeyCreate(name="services", role=Role.SDK))).secret
     finally:

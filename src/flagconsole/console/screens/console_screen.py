@@ -125,6 +125,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Every key of this screen."""
         event.stop()
         event.prevent_default()
+        self.console.touched = True
         key = pressed(event)
         if self.too_small:
             if key == "ctrl+c":

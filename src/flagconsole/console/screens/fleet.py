@@ -27,6 +27,7 @@ class FleetScreen(FilteredScreen):
     def __init__(self) -> None:
         super().__init__()
         self.table = FlagTable()
+        self._begun = False
 
     def body(self) -> Iterable[Widget]:
         """Filter, table, detail."""
@@ -107,7 +108,18 @@ class FleetScreen(FilteredScreen):
     def show(self, changed: frozenset[str]) -> None:
         """Rows first, since the panes show the one under the cursor."""
         self.table.refill(changed)
+        self._begin_on_top()
         super().show(changed)
+
+    def _begin_on_top(self) -> None:
+        """A console that has just begun learns of rollouts after the flags. Until then, and until somebody has pressed a key,
+        the cursor is on the first row: on what is most urgent, not on what happened to be known first."""
+        state = self.console.state
+        if self._begun or self.console.touched:
+            return
+        self._begun = state.caught_up
+        if self.table.keys and state.order is Order.URGENCY and state.past is None:
+            self.table.select(self.table.keys[0])
 
     def on_screen_resume(self) -> None:
         """While another screen was in front, changes went by unseen."""
