@@ -14,6 +14,7 @@ from flagconsole.console.place import Contexts, Place, Switch
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
+    from flagconsole.console.clock import Clock
     from flagconsole.console.keeper import Keeper
     from flagconsole.console.session import Connect
 
@@ -64,6 +65,7 @@ def make_app(
     *,
     state_folder: Path | None = None,
     cache_folder: Path | None = None,
+    clock: Clock | None = None,
 ) -> ConsoleApp:
     """The console at a place, not yet running. Raises ``InvalidInput`` for a theme or keys that can't be used."""
     from flagconsole.console.app import ConsoleApp, Options
@@ -91,6 +93,7 @@ def make_app(
         keymap=KeyMap().remapped(manners.keys) if manners.keys else None,
         journal=Journal(state / "journal.db"),
         keeper=keeper,
+        clock=clock,
     )
 
 
