@@ -117,7 +117,7 @@ def chart_box(
 
 
 def _note(chart: Chart, window: MetricWindow) -> str:
-    parts = [f"{name} {value_text(newest(window, name, chart.metric), chart.kind)}" for name in shown_groups(window)]
+    parts = [f"{name} {value_text(window.newest(name, chart.metric), chart.kind)}" for name in shown_groups(window)]
     if chart.limit_words:
         parts.append(f"╌ {chart.limit_words}" if chart.limits else f"limit {chart.limit_words}")
     return "  ".join([*parts, WINDOWS.get(window.window, "")])
@@ -129,10 +129,3 @@ def shown_groups(window: MetricWindow) -> list[str]:
         window.judged_group,
         *(name for name in (OFF, CONTROL) if name in window.groups and name != window.judged_group),
     ]
-
-
-def newest(window: MetricWindow, group: str, metric: str) -> float | None:
-    """The newest value there is, but for the step that isn't over; None where the last three steps have none: what is
-    older is not "now"."""
-    values = window.series(group, metric)[:-1]
-    return next((value for value in reversed(values[-3:]) if value is not None), None)

@@ -58,6 +58,18 @@ class MetricWindow(NamedTuple):
         found = None if row is None else row.series.get(_SERIES_OF.get(metric, metric))
         return (None,) * len(self.starts) if found is None or len(found) != len(self.starts) else found
 
+    def newest(self, group: str, metric: str) -> float | None:
+        """The newest value there is, but for the step that isn't over; None where the last three steps have none: what is
+        older is not "now"."""
+        values = self.series(group, metric)[:-1]
+        return next((value for value in reversed(values[-3:]) if value is not None), None)
+
+    def measured_until(self, group: str) -> float | None:
+        """The end of the newest step with operations of a group, server's seconds; None where the window has none."""
+        counts = self.series(group, "operations")
+        last = next((index for index in range(len(counts) - 1, -1, -1) if counts[index]), None)
+        return None if last is None else min(self.starts[last] + self.step, self.newest_at or self.until)
+
     def total(self, group: str, metric: str) -> float | None:
         """One group's value over the whole window."""
         row = self.groups.get(group)

@@ -112,10 +112,22 @@ def course_lines(state: ConsoleState, name: str, now: float, width: int, *, asci
         for metric, label, kind in COURSES
     ]
     word = duration_text(window.window)
+    ended = _ended(window, now)
+    if ended:
+        return [*rows, line(span(f"{window.judged_group}, last {word}, ", "muted"), span(ended))]
     return [
         *rows,
         line(span(f"{window.judged_group}, last {word}, ", "muted"), span(f"{age_text(age)} old", age_role(age))),
     ]
+
+
+def _ended(window: MetricWindow, now: float) -> str:
+    """What is said instead of an age where others are measured still, but not whom the lines are about: a killed canary's
+    last errors are no errors of now. Empty where they are measured too."""
+    until = window.measured_until(window.judged_group)
+    if until is None or window.newest_at is None or window.newest_at - until < 3 * window.step:
+        return ""
+    return f"none for {age_text(now - until)}"
 
 
 def course_line(state: ConsoleState, name: str, now: float, width: int, *, ascii_only: bool) -> Line:
@@ -129,11 +141,12 @@ def course_line(state: ConsoleState, name: str, now: float, width: int, *, ascii
         line(span(f"{label} ", "muted"), *_course(window, metric, kind, size, ascii_only=ascii_only))
         for metric, label, kind in COURSES
     ]
-    return joined([*parts, line(span(f"{age_text(age)} old", age_role(age)))])
+    ended = _ended(window, now)
+    return joined([*parts, line(span(ended) if ended else span(f"{age_text(age)} old", age_role(age)))])
 
 
 def _course(window: MetricWindow, metric: str, kind: str, width: int, *, ascii_only: bool) -> Line:
     values = window.series(window.judged_group, metric)
-    newest = next((value for value in reversed(values) if value is not None), None)
+    newest = window.newest(window.judged_group, metric)
     shown = NOTHING if newest is None else value_text(newest, kind)
     return line(span(sparkline(values, width, ascii_only=ascii_only), "strong"), cell(shown, 8, "plain", right=True))
