@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 async def keep(anchor: Anchor, place: str, key: bytes) -> None:
-    """Append the anchor to a file, synced, or post it to an ``https`` URL. Raises ``AnchorNotKept``."""
+    """Append the anchor to a file, synced, or post it to a public ``https`` URL. Raises ``AnchorNotKept``."""
     line = anchor_line(anchor)
     if not place.startswith(("https://", "http://")):
         try:
@@ -37,10 +37,12 @@ async def keep(anchor: Anchor, place: str, key: bytes) -> None:
         return
     import httpx
 
+    from flagconsole.rollout.outgoing import guarded_client
+
     body = line.encode("utf-8", "replace")
     headers = signed_headers(key, int(anchor.at.timestamp()), body, uuid4().hex)
     try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, follow_redirects=False, trust_env=False) as connection:
+        async with guarded_client(timeout=TIMEOUT_SECONDS) as connection:
             answer = await connection.post(place, content=body, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise AnchorNotKept(place=_shown(place), problem=safe_text(error, 200) or type(error).__name__) from error

@@ -19,6 +19,7 @@ import httpx
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.plan_metric import FLAG, GROUP, WINDOW, PlanMetric
 from flagconsole.domain.text import safe_text
+from flagconsole.rollout.outgoing import GuardedTransport, is_public
 from flagconsole.rollout.sources import (
     Failed,
     MetricQuery,
@@ -42,7 +43,8 @@ class PrometheusSource:
     """A Prometheus server's HTTP API, asked by a plan's own queries. Durations in seconds.
 
     Raises ``InvalidInput`` for a URL that can't be used: with a password or a query in it, or over the network in the
-    clear, unless ``in_clear`` allows that.
+    clear, unless ``in_clear`` allows that. ``private`` allows that its name has an address of one's own network; so does a URL
+    that names such an address itself, or ``in_clear``.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class PrometheusSource:
         url: str,
         *,
         in_clear: bool = False,
+        private: bool = False,
         timeout: float = TIMEOUT_SECONDS,
         stale_seconds: float = STALE_SECONDS,
         transport: httpx.AsyncBaseTransport | None = None,
@@ -57,7 +60,12 @@ class PrometheusSource:
         self._url = f"{prometheus_url(url, in_clear=in_clear)}/api/v1/query"
         self._timeout = timeout
         self._stale_seconds = stale_seconds
-        self._connection = httpx.AsyncClient(timeout=timeout, transport=transport, follow_redirects=False)
+        self._connection = httpx.AsyncClient(
+            timeout=timeout,
+            transport=transport or _guarded(url, in_clear, private),
+            follow_redirects=False,
+            trust_env=False,
+        )
 
     async def aclose(self) -> None:
         """Close the connection."""
@@ -99,6 +107,15 @@ class PrometheusSource:
                 if len(body) > MAX_ANSWER_BYTES:
                     raise _TooLarge(f"the answer is larger than {MAX_ANSWER_BYTES} bytes")
             return response.status_code, body
+
+
+def _guarded(url: str, in_clear: bool, private: bool) -> GuardedTransport:
+    host = urlsplit(url).hostname or ""
+    try:
+        named = host == "localhost" or not is_public(host)
+    except ValueError:
+        named = False
+    return GuardedTransport((host,) if in_clear or private or named else ())
 
 
 class _Sample(NamedTuple):

@@ -17,6 +17,9 @@ url = "https://mesh.example/breakers/open"
 secret_env = "MESH_SECRET"
 ```
 
+Addresses must be ``https`` and public. Hosts of one's own network, and those without TLS, are named at the file's top:
+``private_hosts = ["mesh.internal", "127.0.0.1"]``.
+
 What isn't configured isn't done, and is recorded as not done.
 """
 
@@ -63,6 +66,7 @@ class Response(Frozen):
     audiences: dict[Audience, tuple[str, ...]] = Field(default_factory=dict)
     programs: dict[str, str] = Field(default_factory=dict)
     endpoints: dict[str, Endpoint] = Field(default_factory=dict)
+    private_hosts: tuple[Annotated[str, Field(min_length=1, max_length=255)], ...] = ()
 
     @field_validator("programs")
     @classmethod

@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final
 
-import httpx
-
 from flagconsole import __version__
 from flagconsole.domain.errors import FlagConsoleError, LeaseLost
 from flagconsole.domain.playbook import Playbook
@@ -18,6 +16,7 @@ from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.lease import TTL_SECONDS, Leadership
 from flagconsole.rollout.outbox import Outbox
+from flagconsole.rollout.outgoing import guarded_client
 from flagconsole.rollout.playbook_runner import PlaybookRunner
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.sources import MetricSource
@@ -44,9 +43,7 @@ class Responder:
         verdicts: Verdicts | None = None,
     ) -> None:
         self._leadership = leadership
-        self._connection = httpx.AsyncClient(
-            headers={"User-Agent": f"flagconsole/{__version__}"}, follow_redirects=False, trust_env=False
-        )
+        self._connection = guarded_client(response.private_hosts, headers={"User-Agent": f"flagconsole/{__version__}"})
         self._runner = PlaybookRunner(
             store,
             playbooks,

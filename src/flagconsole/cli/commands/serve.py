@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     help="Where plans with queries of their own have them asked (or FLAGCONSOLE_PROMETHEUS).",
 )
 @click.option("--prometheus-in-clear", is_flag=True, help="Also over the network without TLS.")
+@click.option("--prometheus-private", is_flag=True, help="Also where its name leads to a private address.")
 @click.option("--anchor", metavar="FILE|URL", help="Keep the audit log's signed head there (FLAGCONSOLE_ANCHOR_KEY).")
 @click.option("--anchor-every", default="1h", show_default=True, metavar="DURATION", help="How often.")
 @click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
@@ -70,6 +71,7 @@ def serve(
     keep_metrics: float,
     prometheus: str | None,
     prometheus_in_clear: bool,
+    prometheus_private: bool,
     anchor: str | None,
     anchor_every: str,
     end_with_stdin: bool,
@@ -93,7 +95,9 @@ def serve(
         response=None if response is None else read_response(response, environment=environment),
         playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),
         retention=Retention(keep_days=keep_metrics),
-        prometheus=None if prometheus is None else PrometheusSource(prometheus, in_clear=prometheus_in_clear),
+        prometheus=None
+        if prometheus is None
+        else PrometheusSource(prometheus, in_clear=prometheus_in_clear, private=prometheus_private),
         anchors=None if anchor is None else _anchors(anchor, anchor_every),
     )
 
