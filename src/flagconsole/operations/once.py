@@ -1,0 +1,84 @@
+"""A request with an idempotency key is decided once, however often and late it arrives."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from pydantic import BaseModel
+
+from flagconsole.domain.errors import (
+    BY_CODE,
+    FlagConsoleError,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NotAllowed,
+    VersionConflict,
+    VersionRequired,
+)
+from flagconsole.domain.role import Actor
+from flagconsole.domain.views import ChangeResult
+from flagconsole.operations.permissions import Operation
+from flagconsole.store.protocol import Remembered, Store, Transaction
+
+Work = Callable[[Transaction], Awaitable[ChangeResult]]
+_REFUSED: Final = "refused"
+#: What may be asked again under the same key with what was missing. A late try of a refused version is refused again, since versions
+#: only grow.
+_MAY_BE_PUT_RIGHT: Final = (IdempotencyKeyReused, InvalidInput, NotAllowed, VersionConflict, VersionRequired)
+
+
+def fingerprint_of(operation: Operation, actor: Actor, flag_name: str, request: BaseModel) -> str:
+    """What makes a request the same request: who asks for what, on which flag, with which body."""
+    parts = (operation.value, actor.key_id or actor.name, flag_name, request.model_dump_json())
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+async def once(store: Store, work: Work, key: str | None, fingerprint: str, *, urgent: bool = False) -> ChangeResult:
+    """Carry out ``work`` in one transaction, or answer what was answered to this key before.
+
+    A refusal is an answer too. The first try of a request may hang in a server that stands still while a second one is refused
+    elsewhere; when it goes on, what was told to have been refused must not happen after all. Raises ``IdempotencyKeyReused`` and what
+    ``work`` does.
+    """
+    try:
+        async with store.write(urgent=urgent) as tx:
+            known = None if key is None else await tx.remembered(key)
+            if known is not None:
+                return _answer(known, fingerprint)
+            result = await work(tx)
+            if result.dry_run:
+                tx.discard()
+            elif key is not None:
+                await tx.remember(key, Remembered(fingerprint, result.model_dump_json()))
+            return result
+    except FlagConsoleError as error:
+        if key is None or not 400 <= error.status < 500 or isinstance(error, _MAY_BE_PUT_RIGHT):
+            raise
+        async with store.write(urgent=urgent) as tx:
+            # Another try may have been carried out just now.
+            known = await tx.remembered(key)
+            if known is not None:
+                return _answer(known, fingerprint)
+            await tx.remember(key, Remembered(fingerprint, _refusal(error)))
+        raise
+
+
+def _refusal(error: FlagConsoleError) -> str:
+    told = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
+    return json.dumps({_REFUSED: told}, default=str)
+
+
+def _answer(known: Remembered, fingerprint: str) -> ChangeResult:
+    if known.fingerprint != fingerprint:
+        raise IdempotencyKeyReused("Use a new key for a new request.")
+    told = json.loads(known.body).get(_REFUSED)
+    if told is None:
+        return ChangeResult.model_validate_json(known.body).model_copy(update={"replayed": True})
+    kind = BY_CODE[told["code"]]
+    error = kind.__new__(kind)
+    error.hint, error.details, error.message = told["hint"], told["details"], told["message"]
+    Exception.__init__(error, error.message)
+    raise error

@@ -1,0 +1,35 @@
+"""One answer to one key, also where tries of the same request overtake each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from flagconsole.domain.errors import FlagKilled, IdempotencyKeyReused, VersionConflict
+from flagconsole.domain.requests import FlagUpdate, Kill, Revive
+from flagconsole.domain.states import FlagState
+
+from ..conftest import ADMIN
+
+ON = FlagUpdate(change_reason="go", current_state=FlagState.ON)
+
+
+async def test_what_was_refused_does_not_happen_when_a_late_try_arrives(operations, flag):
+    """The first try hangs in a server that stands still; the second is refused. The flag is revived; the first one goes on."""
+    killed = await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))
+    with pytest.raises(FlagKilled) as refused:
+        await operations.update(ADMIN, flag, ON, idempotency_key="k")
+    await operations.revive(ADMIN, flag, Revive(revive_reason="mended"), version=killed.flag.version)
+    with pytest.raises(FlagKilled) as again:
+        await operations.update(ADMIN, flag, ON, idempotency_key="k")
+    assert (str(again.value), again.value.details) == (str(refused.value), refused.value.details)
+    assert (await operations.flag(ADMIN, flag)).flag.current_state is FlagState.OFF
+    with pytest.raises(IdempotencyKeyReused):
+        await operations.update(ADMIN, flag, FlagUpdate(change_reason="other"), idempotency_key="k")
+    # Asked for anew, it happens.
+    assert (await operations.update(ADMIN, flag, ON, idempotency_key="k2")).flag.current_state is FlagState.ON
+
+
+async def test_a_refused_version_may_be_put_right_under_the_same_key(operations, flag):
+    with pytest.raises(VersionConflict):
+        await operations.update(ADMIN, flag, ON, version=7, idempotency_key="k")
+    assert (await operations.update(ADMIN, flag, ON, version=1, idempotency_key="k")).changed
