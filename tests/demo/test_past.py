@@ -92,3 +92,10 @@ async def test_the_hours_before_are_there_without_a_gap_and_as_busy_as_the_demo(
     assert all(0 < rate < 0.02 for rate in series.error_rate[:-3])
     assert found.groups[group].totals.latency_p95 == pytest.approx(680, rel=0.2)
     assert found.active_tenants > 400
+
+
+async def test_the_log_is_in_the_order_of_time_as_every_log_is(world):
+    async with world.read() as reader:
+        changes = await reader.changes_after(0, 500)
+    assert len(changes) > 50
+    assert [change.changed_at for change in changes] == sorted(change.changed_at for change in changes)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from flagconsole.console.ages import ago_words, clock_text, moment_text
+from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.figures import duration_text, minutes_text
 from flagconsole.console.incidents import IncidentRow, IncidentStory, RunRow, RunStepRow
 from flagconsole.console.line import BLANK, Line, cell, cut, joined, line, line_width, wrapped
@@ -159,18 +159,21 @@ def affected_rows(story: IncidentStory, width: int, most: int) -> list[Line]:
 
 
 def timeline_rows(story: IncidentStory, width: int) -> list[Line]:
-    """What happened, oldest first."""
+    """What happened, oldest first; with its date what was on another day than the last of it."""
+    last = max((entry.at for entry in story.timeline), default=0.0)
+    times = [moment_text(entry.at, last) for entry in story.timeline]
+    size = max(map(len, times), default=0)
     return [
         cut(
             line(
-                span(f"{clock_text(entry.at)} ", "muted"),
+                span(f"{when:<{size}} ", "muted"),
                 cell(entry.kind, 9, "muted"),
                 span(f"{entry.actor}  " if entry.actor else "", "strong"),
                 span(entry.text),
             ),
             width,
         )
-        for entry in story.timeline
+        for when, entry in zip(times, story.timeline, strict=True)
     ]
 
 

@@ -32,6 +32,18 @@ class Step(NamedTuple):
     reason: str
 
 
+class OwnState(NamedTuple):
+    """One tenant's own state: since how many hours, of which flag, and for how many days from now (None: until it is
+    removed)."""
+
+    hours_ago: float
+    flag_name: str
+    tenant_id: str
+    state: FlagState
+    reason: str
+    days_left: int | None = None
+
+
 def _on(hours_ago: float, actor: str, names: Sequence[str]) -> list[Step]:
     return [Step(hours_ago, actor, name, FlagState.ON, None, "rollout complete, plan finished") for name in names]
 
@@ -59,6 +71,12 @@ _STEPS: Final[tuple[Step, ...]] = (
     Step(3, "release-bot", "estimates.convert_to_invoice", FlagState.SHADOW, None, "start shadow testing"),
 )
 
+_OWN_STATES: Final[tuple[OwnState, ...]] = (
+    OwnState(28, "pos.lite", "tenant-0133", FlagState.OFF, "till hardware is being replaced", 1),
+    OwnState(19, "estimates.ai_pricing", "tenant-0007", FlagState.CANARY, "beta partner"),
+    OwnState(1, "invoices.payment_links", "tenant-0042", FlagState.OFF, "disputes open, 4471", 3),
+)
+
 
 async def build(
     store_url: str,
@@ -79,10 +97,14 @@ async def build(
         flags: list[FlagCreate] = shipped_catalogue("thorbis")
         await operations.load_catalogue(founder, flags)
         await operations.put_tenants(founder, TenantsPut(tenants=tenant_records(seed, now.date())))
-        for step in _STEPS:
+        # In the order of time, as in every log: the console finds a moment by it.
+        steps: list[Step | OwnState] = [*_STEPS, *_OWN_STATES]
+        for step in sorted(steps, key=lambda one: -one.hours_ago):
             past.at = now - timedelta(hours=step.hours_ago)
-            await _take(operations, step)
-        await _overrides(operations, past, now)
+            if isinstance(step, Step):
+                await _take(operations, step)
+            else:
+                await _give(operations, step, now)
         await _hours(store, seed, now)
         await live_through(store, past, now, seed, auto_rollback=auto_rollback, fault=fault)
         past.at = now
@@ -108,13 +130,9 @@ async def _take(operations: Operations, step: Step) -> None:
     await operations.update(actor, step.flag_name, request)
 
 
-async def _overrides(operations: Operations, past: PastClock, now: datetime) -> None:
-    support = Actor(name="sam.support", role=Role.ADMIN)
-    for hours_ago, flag_name, tenant, state, reason, expires in (
-        (28, "pos.lite", "tenant-0133", FlagState.OFF, "till hardware is being replaced", now + timedelta(days=1)),
-        (19, "estimates.ai_pricing", "tenant-0007", FlagState.CANARY, "beta partner", None),
-        (1, "invoices.payment_links", "tenant-0042", FlagState.OFF, "disputes open, 4471", now + timedelta(days=3)),
-    ):
-        past.at = now - timedelta(hours=hours_ago)
-        request = OverrideSet(override_state=state, override_reason=reason, expires_at=expires, tenant_id=tenant)
-        await operations.set_override(support, flag_name, request)
+async def _give(operations: Operations, own: OwnState, now: datetime) -> None:
+    expires = None if own.days_left is None else now + timedelta(days=own.days_left)
+    request = OverrideSet(
+        override_state=own.state, override_reason=own.reason, expires_at=expires, tenant_id=own.tenant_id
+    )
+    await operations.set_override(Actor(name="sam.support", role=Role.ADMIN), own.flag_name, request)
