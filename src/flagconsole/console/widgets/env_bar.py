@@ -59,6 +59,8 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         line(span(f"rev {state.revision}" if state.loaded else "rev –")),
     ]
     problems = [_instances(state, wide), _problems(state, wide)]
+    if wide and state.tenant is not None:
+        problems.append(line(span("tenant "), span(state.tenant, limit=30)))
     if note:
         problems.append(line(span(f"! {note}")))
     right = line(
