@@ -8,6 +8,7 @@ import pytest
 
 from flagconsole.domain.cohort import Placement
 from flagconsole.domain.errors import (
+    BeyondTenant,
     CohortNotFound,
     FlagKilled,
     FlagNotFound,
@@ -142,12 +143,15 @@ async def test_explanations_are_paged_filtered_and_complete(operations, flag, te
         await operations.cohort(VIEWER, flag, limit=1001)
 
 
-async def test_a_tenants_key_sees_itself_only(operations, flag, tenants):
-    await operations.draw_cohort(ADMIN, flag, ask())
-    theirs = Actor(name="t", role=Role.VIEWER, tenant_id="t00003")
-    assert [tenant.tenant_id for tenant in (await operations.cohort(theirs, flag)).tenants] == ["t00003"]
-    with pytest.raises(InvalidInput):
-        await operations.cohort(theirs, flag, tenant_id="t00004")
+async def test_a_tenants_key_sees_no_draw_but_whether_it_is_inside(operations, flag, tenants):
+    drawn = await operations.draw_cohort(ADMIN, flag, ask())
+    members = drawn.result.flag.canary_tenant_ids
+    for tenant in (members[0], next(t.tenant_id for t in TENANTS if t.tenant_id not in members)):
+        theirs = Actor(name="t", role=Role.VIEWER, tenant_id=tenant)
+        with pytest.raises(BeyondTenant):
+            await operations.cohort(theirs, flag)
+        seen = (await operations.flag(theirs, flag)).flag
+        assert seen.canary_tenant_ids == ((tenant,) if tenant in members else ())
 
 
 async def test_what_is_refused(operations, flag, tenants):

@@ -130,13 +130,9 @@ class CohortOperations:
     ) -> CohortView:
         """The draw that the flag goes by, or else its newest one, with a page of its tenants: of all, of those inside or
         outside, or the one named."""
-        authorize(actor, Operation.READ)
+        authorize(actor, Operation.READ_FLEET)
         if not 1 <= limit <= COHORT_LIMIT:
             raise InvalidInput(field="limit", problem=f"must be from 1 to {COHORT_LIMIT}", value=limit)
-        if actor.tenant_id is not None:
-            if tenant_id not in {None, actor.tenant_id}:
-                raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=tenant_id)
-            tenant_id = actor.tenant_id
         async with self.store.read() as reader:
             flag = await reader.flag(flag_name)
             if flag is None:

@@ -55,7 +55,7 @@ class Permission(NamedTuple):
 PERMISSIONS: dict[Operation, Permission] = {
     Operation.READ_RULES: Permission(Role.SDK, Scope.OWN, "the flags, their rules and what a tenant gets"),
     Operation.REPORT: Permission(Role.SDK, Scope.OWN, "report receipts, measurements and shadow executions"),
-    Operation.READ: Permission(Role.VIEWER, Scope.OWN, "status, the log, cohorts and shadow reports"),
+    Operation.READ: Permission(Role.VIEWER, Scope.OWN, "status, the log and shadow reports"),
     Operation.READ_FLEET: Permission(Role.VIEWER, Scope.FLEET, "what tells of many tenants or of instances"),
     Operation.OVERRIDE: Permission(Role.OPERATOR, Scope.OWN, "set or remove one tenant's own state"),
     Operation.RAISE: Permission(

@@ -33,7 +33,7 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "GET /api/status": Operation.READ,
     "GET /api/history": Operation.READ,
     "GET /api/flags/{name}/history": Operation.READ,
-    "GET /api/flags/{name}/cohort": Operation.READ,
+    "GET /api/flags/{name}/cohort": Operation.READ_FLEET,
     "GET /api/flags/{name}/shadow-report": Operation.READ,
     "GET /api/playbooks": Operation.READ,
     "GET /api/flags/{name}/blast-radius": Operation.READ_FLEET,
