@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 
 import httpx
 import psycopg
-from tests.server_process import eventually
+from tests.server_process import ServerProcess, eventually
 
 from faults.findings import findings
 from faults.traffic import Traffic
@@ -58,6 +58,8 @@ def failover(store: str, trials: int, seed: int) -> dict[str, object]:
         here.store_url = f"postgresql:///chaos?host={place.home},{place.home}&port=5432,5433&user=flagconsole"
         standby = _synchronous(primary, "standby-0", 5433)
         try:
+            with ServerProcess(standby.url("chaos")) as refused:
+                refused_standby = refused.process.wait(60) == 6
             for _ in range(2):
                 here.start()
             traffic = Traffic(here.urls, here.key, seed)
@@ -80,7 +82,8 @@ def failover(store: str, trials: int, seed: int) -> dict[str, object]:
                 **findings(here.store_url, traffic),
                 "programs": str(place.programs),
                 "service_back_after_s": round(max(back), 2),
-                "kept": max(back) <= 10,
+                "standby_refused": refused_standby,
+                "kept": max(back) <= 10 and refused_standby,
             }
         finally:
             here.end()

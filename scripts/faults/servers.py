@@ -77,8 +77,9 @@ def stop_server(store: str, trials: int, seed: int) -> dict[str, object]:
         return {**findings(here.store_url, traffic), "kept": max(traffic.gaps) <= 10}
 
 
-def stop_leader(store: str, trials: int, seed: int, ttl: float = 2.0) -> dict[str, object]:
-    """SIGSTOP of the server that has the lease: the other one has it within 2×TTL, and the first one, continued, does not act on."""
+def stop_leader(store: str, trials: int, seed: int, ttl: float = 6.0) -> dict[str, object]:
+    """SIGSTOP of the server that has the lease: the other one has it within 2×TTL, and the first one, continued, does not act on. The
+    TTL is shorter than the real one, but longer than the database leaves a transaction open that the stopped one was in."""
     with world(store) as here:
         for _ in range(2):
             here.start(code=SHORT_LEASE.format(ttl=ttl))
@@ -93,6 +94,7 @@ def stop_leader(store: str, trials: int, seed: int, ttl: float = 2.0) -> dict[st
             eventually(lambda epoch=epoch: _lease(here.store_url)[1] > epoch, 60)
             waits.append(time.monotonic() - began)
             epochs.append(_lease(here.store_url)[1])
+            traffic.wait_for(5)
             leader.send(signal.SIGCONT)
         traffic.stop()
         traffic.settle()

@@ -66,6 +66,22 @@ async def test_a_store_that_went_back_goes_on_as_a_new_lineage(lost, flag, caplo
     assert (await Operations(back).verify_audit(ADMIN)).verified
 
 
+async def test_a_copy_that_is_behind_is_no_loss(lost, store):
+    """As behind a pooler that sends reads to a replica: nothing is lost, and nothing may be shown from there."""
+    follower, back = lost
+    before = follower.projection.ruleset
+
+    class Split:
+        read, write = back.read, store.write
+
+    follower._store = Split()
+    with pytest.raises(StoreUnavailable, match="a copy that is behind its writes"):
+        await follower.catch_up()
+    assert follower.projection.ruleset is before
+    async with store.read() as reader:
+        assert (await reader.head()).epoch == before.epoch
+
+
 async def test_a_change_that_cannot_be_read_back_is_still_a_change(store, operations, flag, monkeypatch):
     follower = await following(store)
     await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))

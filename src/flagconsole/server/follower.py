@@ -136,6 +136,13 @@ class Follower:
             if head.epoch > lost.epoch:
                 tx.discard()  # another server has seen it too
                 return
+            newest = await tx.change(lost.revision)
+            if newest is not None and newest.hash == self.projection.audit_hash:
+                tx.discard()
+                raise StoreUnavailable(
+                    "Check what the store's URL leads to.",
+                    problem="its reads come from a copy that is behind its writes",
+                )
             epoch = await tx.begin_lineage(after=lost.epoch)
         log.error(
             "the store has lost changes: it was at revision %d of %s and is at %d; it goes on as %s",
