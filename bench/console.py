@@ -21,6 +21,8 @@ from pathlib import Path
 
 from tests.console.pseudo_terminal import PseudoTerminal
 
+from flagconsole.console import cache
+
 ROOT = Path(__file__).resolve().parent.parent
 SIZE = (120, 40)
 WIDE = (200, 50)
@@ -122,11 +124,28 @@ def percentile(values: Sequence[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 
+def keep(terminal: PseudoTerminal, folder: Path) -> None:
+    """Wait until a console has written what it knows into its cache, which it does behind what it shows."""
+    deadline = time.monotonic() + 60
+    while not any(map(kept, (folder / "cache").glob("*.db"))):
+        assert time.monotonic() < deadline, "nothing is kept"
+        terminal.watch(0.2)
+    terminal.watch(1.0)
+
+
+def kept(file: Path) -> bool:
+    """Whether a cache holds something."""
+    try:
+        return cache.read(file) is not None
+    except cache.Unusable:
+        return False  # not wholly made yet
+
+
 def first_paints(url: str, folder: Path, rounds: int) -> dict[str, float]:
     """Starts until the fleet is on screen, from a cache, beside the hello-world app's."""
     with opened(url, folder) as terminal:
         terminal.until("● LIVE".encode())
-        terminal.watch(1.5)  # the cache is written behind it
+        keep(terminal, folder)
     ours, wall, hello, hello_memory = [], [], [], []
     for _ in range(rounds):
         with opened("http://127.0.0.1:9", folder) as terminal:
