@@ -41,7 +41,7 @@ async def test_the_failing_criterion_is_suggested_with_its_figures_and_never_cho
         await console.until("FAIL 2:1")
         await console.press("K")
         await console.until("◂ suggested")
-        assert "1 error rate 4.21 % > 2.00 for 2:1" in console.screen()
+        assert "1 error rate 4.21 % > 2.00 % for 2:1" in console.screen()
         await console.press("Y")
         assert server.requests == [], "a suggestion is no reason yet"
         await console.press("1", "Y")

@@ -47,7 +47,7 @@ async def incident_fleet(console: Any) -> None:
     console.clock.now += 11
     server.beat()
     await console.until("AT 11/12")
-    await console.until("err%")
+    await console.until("err %")
     await console.settled()
 
 

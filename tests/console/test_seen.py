@@ -12,7 +12,7 @@ Console = Any
 
 
 def new_rows(console: Console) -> list[str]:
-    return [row.split()[0 if "▶" not in row else 1] for row in console.rows() if "□new" in row]
+    return [row.split()[0 if "▶" not in row else 1] for row in console.rows() if " □ " in row]
 
 
 async def test_changes_since_the_last_look_are_marked_over_a_restart(open_console: Console, tmp_path: Path) -> None:
@@ -23,7 +23,7 @@ async def test_changes_since_the_last_look_are_marked_over_a_restart(open_consol
     server.change("pos.lite", "on", reason="at night", who="maria", silent=True)
     server.change("billing.retry", "off", reason="mine", who="ops1", silent=True)
     async with open_console(keeper=Keeper(path)) as console:
-        await console.until("1 flag was changed since you last looked: marked new, c marks all as seen")
+        await console.until("1 flag was changed since you last looked: marked □, c marks all as seen")
         assert new_rows(console) == ["pos.lite"], "not one's own"
         console.server.change("invoices.write", "off", reason="boom", who="maria")
         await console.until("rev 10")

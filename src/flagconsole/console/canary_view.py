@@ -91,13 +91,13 @@ def standing_line(rollout: RolloutRow, now: float) -> Line:
         parts.append(line(span("‖ PROGRESSION PAUSED", "warning")))
     if rollout.exposure_frozen:
         parts.append(line(span("‖ EXPOSURE FROZEN", "warning")))
-    if rollout.pause_reason:
-        parts.append(line(span(f"“{rollout.pause_reason}”", "muted")))
     if rollout.status == "running" and not rollout.progression_paused:
         parts.append(line(span(_next_words(rollout))))
     back = "rolls back by itself" if rollout.auto_rollback else "! rollback is left to people"
     if rollout.status == "running":
         parts.append(line(span(back, "muted" if rollout.auto_rollback else "warning")))
+    if rollout.pause_reason:
+        parts.append(line(span(f"“{rollout.pause_reason}”", "muted")))
     return line(" ", *joined(parts))
 
 

@@ -95,16 +95,18 @@ def chart_box(
     height: int,
     *,
     place: str = "",
+    missing: str = "",
     ascii_only: bool = False,
 ) -> list[Line]:
-    """The chart in its frame: the metric above, the newest values and the window below."""
+    """The chart in its frame: the metric above, the newest values and the window below. ``missing`` is what is said where no
+    measurements are at hand."""
     inner_width, inner_height = width - 4, height - 2
     label = metric_label(chart.metric, chart.kind)
     title = line(
         span(label, "danger" if chart.outcome == FAIL else "strong"), span(f"  {place}" if place else "", "muted")
     )
     if window is None:
-        rows: list[Line] = [line(span("asking the server …", "muted"))]
+        rows: list[Line] = [line(span(missing, "muted"))]
         return framed(rows, title, "", width, height, "border", LIGHT)
     lines = list(series_of(chart, window).values())
     axis = axis_of(chart, lines)

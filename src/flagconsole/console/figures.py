@@ -56,6 +56,11 @@ def value_text(value: float | None, kind: str) -> str:
             return f"{value:,.4g}"
 
 
+def unit_of(kind: str) -> str:
+    """The unit of a kind of metric; empty where it has none."""
+    return _UNITS.get(kind, "")
+
+
 def with_unit(value: float | None, kind: str) -> str:
     """A value with its unit."""
     unit = _UNITS.get(kind, "")

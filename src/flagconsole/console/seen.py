@@ -59,7 +59,7 @@ class Looker:
         count = len(unseen_flags(state))
         if count:
             plural = "s were" if count != 1 else " was"
-            app.say(f"{count} flag{plural} changed since you last looked: marked new, c marks all as seen")
+            app.say(f"{count} flag{plural} changed since you last looked: marked □, c marks all as seen")
 
     def mark(self) -> None:
         """All that is known by now was seen."""

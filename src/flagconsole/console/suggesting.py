@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flagconsole.console.figures import duration_text, limit_text, metric_label, with_unit
+from flagconsole.console.figures import duration_text, limit_text, metric_label, unit_of, with_unit
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.verdicts import FAIL, failing_since
 
@@ -19,7 +19,7 @@ _STANDS_FOR: Final = {
 
 
 def failing_reason(state: ConsoleState, flag_name: str, now: float) -> tuple[str, str] | None:
-    """The failing criterion in words with its figures (``error rate 4.21 % > 2.00 for 2:10``), and the usual reason that it
+    """The failing criterion in words with its figures (``error rate 4.21 % > 2.00 % for 2:10``), and the usual reason that it
     stands for; None where nothing fails now."""
     rollout = state.rollouts.get(flag_name)
     judged = rollout.judged if rollout is not None and rollout.active else None
@@ -30,7 +30,10 @@ def failing_reason(state: ConsoleState, flag_name: str, now: float) -> tuple[str
     lasted = f" for {duration_text(now - since)}" if since is not None else ""
     name = metric_label(failing.metric, unit=False)
     limit = limit_text(failing.comparison, failing.limit, failing.kind)
-    words = f"{name} {with_unit(failing.value, failing.kind)} {limit[0]} {limit[1:]}{lasted}"
+    unit = unit_of(failing.kind)
+    words = (
+        f"{name} {with_unit(failing.value, failing.kind)} {limit[0]} {limit[1:]}{f' {unit}' if unit else ''}{lasted}"
+    )
     return words, _STANDS_FOR.get(failing.metric, "")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Final
 
-from textual.containers import Horizontal
+from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from flagconsole.console import view
@@ -15,7 +16,12 @@ from flagconsole.console.screens.filtered_screen import FilteredScreen
 from flagconsole.console.state import Order
 from flagconsole.console.widgets.detail import DetailPane, DetailStrip
 from flagconsole.console.widgets.flag_table import FlagTable
+from flagconsole.console.widgets.fleet_charts import FleetCharts
 from flagconsole.console.wish import Wish
+
+#: From this size on the fleet has charts below its rows.
+ROOMY_WIDTH: Final = 100
+ROOMY_HEIGHT: Final = 40
 
 
 class FleetScreen(FilteredScreen):
@@ -32,7 +38,7 @@ class FleetScreen(FilteredScreen):
     def body(self) -> Iterable[Widget]:
         """Filter, table, detail."""
         yield self.filter_line
-        yield Horizontal(self.table, DetailPane(), id="rows")
+        yield Horizontal(Vertical(self.table, FleetCharts(), id="beside"), DetailPane(), id="rows")
         yield DetailStrip()
 
     @property
@@ -55,6 +61,11 @@ class FleetScreen(FilteredScreen):
         self.console.state = replace(self.console.state, filter_text=text)
         self.table.resort()
         self.show(frozenset())
+
+    def on_resize(self) -> None:
+        """Charts only where rows enough are left."""
+        super().on_resize()
+        self.set_class(self.app.size.height >= ROOMY_HEIGHT and self.app.size.width >= ROOMY_WIDTH, "-roomy")
 
     def handlers(self) -> Mapping[str, Handler]:
         """What the fleet's own commands do."""

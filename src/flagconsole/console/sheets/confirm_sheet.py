@@ -316,11 +316,12 @@ class ConfirmSheet(Sheet):
 
     def labelled(self, label: str, text: Line | str, width: int) -> list[Line]:
         """A fact with its label; long ones continue below their first word."""
-        head = span(f"{label:<7}", "header")
+        size = max(7, len(label) + 1)
+        head = span(f"{label:<{size}}", "header")
         if isinstance(text, tuple):
             return [line(head, *text)]
-        first, *rest = wrapped(text, width - 7, most=3)
-        return [line(head, *first), *(line(span(" " * 7), *row) for row in rest)]
+        first, *rest = wrapped(text, width - size, most=3)
+        return [line(head, *first), *(line(span(" " * size), *row) for row in rest)]
 
 
 def _moved_words(before: FlagRow, now: FlagRow) -> str:

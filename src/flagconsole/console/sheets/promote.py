@@ -176,7 +176,7 @@ class PromoteSheet(ConfirmSheet):
             rows.append(line(span("! PAST THE VERDICT: the log will say so", "danger")))
         rows += self._checklist_rows(now)
         if self.refusal and not self.unticked:
-            rows += self.labelled("REFUSED", f" {self.refusal}", width)
+            rows += self.labelled("REFUSED", self.refusal, width)
         return rows
 
     def _checklist_rows(self, now: float) -> list[Line]:

@@ -146,7 +146,7 @@ class RollbackSheet(ConfirmSheet):
         if self.way != UNDO:
             return self._playbook_rows(width)
         if self.refusal:
-            return self.labelled("REFUSED", f" {self.refusal}", width)
+            return self.labelled("REFUSED", self.refusal, width)
         if self.change is None or self.landing is None:
             return [line(span("asking the server what would be undone …", "muted"))]
         change = self.change
@@ -166,9 +166,9 @@ class RollbackSheet(ConfirmSheet):
     def _playbook_rows(self, width: int) -> list[Line]:
         playbook = self.console.state.playbooks[self.way]
         if self.refusal:
-            return self.labelled("REFUSED", f" {self.refusal}", width)
+            return self.labelled("REFUSED", self.refusal, width)
         total = minutes_text(playbook.estimate_for(self.row.name))
-        rows = [line(span(playbook.description, "strong"), span(f"   about {total}", "muted"))]
+        rows = [line(span(f"about {total}", "strong"), span(f"   {playbook.description}", "muted"))]
         size = max(20, min(48, width - 16))
         for number, step in enumerate(playbook.steps, start=1):
             when = "  only if it is not better by then" if step.when == "not_improved" else ""

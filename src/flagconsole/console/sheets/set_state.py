@@ -128,7 +128,7 @@ class SetSheet(ConfirmSheet):
             ]
         rows = [self.from_to(setting_text(self.state, self.share, self.row.cohort if self.keeps_cohort else 0))]
         if self.refusal:
-            return [*rows, *self.labelled("REFUSED", f" {self.refusal}", width)]
+            return [*rows, *self.labelled("REFUSED", self.refusal, width)]
         rows += radius_rows(self.radius, len(self.console.state.tenants))
         rollout = self.console.state.rollouts.get(self.row.name)
         if rollout is not None and rollout.active:

@@ -65,7 +65,7 @@ class StartSheet(ConfirmSheet):
     def facts(self, width: int) -> list[Line]:
         """The plan: each phase with whom it reaches, how long, and its limits."""
         if self.refusal:
-            return self.labelled("REFUSED", f" {self.refusal}", width)
+            return self.labelled("REFUSED", self.refusal, width)
         rollout = self.rollout
         if rollout is None:
             return [line(span("asking the server for the plan …", "muted"))]

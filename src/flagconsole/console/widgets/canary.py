@@ -10,6 +10,7 @@ from flagconsole.console.line import BLANK, Line, line, pad
 from flagconsole.console.metric_windows import USUAL_WINDOW, WINDOWS, MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
+from flagconsole.console.state import Phase
 from flagconsole.console.widgets.painted import Painted
 from flagconsole.domain.states import FlagState
 
@@ -100,7 +101,8 @@ class ChartWall(Painted):
         self.flag_name = flag_name
         self.chosen = 0
         self.window = USUAL_WINDOW
-        self._boxes: dict[int, tuple[object, list[Line]]] = {}
+        #: Each box as it was drawn, with what it was drawn from.
+        self._boxes: dict[int, tuple[object, MetricWindow | None, list[Line]]] = {}
         self._key: object = None
         self._waiting = False
         #: The numbers of charts that somebody waits for: they don't wait for their turn.
@@ -167,8 +169,9 @@ class ChartWall(Painted):
     def _seen_key(self) -> object:
         shown, across, down = self._shown(*self.size)
         known = self.measured
-        at = None if known is None else (known.fetched_at, known.window)
-        return (tuple(shown), across, down, at, self.chosen, self.size, self.console.palette.name, self.flag_name)
+        at = None if known is None else (id(known), known.fetched_at, known.window)
+        look = (self.size, self.console.palette.name, self.flag_name, self.missing_words())
+        return (tuple(shown), across, down, at, self.chosen, *look)
 
     def _redraw(self) -> None:
         self._waiting = False
@@ -193,9 +196,7 @@ class ChartWall(Painted):
                     boxes.append([BLANK] * box_height)
                     continue
                 number, chart = shown[place]
-                words = f"{number + 1}/{total}" + (
-                    "  Tab next" if across == 1 else "  ◂" if number == self.chosen % total else ""
-                )
+                words = self.place_words(number, total, across)
                 may_draw = budget > 0 or number in self._at_once
                 box, drawn = self._box(place, chart, box_width, box_height, words, may_draw)
                 budget -= drawn
@@ -208,23 +209,39 @@ class ChartWall(Painted):
         self._at_once = set()
         return rows
 
+    def place_words(self, number: int, total: int, across: int) -> str:
+        """What stands beside a chart's name: which one it is, and which one is chosen."""
+        here = "  Tab next" if across == 1 else "  ◂" if number == self.chosen % total else ""
+        return f"{number + 1}/{total}{here}"
+
+    def missing_words(self) -> str:
+        """Why there is nothing to draw where no measurements are at hand."""
+        if self.console.state.past is not None:
+            return "measurements of back then aren't kept: T returns to now"
+        if self.console.state.connection.phase is Phase.OFFLINE:
+            return "no measurements in the cache: they come with the connection"
+        return "asking the server …"
+
     def _box(
         self, place: int, chart: Chart, width: int, height: int, words: str, may_draw: bool
     ) -> tuple[list[Line], int]:
         """The box at a place, and whether it was drawn now; an old one of the same size waits for its turn."""
         console, window = self.console, self.measured
         at = None if window is None else (window.flag_name, window.fetched_at, window.window)
-        key = (chart, at, words, console.ascii_only)
+        missing = self.missing_words() if window is None else ""
+        key = (chart, at, words, missing, console.ascii_only)
         size = (width, height)
         known = self._boxes.get(place)
-        if known is not None and known[0] == (key, size):
-            return known[1], 0
+        if known is not None and known[0] == (key, size) and known[1] is window:
+            return known[2], 0
         if not may_draw:
             if not self._waiting:
                 self._waiting = True
                 self.set_timer(TURN, self._redraw)
-            fits = known is not None and len(known[1]) == height
-            return (known[1] if known is not None and fits else [BLANK] * height), 0
-        box = chart_wall.chart_box(chart, window, width, height, place=words, ascii_only=console.ascii_only)
-        self._boxes[place] = ((key, size), box)
+            fits = known is not None and len(known[2]) == height
+            return (known[2] if known is not None and fits else [BLANK] * height), 0
+        box = chart_wall.chart_box(
+            chart, window, width, height, place=words, missing=missing, ascii_only=console.ascii_only
+        )
+        self._boxes[place] = ((key, size), window, box)
         return box, 1

@@ -47,12 +47,12 @@ def shape_of(width: int, *, with_flag: bool, around: bool) -> list[Column]:
     return fitted(
         [
             *near,
-            Column("number", "#", 7, spare=3),
+            Column("number", "#", 7 if wide else 5, spare=3),
             Column("when", "WHEN", 11),
-            Column("who", "WHO", 14 if wide else 6, spare=1),
+            Column("who", "WHO", 14 if wide else 10, spare=1),
             Column("did", "DID", 8),
             *flag,
-            Column("what", "FROM → TO", 22 if wide else 14),
+            Column("what", "FROM → TO", 22 if wide else 15 if with_flag else 20),
             Column("why", "WHY", 12, grows=True, spare=2),
         ],
         width,

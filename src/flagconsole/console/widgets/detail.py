@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.arrival import arrival
 from flagconsole.console.attention import KILLED_RANK
-from flagconsole.console.glyphs import ARROW, STATE_GLYPH, STATE_ROLE
+from flagconsole.console.glyphs import ARROW, EMPTY, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.impact import KillImpact, known_dependencies
 from flagconsole.console.line import BLANK, Line, cell, joined, line, pad, wrapped
 from flagconsole.console.rows import ChangeRow, FlagRow
 from flagconsole.console.safe import Span, span
+from flagconsole.console.seen import is_unseen
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.painted import Painted
 from flagconsole.console.widgets.rollout_pane import course_line, course_lines, problem_lines, rollout_lines
@@ -142,8 +143,8 @@ def change_lines(change: ChangeRow | None, now: float, width: int) -> list[Line]
     whose = f" for {change.tenant_id}" if change.tenant_id is not None else ""
     return [
         line(
-            span(f"{moment_text(change.at, now)}Z", "muted"),
-            span(f"  {ago_words(now - change.at)}  ", "muted"),
+            span(f"{moment_text(change.at, now)}Z  " if width >= 40 else "", "muted"),
+            span(f"{ago_words(now - change.at)}  ", "muted"),
             span(change.who, "strong"),
         ),
         line(span(f"{change.action.replace('_', ' ')}{whose}  {change.before} {ARROW} {change.after}")),
@@ -168,13 +169,27 @@ def receipts_line(state: ConsoleState, row: FlagRow, now: float) -> Line:
     return line(done, span(f" on v{row.version}", "muted"), span(f", oldest {ago_words(oldest)}", "muted"))
 
 
+def new_lines(state: ConsoleState, row: FlagRow, width: int) -> list[Line]:
+    """What the mark of a flag that changed since the user last looked means."""
+    if not is_unseen(state, row):
+        return []
+    return [
+        line(span(f"{EMPTY} new since you last looked", "changed"), span("  c: seen" if width > 36 else "", "muted"))
+    ]
+
+
 def pane(
     state: ConsoleState, row: FlagRow, impact: KillImpact | None, now: float, width: int, *, ascii_only: bool = False
 ) -> list[Line]:
     """The detail pane: as much as an incident needs, most urgent first. ``now`` is the server's time."""
     problem = problem_lines(state.problems.get(row.name), width)
     rollout = rollout_lines(state.rollouts.get(row.name), now, width)
-    rows = [*title_lines(row, width), *([BLANK, *problem] if problem else []), *([BLANK, *rollout] if rollout else [])]
+    rows = [
+        *title_lines(row, width),
+        *new_lines(state, row, width),
+        *([BLANK, *problem] if problem else []),
+        *([BLANK, *rollout] if rollout else []),
+    ]
     rows += [BLANK, *reach_lines(state, row), receipts_line(state, row, now)]
     if state.tenant is not None:
         rows += section("TENANT", tenant_lines(state, row, now, width))

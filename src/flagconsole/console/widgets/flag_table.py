@@ -21,7 +21,7 @@ from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.roster import Roster
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
-from flagconsole.console.seen import has_news, is_unseen
+from flagconsole.console.seen import is_unseen
 from flagconsole.console.state import ConsoleState, Order, Phase, Reach
 from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, heading_line, row_line
 
@@ -40,15 +40,15 @@ _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "w
 
 
 @lru_cache(16)
-def columns(width: int, longest_name: int, *, news: bool = False) -> Sequence[Column]:
-    """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left.
-    ``news``: there are flags that changed since the user last looked."""
+def columns(width: int, longest_name: int) -> Sequence[Column]:
+    """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left. The mark
+    of what is new has its cell whether anything is or not: columns never move."""
     name = max(20, min(longest_name, 48 if width >= 130 else 30 if width >= 88 else 24))
     wide = width >= 110
     return fitted(
         [
             Column("name", "FLAG", name, grows=width < 110),
-            *([Column("new", "", 4)] if news else []),
+            Column("new", "", 1),
             Column("state", "STATE", 8),
             Column("percentage", "%", 4, right=True),
             Column("phase", "PHASE", 15 if wide else 12, spare=4),
@@ -91,7 +91,7 @@ def _cell(row: FlagRow, column: Column, look: Look) -> Span:
         case "name":
             return cell(row.name, width, "changed" if look.marked else "plain")
         case "new":
-            return cell(f"{EMPTY}new" if look.new else "", width, "changed")
+            return cell(EMPTY if look.new else "", width, "changed")
         case "state":
             return cell(f"{STATE_GLYPH[row.state]} {row.state.value}", width, STATE_ROLE[row.state])
         case "percentage":
@@ -233,7 +233,7 @@ class FlagTable(VirtualTable[str]):
 
     def shape(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return columns(width, self._longest_name, news=has_news(self.console.state))
+        return columns(width, self._longest_name)
 
     def heading(self, shape: Sequence[Column]) -> Line:
         """The columns' names."""

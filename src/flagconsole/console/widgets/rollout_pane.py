@@ -22,12 +22,12 @@ from flagconsole.console.metric_windows import MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
 from flagconsole.console.state import ConsoleState
-from flagconsole.console.verdicts import OUTCOME_RANK, CriterionRow
+from flagconsole.console.verdicts import FAIL, OUTCOME_RANK, CriterionRow
 
 #: Criteria that are shown, the worst first.
 MOST: Final = 6
 #: The metrics whose course is shown, by the name of their series.
-COURSES: Final = (("error_rate", "err%", "ratio"), ("latency_p95", "p95", "latency"))
+COURSES: Final = (("error_rate", "err %", "ratio"), ("latency_p95", "p95 ms", "latency"))
 
 
 def problem_lines(problem: Problem | None, width: int) -> list[Line]:
@@ -48,7 +48,9 @@ def rollout_lines(rollout: RolloutRow | None, now: float, width: int) -> list[Li
         _rail(rollout),
     ]
     if rollout.progression_paused:
-        rows.append(line(span("‖ progression paused", "warning"), span(f"  {rollout.pause_reason}", "muted")))
+        rows.append(line(span("‖ progression paused", "warning")))
+        if rollout.pause_reason and (rollout.judged is None or rollout.judged.kind != FAIL):
+            rows += wrapped(f"“{rollout.pause_reason}”", width, "muted", most=2)
     if rollout.exposure_frozen:
         rows.append(line(span("‖ exposure frozen", "warning")))
     return [*rows, *criteria_lines(rollout, now, width)]
@@ -108,7 +110,7 @@ def course_lines(state: ConsoleState, name: str, now: float, width: int, *, asci
     if age is None:
         return [line(span("nothing was measured yet", "muted"))]
     rows = [
-        line(cell(label, 5, "muted"), *_course(window, metric, kind, max(8, width - 15), ascii_only=ascii_only))
+        line(cell(label, 7, "muted"), *_course(window, metric, kind, max(8, width - 16), ascii_only=ascii_only))
         for metric, label, kind in COURSES
     ]
     word = duration_text(window.window)
