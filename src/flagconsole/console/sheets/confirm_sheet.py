@@ -293,7 +293,7 @@ class ConfirmSheet(Sheet):
                 if self.versioned:
                     self.look_again(now)
                 else:
-                    self.moved = _moved_words(self.row, now)
+                    self.moved = "" if self.is_own(now) else _moved_words(self.row, now)
                     self.flag_moved(now)
         self.reframe()
 
@@ -301,6 +301,10 @@ class ConfirmSheet(Sheet):
         """The flag changed while the sheet was open: show it, and let ``Y`` count again only after that."""
         self.confirmation = confirming.repainted(self.confirmation, ready=self.confirmation.ready)
         self.call_after_refresh(self.mark_painted)
+
+    def is_own(self, now: FlagRow) -> bool:
+        """Whether what moved the flag is what this sheet is about, seen a moment late: nobody came in between."""
+        return False
 
     def incident_rows(self, width: int) -> list[Line]:
         """The incident that the action joins; a kill or rollback opens one where there is none."""

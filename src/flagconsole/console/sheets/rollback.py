@@ -128,6 +128,10 @@ class RollbackSheet(ConfirmSheet):
         tenant = None if self.change is None else self.change.tenant_id
         return Asked(tenant_id=tenant, allow_raise=self.undo_of is not None)
 
+    def is_own(self, now: FlagRow) -> bool:
+        """The change that an undo takes back may reach this console after the answer to it did."""
+        return self.undo_of is not None and now.last is not None and now.last.change_id == self.undo_of.revision
+
     def flag_moved(self, now: FlagRow) -> None:
         """Another change is the newest now: ask again what would be undone, on the version that is there."""
         self.row = now
