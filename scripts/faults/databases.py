@@ -17,7 +17,7 @@ from tests.server_process import ServerProcess, eventually
 
 from faults.findings import findings
 from faults.traffic import Traffic
-from faults.world import FILLER, ready, world
+from faults.world import FILLER, World, ready, world
 
 
 def restart(store: str, trials: int, seed: int) -> dict[str, object]:
@@ -112,18 +112,14 @@ def _set(cluster, names: str) -> None:
 
 
 def full(store: str, trials: int, seed: int) -> dict[str, object]:
-    """The embedded store's disk is full: its server runs with a limit to the size of files. What can't be written is refused, reading
-    goes on, and a server with room again does what was asked for."""
+    """The embedded store's disk is full: its server runs with a limit to the size of files, or of the database. What can't be written
+    is refused, reading goes on, and a server with room again does what was asked for."""
     with world(store) as here:
         refused = 0
         traffic = Traffic(here.urls, here.key, seed)
         for trial in range(trials):
-            largest = max(path.stat().st_size for path in here.folder.iterdir()) + 20_000 * (trial + 1)
-            # Python ignores the signal that comes with it, so that a write fails as it does on a full disk.
-            limit = (
-                f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {resource.RLIM_INFINITY})); "
-            )
-            server = here.start(code=f"{limit}from flagconsole.cli.main import main; main()")
+            limit = _no_room(here) if trial % 2 else _no_pages(here)
+            server = here.start(code=f"{limit}\nfrom flagconsole.cli.main import main; main()")
             traffic.start()
             refused += bool(eventually(lambda server=server: _refuses(server.url, here.key), 60))
             traffic.stop()
@@ -135,6 +131,26 @@ def full(store: str, trials: int, seed: int) -> dict[str, object]:
             here.kill(server)
         here.start()
         return {**findings(here.store_url, traffic), "refused": refused, "kept": refused == trials}
+
+
+def _no_room(here: World) -> str:
+    """A limit to the size of files. Python ignores the signal that comes with it, so that a write fails as on a full disk."""
+    largest = max(path.stat().st_size for path in here.folder.iterdir()) + 20_000
+    return f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({largest}, {resource.RLIM_INFINITY}))"
+
+
+def _no_pages(here: World) -> str:
+    """A limit to the database's pages, which each connection has for itself."""
+    with closing(sqlite3.connect(here.store_url.removeprefix("sqlite:"))) as connection:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0] + 2
+    return (
+        "import sqlite3; real = sqlite3.connect\n"
+        "def connect(*given, **named):\n"
+        "    made = real(*given, **named)\n"
+        f"    made.execute('PRAGMA max_page_count = {pages}')\n"
+        "    return made\n"
+        "sqlite3.connect = connect"
+    )
 
 
 def _refuses(url: str, key: str) -> bool:

@@ -158,3 +158,25 @@ async def test_an_unknown_store_url_opens_nothing(tmp_path, monkeypatch):
     with pytest.raises(InvalidInput):
         await open_store("flags.db")
     assert list(tmp_path.iterdir()) == []
+
+
+async def create_many(operations):
+    for number in range(100):
+        await operations.create(ADMIN, FlagCreate(flag_name=f"a.b{number}", description="x" * 300))
+
+
+async def test_a_full_disk_is_told_as_such_wherever_it_is_met(path):
+    """By a statement, not only by the commit; and what can be read is still read."""
+    store = await SqliteStore.open(path)
+    try:
+        operations = Operations(store)
+        await operations.create(ADMIN, FlagCreate(flag_name="a.b"))
+        pages = store._writer.execute("PRAGMA page_count").fetchone()[0]
+        store._writer.execute(f"PRAGMA max_page_count = {pages}")
+        with pytest.raises(StoreUnavailable, match="database or disk is full"):
+            await create_many(operations)
+        assert (await operations.verify_audit(ADMIN)).verified
+        store._writer.execute(f"PRAGMA max_page_count = {pages + 100}")
+        assert (await operations.kill(ADMIN, "a.b", Kill(kill_reason="bad"))).changed
+    finally:
+        await store.close()

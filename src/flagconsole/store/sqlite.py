@@ -78,20 +78,20 @@ class SqliteStore:
 
     @asynccontextmanager
     async def write(self, *, urgent: bool = False) -> AsyncIterator[SqlTransaction]:
+        # A full disk is met by any statement, not only by the commit.
         async with self._gate.entered(urgent=urgent):
             with _translated(self._path):
                 await self._begin()
-            try:
-                transaction = SqlTransaction(SqliteSession(self._writer, self._clock))
-                yield transaction
-                if transaction.discarded:
-                    self._writer.rollback()
-                else:
-                    with _translated(self._path):
+                try:
+                    transaction = SqlTransaction(SqliteSession(self._writer, self._clock))
+                    yield transaction
+                    if transaction.discarded:
+                        self._writer.rollback()
+                    else:
                         await self._in_thread(self._writer.commit)
-            finally:
-                if self._writer.in_transaction:
-                    self._writer.rollback()
+                finally:
+                    if self._writer.in_transaction:
+                        self._writer.rollback()
 
     async def _begin(self) -> None:
         # Nearly always the lock is free and taking it costs microseconds; only waiting for another process is slow.
@@ -110,7 +110,7 @@ class SqliteStore:
         try:
             with _translated(self._path):
                 connection.execute("BEGIN")
-            yield SqlReader(SqliteSession(connection, self._clock))
+                yield SqlReader(SqliteSession(connection, self._clock))
         finally:
             with suppress(sqlite3.Error):
                 connection.rollback()
