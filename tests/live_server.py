@@ -24,11 +24,18 @@ class LiveServer:
     """Serves a store until the ``with`` ends. ``keys`` holds one key of each role."""
 
     def __init__(
-        self, store_url: str, *, requires_versions: bool = False, port: int = 0, quota: Quota | None = None
+        self,
+        store_url: str,
+        *,
+        requires_versions: bool = False,
+        requires_approvals: bool = False,
+        port: int = 0,
+        quota: Quota | None = None,
     ) -> None:
         self._store_url = store_url
         self._requires_versions = requires_versions
         self._quota = quota
+        self._requires_approvals = requires_approvals
         # By its protocol asyncio knows that it may switch Nagle's algorithm off; without, each answer takes 40 ms.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -80,7 +87,9 @@ class LiveServer:
     async def _serve(self) -> None:
         store = await open_store(self._store_url)
         try:
-            operations = Operations(store, requires_versions=self._requires_versions)
+            operations = Operations(
+                store, requires_versions=self._requires_versions, requires_approvals=self._requires_approvals
+            )
             for role in Role:
                 # A store may be served by several, one after the other on the same port too.
                 name = f"{role.value}-{self.port}-{secrets.token_hex(2)}"

@@ -55,6 +55,7 @@ def asked(client: httpx.Client, call: str, secret: str | None) -> tuple[int, str
         "{key_id}": "key-nope",
         "{instance_id}": "i-1",
         "{grant_id}": "glass-nope",
+        "{approval_id}": "appr-nope",
     }.items():
         path = path.replace(name, value)
     headers = {} if secret is None else {"Authorization": f"Bearer {secret}"}

@@ -16,6 +16,7 @@ from flagconsole.cli.rollout_backend import EmbeddedRollouts
 from flagconsole.cli.shadow_backend import EmbeddedShadow
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
+from flagconsole.domain.approval import Approval, ApprovalList
 from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.role import Actor, ApiKey, Role
 from flagconsole.domain.text import safe_text
@@ -184,6 +185,12 @@ class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMet
 
     async def revoke_key(self, key_id: str) -> ApiKey:
         return await self._operations.revoke_key(self._actor, key_id)
+
+    async def approvals(self) -> ApprovalList:
+        return await self._operations.approvals(self._actor)
+
+    async def approve(self, approval_id: str) -> Approval:
+        return await self._operations.approve(self._actor, approval_id)
 
     async def break_glass(self) -> GrantList:
         return await self._operations.break_glass(self._actor)

@@ -55,6 +55,7 @@ COMMANDS: dict[str, Entry] = {
     "completion": Entry(_SETUP, "completion:completion", "Print completion for bash, zsh or fish."),
     "tenants": Entry(_SETUP, "tenants:tenants", "Import, export and list the tenants."),
     "keys": Entry(_SETUP, "keys:keys", "Make, list, rotate and revoke API keys."),
+    "approvals": Entry(_SETUP, "approvals:approvals", "Allow what somebody else asked for that raises exposure."),
     "break-glass": Entry(
         _SETUP, "break_glass:break_glass", "Take admin's rights for a time, and review what was done."
     ),

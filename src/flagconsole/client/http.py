@@ -18,6 +18,7 @@ from flagconsole.client.position import Position
 from flagconsole.client.rollouts import RolloutCalls
 from flagconsole.client.shadow import ShadowCalls
 from flagconsole.domain import requests as ask
+from flagconsole.domain.approval import Approval, ApprovalList
 from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.role import ApiKey
@@ -272,6 +273,14 @@ class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, ShadowCalls,
     async def revoke_key(self, key_id: str) -> ApiKey:
         """Make an API key invalid."""
         return await self._caller.change("DELETE", f"/api/keys/{_segment(key_id)}", ApiKey)
+
+    async def approvals(self) -> ApprovalList:
+        """What waits for a second person, and what became of the rest."""
+        return await self._caller.get("/api/approvals", ApprovalList)
+
+    async def approve(self, approval_id: str) -> Approval:
+        """Allow what somebody else asked for."""
+        return await self._caller.change("POST", f"/api/approvals/{_segment(approval_id)}/approve", Approval)
 
     async def break_glass(self) -> GrantList:
         """Admin's rights that were taken for a time, and what was done with them."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GENESIS: Final = "0" * 64
 #: Fields that older entries were hashed without: where they are null they are no part of the hash.
-_LATER_FIELDS: Final = ("break_glass",)
+_LATER_FIELDS: Final = ("break_glass", "approved_by")
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:

@@ -43,7 +43,8 @@ class Change(Frozen):
     they changed, other fields), for a tenant its override; null where there was, or is, none. A cohort that the change left
     alone is told by its size only (``canary_tenants``), since it may be of thousands. ``reverts`` names the changes that a
     rollback took back. ``correlation_id`` is shared by the changes of one bulk operation.
-    ``break_glass`` names the grant of admin's rights under which the change was made.
+    ``break_glass`` names the grant of admin's rights under which the change was made,
+    ``approved_by`` the second person.
     """
 
     change_id: Annotated[int, Field(ge=1)]
@@ -60,6 +61,7 @@ class Change(Frozen):
     reverts: tuple[int, ...] = ()
     correlation_id: str | None = None
     break_glass: str | None = None
+    approved_by: str | None = None
     version: int
     previous_hash: str
     hash: str

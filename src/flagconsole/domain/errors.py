@@ -212,6 +212,30 @@ class AnchorNotKept(FlagConsoleError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class ApprovalRequired(FlagConsoleError):
+    """Raising the exposure of {flag!r} needs a second person here."""
+
+    code = "approval_required"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class ApprovalNotFound(FlagConsoleError):
+    """There is no approval {approval_id!r}."""
+
+    code = "approval_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class ApprovalOver(FlagConsoleError):
+    """The approval {approval_id!r} was used, or its time is over."""
+
+    code = "approval_over"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
 class RouteNotFound(FlagConsoleError):
     """There is nothing at {path!r}."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from uuid import uuid4
 
 from pydantic import BaseModel
@@ -23,7 +24,8 @@ from flagconsole.domain.names import domain_of
 from flagconsole.domain.requests import FlagUpdate, Rollback
 from flagconsole.domain.role import Actor
 from flagconsole.domain.states import FlagState
-from flagconsole.operations import rollback, setting
+from flagconsole.operations import approvals, rollback, setting
+from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context, Outcome, existing
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Remembered, Store, Transaction
@@ -36,6 +38,7 @@ class BulkOperations:
 
     store: Store
     requires_versions: bool
+    requires_approvals: bool
 
     async def bulk_set(
         self, actor: Actor, request: BulkSet, *, idempotency_key: str | None = None, dry_run: bool = False
@@ -47,7 +50,7 @@ class BulkOperations:
             return [await _set(tx, context, request, index) for index in range(len(request.changes))]
 
         urgent = any(item.current_state is FlagState.KILL for item in request.changes)
-        return await self._set_of(work, actor, request, idempotency_key, dry_run, urgent)
+        return await self._set_of(Operation.UPDATE, work, actor, request, idempotency_key, dry_run, urgent)
 
     async def bulk_rollback(
         self, actor: Actor, request: BulkRollback, *, idempotency_key: str | None = None, dry_run: bool = False
@@ -64,21 +67,35 @@ class BulkOperations:
                 return await _revert(tx, context, request)
             return await _roll_back_domain(tx, context, request, request.domain)
 
-        return await self._set_of(work, actor, request, idempotency_key, dry_run, True)
+        return await self._set_of(Operation.ROLLBACK, work, actor, request, idempotency_key, dry_run, True)
 
     async def _set_of(
-        self, work: Work, actor: Actor, request: BaseModel, idempotency_key: str | None, dry_run: bool, urgent: bool
+        self,
+        operation: Operation,
+        work: Work,
+        actor: Actor,
+        request: BaseModel,
+        idempotency_key: str | None,
+        dry_run: bool,
+        urgent: bool,
     ) -> BulkResult:
         said = "\0".join((actor.key_id or actor.name, type(request).__name__, request.model_dump_json()))
         fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
-        async with self.store.write(urgent=urgent) as tx:
+        asked = Asked(actor, fingerprint, operation, "(many)", request.model_dump_json(exclude_unset=True))
+        async with put_to_somebody(self.store, asked, dry_run=dry_run), self.store.write(urgent=urgent) as tx:
             if idempotency_key is not None and not dry_run:
                 known = await tx.remembered(idempotency_key)
                 if known is not None:
                     return _replay(known, fingerprint)
             correlation_id = uuid4().hex
+            approval = await approvals.given(tx, fingerprint) if self.requires_approvals else None
             context = Context(
-                actor, await tx.now(), requires_versions=self.requires_versions, correlation_id=correlation_id
+                actor,
+                await tx.now(),
+                requires_versions=self.requires_versions,
+                correlation_id=correlation_id,
+                needs_approval=self.requires_approvals,
+                approved_by=None if approval is None else approval.approved_by,
             )
             outcomes = await work(tx, context)
             head = await tx.head()
@@ -93,16 +110,16 @@ class BulkOperations:
             )
             if dry_run:
                 tx.discard()
-            elif idempotency_key is not None:
+                return result
+            await approvals.use(tx, approval)
+            if idempotency_key is not None:
                 await tx.remember(idempotency_key, Remembered(fingerprint, result.model_dump_json()))
             return result
 
 
 async def _set(tx: Transaction, context: Context, request: BulkSet, index: int) -> BulkOutcome:
     item = request.changes[index]
-    own = Context(
-        context.actor, context.now, item.version, context.requires_versions, correlation_id=context.correlation_id
-    )
+    own = replace(context, version=item.version)
     try:
         outcome = await setting.update(tx, own, item.flag_name, _update_of(item, request.change_reason))
     except InvalidInput as error:

@@ -30,7 +30,8 @@ from flagconsole.domain.role import Actor
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import ChangeResult
-from flagconsole.operations import setting
+from flagconsole.operations import approvals, setting
+from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.cohort_protocol import DrawnCohort
@@ -45,6 +46,7 @@ class CohortOperations:
 
     store: Store
     requires_versions: bool
+    requires_approvals: bool
 
     async def draw_cohort(
         self,
@@ -71,7 +73,10 @@ class CohortOperations:
             if flag.current_state is FlagState.KILL:
                 raise FlagKilled("Revive it first.", flag=flag_name)
             selection = await asyncio.to_thread(drawn_for, flag, tenants, request, now)
-            async with self.store.write() as tx:
+            asked = Asked(
+                actor, fingerprint, Operation.DRAW_COHORT, flag_name, request.model_dump_json(exclude_unset=True)
+            )
+            async with put_to_somebody(self.store, asked, dry_run=dry_run), self.store.write() as tx:
                 known = await _remembered(tx, idempotency_key, dry_run)
                 if known is not None:
                     return _replay(known, fingerprint)
@@ -80,11 +85,21 @@ class CohortOperations:
                     tx.discard()
                     continue
                 _refuse_moved(flag, present)
-                context = Context(actor, now, version, self.requires_versions)
+                approval = await approvals.given(tx, fingerprint) if self.requires_approvals else None
+                context = Context(
+                    actor,
+                    now,
+                    version,
+                    self.requires_versions,
+                    needs_approval=self.requires_approvals,
+                    approved_by=None if approval is None else approval.approved_by,
+                )
                 result = await self._give(tx, context, selection, request, tenants, dry_run)
                 if dry_run:
                     tx.discard()
-                elif idempotency_key is not None:
+                    return result
+                await approvals.use(tx, approval)
+                if idempotency_key is not None:
                     await tx.remember(idempotency_key, Remembered(fingerprint, result.model_dump_json()))
                 return result
         raise AssertionError("the last try answers or raises")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flagconsole.domain.change import Change
-from flagconsole.domain.errors import ExposureFrozen, FlagNotFound, VersionConflict, VersionRequired
+from flagconsole.domain.errors import ApprovalRequired, ExposureFrozen, FlagNotFound, VersionConflict, VersionRequired
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.role import Actor
 from flagconsole.operations.permissions import Operation, authorize
@@ -18,7 +18,8 @@ class Context:
     """Who asks, when, and for which version of the flag they decided.
 
     ``requires_versions`` is the environment's demand that whatever raises exposure names the version. ``correlation_id`` is
-    shared by the changes of one set.
+    shared by the changes of one set. ``needs_approval`` is the environment's demand that a second person, ``approved_by``,
+    allows what raises exposure.
     """
 
     actor: Actor
@@ -26,6 +27,8 @@ class Context:
     version: int | None = None
     requires_versions: bool = False
     correlation_id: str | None = None
+    needs_approval: bool = False
+    approved_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,21 @@ async def guard_raise(tx: Transaction, context: Context, flag: Flag, *, version_
     if run is not None and run.frozen:
         hint = f"Wait for it, or end it: flagconsole incidents close {run.incident_id}"
         raise ExposureFrozen(hint, flag=flag.flag_name, because=f"the playbook {run.playbook} is under way")
-    if context.version is None:
-        if version_required or context.requires_versions:
-            raise VersionRequired("Read the flag and send its version.", flag=flag.flag_name)
-        return
+    if context.version is None and (version_required or context.requires_versions or context.needs_approval):
+        raise VersionRequired("Read the flag and send its version.", flag=flag.flag_name)
+    if context.version is not None:
+        await _refuse_moved(tx, context, flag)
+    guard_approval(context, flag.flag_name)
+
+
+def guard_approval(context: Context, flag_name: str) -> None:
+    """Raise ``ApprovalRequired`` where the environment asks for a second person and nobody has allowed this."""
+    if context.needs_approval and context.approved_by is None:
+        raise ApprovalRequired(flag=flag_name)
+
+
+async def _refuse_moved(tx: Transaction, context: Context, flag: Flag) -> None:
+    """Raise ``VersionConflict`` where the decision was made on another version of the flag."""
     if context.version != flag.version:
         newest = (await tx.changes(flag_name=flag.flag_name, limit=1))[0]
         # A tenant's key sees no entries of the log but its own.

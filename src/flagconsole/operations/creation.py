@@ -8,7 +8,7 @@ from flagconsole.domain.errors import FlagExists, FlagKilled, FlagNameRetired, H
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.requests import Archive, FlagCreate
 from flagconsole.domain.states import FlagState
-from flagconsole.operations.context import Context, Outcome, existing
+from flagconsole.operations.context import Context, Outcome, existing, guard_approval
 from flagconsole.store.protocol import ChangeDraft, Transaction
 
 
@@ -20,6 +20,8 @@ async def create(tx: Transaction, context: Context, request: FlagCreate) -> Outc
     if await tx.is_retired(name):
         raise FlagNameRetired("Choose another name.", flag=name)
     refuse_cycle(name, request.dependencies, await tx.dependency_graph())
+    if request.default_state is not FlagState.OFF:
+        guard_approval(context, name)
     flag = Flag(
         **request.model_dump(exclude={"change_reason"}),
         current_state=request.default_state,
@@ -36,6 +38,7 @@ async def create(tx: Transaction, context: Context, request: FlagCreate) -> Outc
         reason=request.change_reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
+        approved_by=context.approved_by,
         changed_at=context.now,
         new=request.model_dump(mode="json", exclude={"change_reason"}) | flag.setting.model_dump(mode="json"),
         correlation_id=context.correlation_id,
@@ -60,6 +63,7 @@ async def archive(tx: Transaction, context: Context, flag_name: str, request: Ar
         reason=request.change_reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
+        approved_by=context.approved_by,
         changed_at=context.now,
         previous=flag.setting.model_dump(mode="json"),
         archive=True,

@@ -85,6 +85,7 @@ async def _move(tx: Transaction, context: Context, flag: Flag, after: Setting, a
         reason=reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
+        approved_by=context.approved_by,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         previous=previous,

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from flagconsole.domain.errors import (
     BY_CODE,
+    ApprovalRequired,
     FlagConsoleError,
     IdempotencyKeyReused,
     InvalidInput,
@@ -27,7 +28,14 @@ Work = Callable[[Transaction], Awaitable[ChangeResult]]
 _REFUSED: Final = "refused"
 #: What may be asked again under the same key with what was missing. A late try of a refused version is refused again, since versions
 #: only grow.
-_MAY_BE_PUT_RIGHT: Final = (IdempotencyKeyReused, InvalidInput, NotAllowed, VersionConflict, VersionRequired)
+_MAY_BE_PUT_RIGHT: Final = (
+    ApprovalRequired,
+    IdempotencyKeyReused,
+    InvalidInput,
+    NotAllowed,
+    VersionConflict,
+    VersionRequired,
+)
 
 
 def fingerprint_of(operation: Operation, actor: Actor, flag_name: str, request: BaseModel) -> str:

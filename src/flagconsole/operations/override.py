@@ -90,6 +90,7 @@ async def apply_override(
         reason=reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
+        approved_by=context.approved_by,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         tenant_id=tenant,

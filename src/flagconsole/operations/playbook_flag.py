@@ -78,6 +78,7 @@ async def apply_effect(
         reason=reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
+        approved_by=context.approved_by,
         changed_at=context.now,
         previous=previous,
         new=new,

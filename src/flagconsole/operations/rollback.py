@@ -107,6 +107,7 @@ async def _restore_flag(
         reason=request.rollback_reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
+        approved_by=context.approved_by,
         changed_at=context.now,
         correlation_id=context.correlation_id,
         previous=previous,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -18,7 +19,8 @@ from flagconsole.domain.rollout_views import (
     RolloutDetail,
     VerdictPage,
 )
-from flagconsole.operations import rollouts
+from flagconsole.operations import approvals, rollouts
+from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw, phase_draw
@@ -34,9 +36,10 @@ _TRIES: Final = 3
 class RolloutOperations:
     """The use cases of rollouts on one store."""
 
-    def __init__(self, store: Store, *, requires_versions: bool = False) -> None:
+    def __init__(self, store: Store, *, requires_versions: bool = False, requires_approvals: bool = False) -> None:
         self.store = store
         self.requires_versions = requires_versions
+        self.requires_approvals = requires_approvals
 
     async def start(
         self,
@@ -228,7 +231,9 @@ class RolloutOperations:
         for last in (*[False] * (_TRIES - 1), True):
             draw = None if drawn is None else await drawn()
             try:
-                return await self._try(work, actor, fingerprint, version, idempotency_key, dry_run, draw)
+                request = Asked(actor, fingerprint, operation, asked[1], json.dumps(asked, ensure_ascii=False))
+                async with put_to_somebody(self.store, request, dry_run=dry_run):
+                    return await self._try(work, actor, fingerprint, version, idempotency_key, dry_run, draw)
             except DrawOutdated:
                 if last:
                     raise
@@ -251,10 +256,21 @@ class RolloutOperations:
                     if known.fingerprint != fingerprint:
                         raise IdempotencyKeyReused("Use a new key for a new request.")
                     return Rollout.model_validate_json(known.body)
-            rollout = await work(tx, Context(actor, await tx.now(), version, self.requires_versions), draw)
+            approval = await approvals.given(tx, fingerprint) if self.requires_approvals else None
+            context = Context(
+                actor,
+                await tx.now(),
+                version,
+                self.requires_versions,
+                needs_approval=self.requires_approvals,
+                approved_by=None if approval is None else approval.approved_by,
+            )
+            rollout = await work(tx, context, draw)
             if dry_run:
                 tx.discard()
-            elif idempotency_key is not None:
+                return rollout
+            await approvals.use(tx, approval)
+            if idempotency_key is not None:
                 await tx.remember(idempotency_key, Remembered(fingerprint, rollout.model_dump_json()))
             return rollout
 

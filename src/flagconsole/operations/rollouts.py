@@ -243,6 +243,7 @@ async def _set(
             reason=reason,
             changed_by=context.actor.name,
             break_glass=context.actor.break_glass,
+            approved_by=context.approved_by,
             changed_at=context.now,
             previous=previous,
             new=new,

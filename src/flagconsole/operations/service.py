@@ -30,7 +30,8 @@ from flagconsole.domain.views import (
     Status,
     TenantList,
 )
-from flagconsole.operations import creation, keys, kill, override, reading, rollback, setting
+from flagconsole.operations import approvals, creation, keys, kill, override, reading, rollback, setting
+from flagconsole.operations.approvals import ApprovalOperations, Asked, put_to_somebody
 from flagconsole.operations.break_glass import BreakGlassOperations
 from flagconsole.operations.bulk import BulkOperations
 from flagconsole.operations.cohorts import CohortOperations
@@ -50,11 +51,21 @@ Request = TypeVar("Request", bound=BaseModel)
 UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
-class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkOperations, BreakGlassOperations):
+class Operations(
+    IncidentOperations, PlaybookOperations, CohortOperations, BulkOperations, BreakGlassOperations, ApprovalOperations
+):
     """All use cases on one store."""
 
-    def __init__(self, store: Store, *, environment: str = "local", requires_versions: bool = False) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        environment: str = "local",
+        requires_versions: bool = False,
+        requires_approvals: bool = False,
+    ) -> None:
         self.store = store
+        self.requires_approvals = requires_approvals
         self.environment = environment
         self.requires_versions = requires_versions
 
@@ -244,9 +255,20 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
         urgent: bool = False,
     ) -> ChangeResult:
         authorize(actor, operation)
+        fingerprint = fingerprint_of(operation, actor, flag_name, request)
+        asked = Asked(actor, fingerprint, operation, flag_name, request.model_dump_json(exclude_unset=True))
 
         async def work(tx: Transaction) -> ChangeResult:
-            context = Context(actor, await tx.now(), version, self.requires_versions)
+            second = operation is not Operation.KILL and self.requires_approvals
+            approval = await approvals.given(tx, fingerprint) if second else None
+            context = Context(
+                actor,
+                await tx.now(),
+                version,
+                self.requires_versions,
+                needs_approval=second,
+                approved_by=None if approval is None else approval.approved_by,
+            )
             outcome = await use_case(tx, context, flag_name, request)
             head = await tx.head()
             result = ChangeResult(
@@ -258,11 +280,12 @@ class Operations(IncidentOperations, PlaybookOperations, CohortOperations, BulkO
                 override=outcome.override,
                 change=outcome.change,
             )
+            await approvals.use(tx, approval)
             return result if actor.tenant_id is None else result_of_tenant(result, actor.tenant_id)
 
-        fingerprint = fingerprint_of(operation, actor, flag_name, request)
         key = None if dry_run else idempotency_key
-        return await once(self.store, work, key, fingerprint, urgent=urgent)
+        async with put_to_somebody(self.store, asked, dry_run=dry_run):
+            return await once(self.store, work, key, fingerprint, urgent=urgent)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

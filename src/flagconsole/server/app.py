@@ -23,6 +23,7 @@ from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.store_source import StoreSource
 from flagconsole.server import (
+    approval_routes,
     break_glass_routes,
     bulk_routes,
     change_routes,
@@ -145,6 +146,7 @@ def create_app(
     app.state.hub = hub
     problems.install(app)
     modules = (
+        approval_routes,
         break_glass_routes,
         bulk_routes,
         change_routes,

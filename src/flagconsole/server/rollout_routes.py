@@ -23,7 +23,10 @@ _MUTATION = problems(404, 409, 412, 413, 415, 428)
 
 
 def _rollouts(state: ServerState) -> RolloutOperations:
-    return RolloutOperations(state.operations.store, requires_versions=state.operations.requires_versions)
+    asked = state.operations
+    return RolloutOperations(
+        asked.store, requires_versions=asked.requires_versions, requires_approvals=asked.requires_approvals
+    )
 
 
 async def _done(state: ServerState, result: RolloutResult) -> RolloutResult:

@@ -74,6 +74,8 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "PUT /api/tenants": Operation.PUT_TENANTS,
     "GET /api/keys": Operation.KEYS,
     "POST /api/keys": Operation.KEYS,
+    "GET /api/approvals": Operation.READ_FLEET,
+    "POST /api/approvals/{approval_id}/approve": Operation.APPROVE,
     "GET /api/break-glass": Operation.READ_FLEET,
     "POST /api/break-glass": Operation.BREAK_GLASS,
     "DELETE /api/break-glass/{grant_id}": Operation.BREAK_GLASS,

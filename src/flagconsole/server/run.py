@@ -71,6 +71,7 @@ def serve(
     listen_url: str | None = None,
     environment: str = "local",
     requires_versions: bool = False,
+    requires_approvals: bool = False,
     end_with_stdin: bool = False,
     response: Response | None = None,
     playbooks: Mapping[str, Playbook] | None = None,
@@ -96,6 +97,7 @@ def serve(
             listen_url=listen_url,
             environment=environment,
             requires_versions=requires_versions,
+            requires_approvals=requires_approvals,
             end_with_stdin=end_with_stdin,
             response=response,
             playbooks=playbooks,
@@ -113,6 +115,7 @@ async def _serve(
     listen_url: str | None,
     environment: str,
     requires_versions: bool,
+    requires_approvals: bool,
     end_with_stdin: bool,
     response: Response | None,
     playbooks: Mapping[str, Playbook] | None,
@@ -122,7 +125,9 @@ async def _serve(
 ) -> None:
     store = await open_store(store_url, listen_url=listen_url)
     try:
-        operations = Operations(store, environment=environment, requires_versions=requires_versions)
+        operations = Operations(
+            store, environment=environment, requires_versions=requires_versions, requires_approvals=requires_approvals
+        )
         if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
             await _make_admin_key(operations, store_url, own=end_with_stdin)
         app = create_app(

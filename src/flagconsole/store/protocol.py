@@ -18,6 +18,7 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import FlagView
+from flagconsole.store.approval_protocol import ApprovalReader, ApprovalTransaction
 from flagconsole.store.break_glass_protocol import BreakGlassReader, BreakGlassTransaction
 from flagconsole.store.cohort_protocol import CohortReader, CohortTransaction
 from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
@@ -68,10 +69,11 @@ class ChangeDraft:
     reverts: tuple[int, ...] = ()
     correlation_id: str | None = None
     break_glass: str | None = None
+    approved_by: str | None = None
     archive: bool = False
 
 
-class Reader(RolloutReader, IncidentReader, CohortReader, BreakGlassReader, Protocol):
+class Reader(RolloutReader, IncidentReader, CohortReader, BreakGlassReader, ApprovalReader, Protocol):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
 
     async def now(self) -> datetime:
@@ -143,7 +145,15 @@ class Reader(RolloutReader, IncidentReader, CohortReader, BreakGlassReader, Prot
         """Every instance that isn't forgotten, by id; or only those that report to another server than this."""
 
 
-class Transaction(Reader, RolloutTransaction, IncidentTransaction, CohortTransaction, BreakGlassTransaction, Protocol):
+class Transaction(
+    Reader,
+    RolloutTransaction,
+    IncidentTransaction,
+    CohortTransaction,
+    BreakGlassTransaction,
+    ApprovalTransaction,
+    Protocol,
+):
     """A write: everything in it happens together or not at all."""
 
     async def apply(self, draft: ChangeDraft) -> Change:

@@ -57,6 +57,7 @@ CHANGE_COLUMNS = (
     "previous_hash",
     "hash",
     "break_glass",
+    "approved_by",
 )
 OVERRIDE_COLUMNS = (
     "flag_name",

@@ -15,6 +15,7 @@ from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
 from flagconsole.store.session import Session
+from flagconsole.store.sql_approvals import SqlApprovalReader
 from flagconsole.store.sql_break_glass import SqlBreakGlassReader
 from flagconsole.store.sql_cohorts import SqlCohortReader
 from flagconsole.store.sql_incidents import SqlIncidentReader
@@ -27,7 +28,7 @@ _TENANTS = f"SELECT {', '.join(rows.TENANT_COLUMNS)} FROM tenants"
 _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 
 
-class SqlReader(SqlRolloutReader, SqlIncidentReader, SqlCohortReader, SqlBreakGlassReader):
+class SqlReader(SqlRolloutReader, SqlIncidentReader, SqlCohortReader, SqlBreakGlassReader, SqlApprovalReader):
     """A consistent view, in a session's transaction."""
 
     def __init__(self, session: Session) -> None:

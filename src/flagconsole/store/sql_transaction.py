@@ -16,6 +16,7 @@ from flagconsole.store import rows
 from flagconsole.store.epoch import epoch_after
 from flagconsole.store.protocol import ChangeDraft, Remembered
 from flagconsole.store.session import Session, insert
+from flagconsole.store.sql_approvals import SqlApprovalTransaction
 from flagconsole.store.sql_break_glass import SqlBreakGlassTransaction
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
 from flagconsole.store.sql_incidents import SqlIncidentTransaction
@@ -30,7 +31,12 @@ _TIDY_EVERY: Final = 500
 
 
 class SqlTransaction(
-    SqlReader, SqlRolloutTransaction, SqlIncidentTransaction, SqlCohortTransaction, SqlBreakGlassTransaction
+    SqlReader,
+    SqlRolloutTransaction,
+    SqlIncidentTransaction,
+    SqlCohortTransaction,
+    SqlBreakGlassTransaction,
+    SqlApprovalTransaction,
 ):
     """One write transaction."""
 
@@ -150,6 +156,7 @@ def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previou
         correlation_id=draft.correlation_id,
         version=version,
         break_glass=draft.break_glass,
+        approved_by=draft.approved_by,
         previous_hash=previous_hash,
         hash="",
     )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @click.option("--environment", default="local", show_default=True, help="What consoles show: production, staging …")
 @click.option("--require-versions", is_flag=True, help="Refuse changes that raise exposure without If-Match.")
+@click.option("--require-approvals", is_flag=True, help="Ask for a second person for what raises exposure.")
 @click.option(
     "--response",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -66,6 +67,7 @@ def serve(
     listen_url: str | None,
     environment: str,
     require_versions: bool,
+    require_approvals: bool,
     response: Path | None,
     playbooks: Path | None,
     keep_metrics: float,
@@ -91,6 +93,7 @@ def serve(
         listen_url=listen_url,
         environment=environment,
         requires_versions=require_versions,
+        requires_approvals=require_approvals,
         end_with_stdin=end_with_stdin,
         response=None if response is None else read_response(response, environment=environment),
         playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),

@@ -15,6 +15,7 @@ from flagconsole.store.postgres_migrations.p0008_phase_values import PHASE_VALUE
 from flagconsole.store.postgres_migrations.p0009_told_instances import TOLD_INSTANCES
 from flagconsole.store.postgres_migrations.p0010_key_ends import KEY_ENDS
 from flagconsole.store.postgres_migrations.p0011_break_glass import BREAK_GLASS
+from flagconsole.store.postgres_migrations.p0012_approvals import APPROVALS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -28,4 +29,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     TOLD_INSTANCES,
     KEY_ENDS,
     BREAK_GLASS,
+    APPROVALS,
 )

@@ -17,6 +17,7 @@ from flagconsole.store.sqlite_migrations.m0008_phase_values import m0008_phase_v
 from flagconsole.store.sqlite_migrations.m0009_told_instances import m0009_told_instances
 from flagconsole.store.sqlite_migrations.m0010_key_ends import m0010_key_ends
 from flagconsole.store.sqlite_migrations.m0011_break_glass import m0011_break_glass
+from flagconsole.store.sqlite_migrations.m0012_approvals import m0012_approvals
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -33,6 +34,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0009_told_instances,
     m0010_key_ends,
     m0011_break_glass,
+    m0012_approvals,
 )
 
 __all__ = ["ALL"]

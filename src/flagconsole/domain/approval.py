@@ -1,0 +1,41 @@
+"""Approvals: what raises exposure, asked for by one person and allowed by another."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from pydantic import AwareDatetime
+
+from flagconsole.domain.flag import Frozen
+
+#: How long a request waits for the second person, and how long what they allowed may be done.
+VALID_FOR: Final = timedelta(hours=1)
+
+
+class Approval(Frozen):
+    """One request. ``fingerprint`` tells whether another is the same: by the same key, for the same thing. ``request`` is what
+    was asked for, as JSON, for the second person to judge."""
+
+    approval_id: str
+    fingerprint: str
+    operation: str
+    flag_name: str
+    request: str
+    requested_by: str
+    requested_key: str | None
+    requested_at: AwareDatetime
+    ends_at: AwareDatetime
+    approved_by: str | None = None
+    approved_at: AwareDatetime | None = None
+    used_at: AwareDatetime | None = None
+
+    def is_open_at(self, now: datetime) -> bool:
+        """Whether it can still be approved or used."""
+        return self.used_at is None and now < self.ends_at
+
+
+class ApprovalList(Frozen):
+    """``GET /api/approvals``: newest first."""
+
+    approvals: tuple[Approval, ...]

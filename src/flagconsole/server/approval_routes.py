@@ -1,0 +1,30 @@
+"""The second person over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from flagconsole.domain.approval import Approval, ApprovalList
+from flagconsole.server.known_query import KnownQuery
+from flagconsole.server.state import Caller, State
+from flagconsole.server.strict_route import StrictRoute, problems
+
+router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+
+
+@router.get("/api/approvals", summary="What waits for a second person, or did", responses=problems())
+async def approvals(state: State, actor: Caller) -> ApprovalList:
+    """The newest 100 requests."""
+    return await state.operations.approvals(actor)
+
+
+@router.post(
+    "/api/approvals/{approval_id}/approve", summary="Allow what somebody else asked", responses=problems(404, 409)
+)
+async def approve(
+    state: State, actor: Caller, approval_id: Annotated[str, Path(min_length=1, max_length=100)]
+) -> Approval:
+    """Whoever asked can carry it out within the hour, once, by asking the same again."""
+    return await state.operations.approve(actor, approval_id)
