@@ -10,7 +10,7 @@ from rich.color import Color
 
 from flagconsole.console.line import line
 from flagconsole.console.safe import span
-from flagconsole.console.theme import ROLES, load_theme, read_theme, shipped_folder, theme_files
+from flagconsole.console.theme import ROLES, load_theme, read_theme, shipped_folder, theme_files, user_folder
 from flagconsole.domain.errors import InvalidInput
 
 SHIPPED = sorted(theme_files([shipped_folder()]))
@@ -69,6 +69,11 @@ def test_what_is_no_toml_and_what_is_not_there(tmp_path: Path) -> None:
 def test_users_theme_of_the_same_name_wins(tmp_path: Path) -> None:
     (tmp_path / "night.toml").write_text((shipped_folder() / "day.toml").read_text())
     assert load_theme("night", [shipped_folder(), tmp_path]).styles == load_theme("day").styles
+
+
+def test_users_themes_lie_beside_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FLAGCONSOLE_CONFIG", str(tmp_path / "elsewhere" / "config.toml"))
+    assert user_folder() == tmp_path / "elsewhere" / "themes"
 
 
 def test_strip_is_exactly_as_wide_as_asked() -> None:

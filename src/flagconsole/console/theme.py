@@ -6,6 +6,7 @@ The shipped ones lie in the repository's top-level ``themes/`` (``flagconsole/th
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -149,7 +150,10 @@ def shipped_folder() -> Path:
 
 
 def user_folder() -> Path:
-    """Where the user's own themes are looked for."""
+    """Where the user's own themes are looked for: beside the configuration, wherever that lies."""
+    named = os.environ.get("FLAGCONSOLE_CONFIG")
+    if named:
+        return Path(named).parent / "themes"
     import platformdirs
 
     return Path(platformdirs.user_config_dir("flagconsole")) / "themes"

@@ -166,7 +166,9 @@ def receipts_line(state: ConsoleState, row: FlagRow, now: float) -> Line:
     found = arrival(expected, state.epoch, revision)
     oldest = now - min(item.last_seen for item in expected)
     done = span(f"{'!' if found.behind else '✓'} {found.words}", "danger" if found.behind else "good")
-    return line(done, span(f" on v{row.version}", "muted"), span(f", oldest {ago_words(oldest)}", "muted"))
+    return line(
+        done, span(f" on v{row.version}", "muted"), span("" if found.told else f", oldest {ago_words(oldest)}", "muted")
+    )
 
 
 def new_lines(state: ConsoleState, row: FlagRow, width: int) -> list[Line]:
