@@ -17,6 +17,7 @@ from flagconsole.domain.errors import (
     FlagConsoleError,
     OutcomeUnknown,
     ReplicaBehind,
+    ServerBusy,
     ShuttingDown,
     StoreUnavailable,
     UnexpectedAnswer,
@@ -50,7 +51,7 @@ KILL: Final = Patience(12, 20.0, first_wait=0.05)
 #: Failures before anything was sent.
 _NOT_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 #: Answers of ours that say: not now, nothing was done.
-_NOT_NOW: Final = (ReplicaBehind, ShuttingDown, StoreUnavailable)
+_NOT_NOW: Final = (ReplicaBehind, ShuttingDown, StoreUnavailable, ServerBusy)
 #: What says nothing about an earlier try of the same request, since it is decided before the request is looked at.
 _UNDECIDED: Final = frozenset({401, 403, 408, 429})
 
