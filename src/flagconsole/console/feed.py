@@ -189,11 +189,10 @@ class Feed:
                 if isinstance(frame, frames.ChangeFrame):
                     self._inflow.change(frame.text)
                     continue
-                if isinstance(frame, frames.ReceiptFrame):
-                    self._inflow.fold(model.apply_receipt(self._host.state, frame.text))
-                    continue
                 self._inflow.take()
                 match frame:
+                    case frames.ReceiptFrame(text=text):
+                        self._inflow.fold(model.apply_receipt(self._host.state, text))
                     case frames.Heartbeat(revision=revision):
                         # What came before the last heartbeat should be here by now; if not, it was lost on the way.
                         missed, self._head = self._host.state.revision < self._head, revision

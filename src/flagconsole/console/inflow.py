@@ -1,4 +1,4 @@
-"""What the stream brings, on its way into the view model: taken in and published together, ten times a second at most.
+"""What the stream brings, on its way into the view model: taken in fifty times a second at most, shown ten times.
 
 A change after a quiet while is shown at once. While more follow they wait, so that a thousand a second cost what they say
 and not a thousand paintings.
@@ -18,8 +18,8 @@ from flagconsole.console.state import ConsoleState
 if TYPE_CHECKING:
     from flagconsole.console.keeper import Keeper
 
-#: Changes that wait at most: on a slow link, where they are shown once a second, they are taken in before that.
-MOST_WAITING: Final = 100
+#: Seconds that a change waits at most until it is in the state, where a sheet that is opened finds it.
+TAKE: Final = 0.02
 
 
 class Host(Protocol):
@@ -44,6 +44,7 @@ class Inflow:
         self._flush = flush
         self._mend = mend
         self._waiting: list[str] = []
+        self._taking: asyncio.TimerHandle | None = None
         self._heard_at = 0.0
         self._whole = True
         self._dirty: set[str] = set()
@@ -59,11 +60,16 @@ class Inflow:
         """A change was told of: it is shown at once after a quiet while, else with what follows."""
         self._waiting.append(text)
         self._heard_at = self._clock.monotonic()
-        if self.quiet or len(self._waiting) >= MOST_WAITING:
+        if self.quiet:
             self.take()
+        elif self._taking is None:
+            self._taking = asyncio.get_running_loop().call_later(TAKE, self.take)
 
     def take(self) -> None:
         """Take the changes that wait into the state, and show them within ``flush`` seconds."""
+        if self._taking is not None:
+            self._taking.cancel()
+            self._taking = None
         if not self._waiting:
             return
         texts, self._waiting = self._waiting, []
@@ -93,7 +99,9 @@ class Inflow:
         self._shown = self._host.state
 
     def close(self) -> None:
-        """Show nothing any more."""
+        """Take in and show nothing any more."""
+        if self._taking is not None:
+            self._taking.cancel()
         if self._flushing is not None:
             self._flushing.cancel()
 
