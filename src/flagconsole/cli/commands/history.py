@@ -131,11 +131,11 @@ def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None
         if tenants:
             row.append(change.tenant_id or "")
         reverts = f" (reverts {', '.join(map(str, change.reverts))})" if change.reverts else ""
-        by = (
-            change.changed_by
-            if change.break_glass is None
-            else f"{change.changed_by} (break-glass {change.break_glass})"
-        )
+        by = change.changed_by
+        if change.break_glass is not None:
+            by += f" (break-glass {change.break_glass})"
+        if change.approved_by is not None:
+            by += f" (allowed by {change.approved_by})"
         row += [Cell(transition(change) + reverts, _COLOURS.get(change.action.value)), by]
         row.append(change.change_reason)
         rows.append(row)
