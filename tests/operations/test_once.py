@@ -33,3 +33,15 @@ async def test_a_refused_version_may_be_put_right_under_the_same_key(operations,
     with pytest.raises(VersionConflict):
         await operations.update(ADMIN, flag, ON, version=7, idempotency_key="k")
     assert (await operations.update(ADMIN, flag, ON, version=1, idempotency_key="k")).changed
+
+
+async def test_a_late_try_of_a_refused_version_does_not_lower_what_was_raised_meanwhile(operations, flag):
+    """It was refused as a raise; now that the flag is on, the same request would lower it, which no version keeps from happening."""
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", description="other"))
+    canary = FlagUpdate(change_reason="go", current_state=FlagState.CANARY, canary_percentage=10)
+    with pytest.raises(VersionConflict):
+        await operations.update(ADMIN, flag, canary, version=1, idempotency_key="k")
+    await operations.update(ADMIN, flag, ON, version=2)
+    with pytest.raises(VersionConflict):
+        await operations.update(ADMIN, flag, canary, version=1, idempotency_key="k")
+    assert (await operations.flag(ADMIN, flag)).flag.current_state is FlagState.ON

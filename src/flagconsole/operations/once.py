@@ -26,16 +26,15 @@ from flagconsole.store.protocol import Remembered, Store, Transaction
 
 Work = Callable[[Transaction], Awaitable[ChangeResult]]
 _REFUSED: Final = "refused"
-#: What may be asked again under the same key with what was missing. A late try of a refused version is refused again, since versions
-#: only grow.
+#: What may be asked again under the same key with what was missing.
 _MAY_BE_PUT_RIGHT: Final = (
     ApprovalRequired,
     IdempotencyKeyReused,
     InvalidInput,
     NotAllowed,
-    VersionConflict,
-    VersionRequired,
 )
+#: What is refused for the version that came with it, and may come again with another.
+_OF_ITS_VERSION: Final = frozenset({VersionConflict.code, VersionRequired.code})
 
 
 def fingerprint_of(operation: Operation, actor: Actor, flag_name: str, request: BaseModel) -> str:
@@ -44,7 +43,9 @@ def fingerprint_of(operation: Operation, actor: Actor, flag_name: str, request: 
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
-async def once(store: Store, work: Work, key: str | None, fingerprint: str, *, urgent: bool = False) -> ChangeResult:
+async def once(
+    store: Store, work: Work, key: str | None, fingerprint: str, version: int | None, *, urgent: bool = False
+) -> ChangeResult:
     """Carry out ``work`` in one transaction, or answer what was answered to this key before.
 
     A refusal is an answer too. The first try of a request may hang in a server that stands still while a second one is refused
@@ -53,7 +54,7 @@ async def once(store: Store, work: Work, key: str | None, fingerprint: str, *, u
     """
     try:
         async with store.write(urgent=urgent) as tx:
-            known = None if key is None else await tx.remembered(key)
+            known = None if key is None else await _known(tx, key, version)
             if known is not None:
                 return _answer(known, fingerprint)
             result = await work(tx)
@@ -67,15 +68,30 @@ async def once(store: Store, work: Work, key: str | None, fingerprint: str, *, u
             raise
         async with store.write(urgent=urgent) as tx:
             # Another try may have been carried out just now.
-            known = await tx.remembered(key)
+            known = await _known(tx, key, version)
             if known is not None:
                 return _answer(known, fingerprint)
-            await tx.remember(key, Remembered(fingerprint, _refusal(error)))
+            await tx.remember(key, Remembered(fingerprint, _refusal(error, version)))
         raise
 
 
-def _refusal(error: FlagConsoleError) -> str:
-    told = {"code": error.code, "message": error.message, "hint": error.hint, "details": error.details}
+async def _known(tx: Transaction, key: str, version: int | None) -> Remembered | None:
+    """What was answered to the key, unless that was a refusal of another version than this request's."""
+    known = await tx.remembered(key)
+    told = None if known is None else json.loads(known.body).get(_REFUSED)
+    if told is not None and told["code"] in _OF_ITS_VERSION and told["version"] != version:
+        return None
+    return known
+
+
+def _refusal(error: FlagConsoleError, version: int | None) -> str:
+    told = {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": error.details,
+        "version": version,
+    }
     return json.dumps({_REFUSED: told}, default=str)
 
 

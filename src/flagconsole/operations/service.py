@@ -285,7 +285,7 @@ class Operations(
 
         key = None if dry_run else idempotency_key
         async with put_to_somebody(self.store, asked, dry_run=dry_run):
-            return await once(self.store, work, key, fingerprint, urgent=urgent)
+            return await once(self.store, work, key, fingerprint, version, urgent=urgent)
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

@@ -164,7 +164,7 @@ class Transaction(
         what clients know. The revision stays."""
 
     async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
-        """Keep the answer to an idempotency key with the change it belongs to."""
+        """Keep the answer to an idempotency key, instead of an earlier one, with the change it belongs to."""
 
     async def put_tenants(self, tenants: Sequence[TenantProfile]) -> None:
         """Add tenants. Of those that exist, the fields that were set are changed and the others kept."""

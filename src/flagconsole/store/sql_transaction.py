@@ -114,6 +114,7 @@ class SqlTransaction(
                 "body": remembered.body,
                 "created_at": rows.timestamp(await self.now()),
             },
+            or_replace=("idempotency_key",),
         )
 
     async def put_tenants(self, tenants: Sequence[TenantProfile]) -> None:
