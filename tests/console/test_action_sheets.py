@@ -374,6 +374,9 @@ async def test_undoing_a_kill_is_a_revive(server: Any, open_console: Console) ->
     async with open_console() as console:
         await console.press("K", "1", "Y")
         await console.until("ACCEPTED")
+        await console.until(
+            lambda: console.app.state.flags[NAME].state.value == "kill"
+        )  # the stream brings it by itself
         await console.press("x", "U")
         await console.until("REVIVE pos.loyalty_points")
 
