@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -473,8 +473,18 @@ class Driver:
         for key in keys:
             self.clock.now += pause
             self.app.post_message(events.Key(key, key if len(key) == 1 else " " if key == "space" else None))
+            await self._taken()
             await self.pilot.pause(0)
         await self.pilot.pause(0)
+
+    async def _taken(self) -> None:
+        """Wait until the app and then its screen have come to what was sent before, so that a key counts at its own time of
+        the test's clock and not at a later one's."""
+        for pump in (self.app, self.app.screen):
+            come = asyncio.Event()
+            if pump.is_running and pump.call_later(come.set):
+                with suppress(TimeoutError):  # one that has ended meanwhile comes to nothing any more
+                    await asyncio.wait_for(come.wait(), 1.0)
 
     async def type(self, text: str, pause: float = 0.2) -> None:
         await self.press(*text, pause=pause)
