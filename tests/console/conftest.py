@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -480,11 +480,10 @@ class Driver:
     async def _taken(self) -> None:
         """Wait until the app and then its screen have come to what was sent before, so that a key counts at its own time of
         the test's clock and not at a later one's."""
-        for pump in (self.app, self.app.screen):
+        for pump in (self.app, self.app.screen, self.app.focused):
             come = asyncio.Event()
-            if pump.is_running and pump.call_later(come.set):
-                with suppress(TimeoutError):  # one that has ended meanwhile comes to nothing any more
-                    await asyncio.wait_for(come.wait(), 1.0)
+            if pump is not None and pump.is_running and pump.call_later(come.set):
+                await self.until(lambda come=come, pump=pump: come.is_set() or not pump.is_running)
 
     async def type(self, text: str, pause: float = 0.2) -> None:
         await self.press(*text, pause=pause)

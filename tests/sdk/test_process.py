@@ -58,7 +58,8 @@ FORKING = """
     inherited = client.evaluate("a.b", "t").revision
     assert client.wait_ready(20), client.status
     deadline = time.monotonic() + 20
-    print(json.dumps({"child": child == 0, "instance": client.instance, "inherited": inherited}), flush=True)
+    line = json.dumps({"child": child == 0, "instance": client.instance, "inherited": inherited}) + "\\n"
+    os.write(1, line.encode())  # in one piece: the other process writes to the same pipe
     while client.state("a.b", "t") != "kill" or not heard:
         assert time.monotonic() < deadline, client.status
         time.sleep(0.002)
