@@ -45,7 +45,8 @@ def _make_strict(schema: Any) -> None:
 class Frozen(BaseModel):
     """Base of every model here: immutable, and strict about fields it doesn't know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False)
+    # A command uses two or three of the hundred models: each is built when it is first needed (pydantic locks that).
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=False, defer_build=True)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, get_type_hints
 
 from fastapi import Request, Response
 from fastapi.routing import APIRoute
 
+from flagconsole.domain.flag import Frozen
 from flagconsole.domain.views import Problem
 from flagconsole.server import strict_json
 from flagconsole.server.problems import MEDIA_TYPE
@@ -23,6 +24,10 @@ class StrictRequest(Request):
 class StrictRoute(APIRoute):
     """An API route with strict bodies."""
 
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        _build_bodies(endpoint)
+        super().__init__(path, endpoint, **options)
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
@@ -30,6 +35,14 @@ class StrictRoute(APIRoute):
             return await handle(StrictRequest(request.scope, request.receive))
 
         return strict
+
+
+def _build_bodies(endpoint: Callable[..., Any]) -> None:
+    """Build the models of the bodies now: FastAPI's own adapter would build them at the first request, and warn."""
+    for kind in get_type_hints(endpoint).values():
+        if isinstance(kind, type) and issubclass(kind, Frozen) and kind.model_config.get("defer_build"):
+            kind.model_rebuild()
+            kind.model_config["defer_build"] = False
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
