@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from flagconsole.domain.bulk import BulkItem, BulkSet
 from flagconsole.domain.errors import FlagKilled, IdempotencyKeyReused, VersionConflict
-from flagconsole.domain.requests import FlagUpdate, Kill, Revive
+from flagconsole.domain.requests import CohortDraw, FlagUpdate, Kill, Revive
 from flagconsole.domain.states import FlagState
+from flagconsole.operations.rollout_service import RolloutOperations
+from flagconsole.rollout.playbook_file import shipped_playbook
 
 from ..conftest import ADMIN
+from ..rollout.plans import a_plan
 
 ON = FlagUpdate(change_reason="go", current_state=FlagState.ON)
 
@@ -45,3 +49,39 @@ async def test_a_late_try_of_a_refused_version_does_not_lower_what_was_raised_me
     with pytest.raises(VersionConflict):
         await operations.update(ADMIN, flag, canary, version=1, idempotency_key="k")
     assert (await operations.flag(ADMIN, flag)).flag.current_state is FlagState.ON
+
+
+async def _draw(operations, flag, key):
+    body = CohortDraw(change_reason="go", percentage=10, seed=1, start=True)
+    return await operations.draw_cohort(ADMIN, flag, body, idempotency_key=key)
+
+
+async def _bulk(operations, flag, key):
+    item = BulkItem(flag_name=flag, current_state=FlagState.ON)
+    return await operations.bulk_set(ADMIN, BulkSet(change_reason="go", changes=(item,)), idempotency_key=key)
+
+
+async def _start(operations, flag, key):
+    return await RolloutOperations(operations.store).start(ADMIN, flag, a_plan(), "go", seed=1, idempotency_key=key)
+
+
+@pytest.mark.parametrize("ask", [_draw, _bulk, _start])
+async def test_a_refused_draw_set_or_start_stays_refused_under_its_key(operations, flag, ask):
+    killed = await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))
+    with pytest.raises(FlagKilled) as refused:
+        await ask(operations, flag, "k")
+    await operations.revive(ADMIN, flag, Revive(revive_reason="mended"), version=killed.flag.version)
+    with pytest.raises(FlagKilled) as again:
+        await ask(operations, flag, "k")
+    assert (str(again.value), again.value.details) == (str(refused.value), refused.value.details)
+    assert (await operations.flag(ADMIN, flag)).flag.current_state is FlagState.OFF
+
+
+async def test_the_key_of_a_playbook_is_good_for_nothing_else(operations, flag):
+    await operations.update(ADMIN, flag, ON)
+    playbook = shipped_playbook("immediate")
+    first = await operations.begin_playbook(ADMIN, flag, playbook, "bad", idempotency_key="k")
+    again = await operations.begin_playbook(ADMIN, flag, playbook, "bad", idempotency_key="k")
+    assert again.incident.incident_id == first.incident.incident_id
+    with pytest.raises(IdempotencyKeyReused):
+        await operations.update(ADMIN, flag, ON, idempotency_key="k")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from uuid import uuid4
@@ -14,7 +13,6 @@ from flagconsole.domain.errors import (
     ChangeNotFound,
     FlagConsoleError,
     FlagKilled,
-    IdempotencyKeyReused,
     InvalidInput,
     NothingToRollBack,
     RaiseRefused,
@@ -27,8 +25,9 @@ from flagconsole.domain.states import FlagState
 from flagconsole.operations import approvals, rollback, setting
 from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context, Outcome, existing
+from flagconsole.operations.once import fingerprint_of_parts, once
 from flagconsole.operations.permissions import Operation, authorize
-from flagconsole.store.protocol import Remembered, Store, Transaction
+from flagconsole.store.protocol import Store, Transaction
 
 Work = Callable[[Transaction, Context], Awaitable[list[BulkOutcome]]]
 
@@ -79,14 +78,10 @@ class BulkOperations:
         dry_run: bool,
         urgent: bool,
     ) -> BulkResult:
-        said = "\0".join((actor.key_id or actor.name, type(request).__name__, request.model_dump_json()))
-        fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        fingerprint = fingerprint_of_parts(actor, type(request).__name__, request.model_dump_json())
         asked = Asked(actor, fingerprint, operation, "(many)", request.model_dump_json(exclude_unset=True))
-        async with put_to_somebody(self.store, asked, dry_run=dry_run), self.store.write(urgent=urgent) as tx:
-            if idempotency_key is not None and not dry_run:
-                known = await tx.remembered(idempotency_key)
-                if known is not None:
-                    return _replay(known, fingerprint)
+
+        async def whole(tx: Transaction) -> BulkResult:
             correlation_id = uuid4().hex
             approval = await approvals.given(tx, fingerprint) if self.requires_approvals else None
             context = Context(
@@ -108,13 +103,13 @@ class BulkOperations:
                 correlation_id=correlation_id if changed else None,
                 outcomes=tuple(outcomes),
             )
-            if dry_run:
-                tx.discard()
-                return result
             await approvals.use(tx, approval)
-            if idempotency_key is not None:
-                await tx.remember(idempotency_key, Remembered(fingerprint, result.model_dump_json()))
             return result
+
+        async with put_to_somebody(self.store, asked, dry_run=dry_run):
+            return await once(
+                self.store, whole, BulkResult, idempotency_key, fingerprint, dry_run=dry_run, urgent=urgent
+            )
 
 
 async def _set(tx: Transaction, context: Context, request: BulkSet, index: int) -> BulkOutcome:
@@ -198,9 +193,3 @@ def _outcome(outcome: Outcome) -> BulkOutcome:
 
 def _left_out(flag_name: str, present: Setting, error: FlagConsoleError, tenant_id: str | None = None) -> BulkOutcome:
     return BulkOutcome(flag_name=flag_name, tenant_id=tenant_id, changed=False, setting=present, left_out=error.message)
-
-
-def _replay(known: Remembered, fingerprint: str) -> BulkResult:
-    if known.fingerprint != fingerprint:
-        raise IdempotencyKeyReused("Use a new key for a new request.")
-    return BulkResult.model_validate_json(known.body).model_copy(update={"replayed": True})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import secrets
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from flagconsole.domain.bucketing import bucket
 from flagconsole.domain.cohort import MAX_SEED, CohortSelection, Explanation, Placement
@@ -16,9 +15,9 @@ from flagconsole.domain.cohort_draw import select_cohort
 from flagconsole.domain.cohort_views import CohortResult, CohortTenant, CohortView, StratumView, TimezoneView
 from flagconsole.domain.errors import (
     CohortNotFound,
+    FlagConsoleError,
     FlagKilled,
     FlagNotFound,
-    IdempotencyKeyReused,
     InvalidInput,
     NobodyEligible,
     TenantNotFound,
@@ -33,12 +32,26 @@ from flagconsole.domain.views import ChangeResult
 from flagconsole.operations import approvals, setting
 from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context, Outcome
+from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.cohort_protocol import DrawnCohort
-from flagconsole.store.protocol import Head, Reader, Remembered, Store, Transaction
+from flagconsole.store.protocol import Head, Store, Transaction
 
 COHORT_LIMIT: Final = 1000
 _TRIES: Final = 3
+
+
+class _MovedMeanwhile(VersionConflict):
+    """{flag!r} moved to version {current} meanwhile ({changed_by}, {changed_at}); you decided on version {given}."""
+
+
+class _Draw(NamedTuple):
+    """A draw, and what it was made from."""
+
+    flag: Flag
+    tenants: Sequence[TenantProfile]
+    now: datetime
+    selection: CohortSelection
 
 
 class CohortOperations:
@@ -61,48 +74,59 @@ class CohortOperations:
         """Draw a cohort and give it to the flag. A canary keeps the tenants that it reaches, or, at a lower percentage,
         some of them. The draw is computed beside the event loop and outside the transaction, so that no kill waits."""
         authorize(actor, Operation.DRAW_COHORT)
-        fingerprint = _fingerprint(actor, flag_name, request)
-        for attempt in range(_TRIES):
-            async with self.store.read() as reader:
-                known = await _remembered(reader, idempotency_key, dry_run)
-                flag, tenants, now = await reader.flag(flag_name), await reader.tenants(), await reader.now()
-            if known is not None:
-                return _replay(known, fingerprint)
-            if flag is None:
-                raise FlagNotFound(flag=flag_name)
-            if flag.current_state is FlagState.KILL:
-                raise FlagKilled("Revive it first.", flag=flag_name)
-            selection = await asyncio.to_thread(drawn_for, flag, tenants, request, now)
-            asked = Asked(
-                actor, fingerprint, Operation.DRAW_COHORT, flag_name, request.model_dump_json(exclude_unset=True)
-            )
-            async with put_to_somebody(self.store, asked, dry_run=dry_run), self.store.write() as tx:
-                known = await _remembered(tx, idempotency_key, dry_run)
-                if known is not None:
-                    return _replay(known, fingerprint)
-                present = await tx.flag(flag_name)
-                if present is not None and present.setting != flag.setting and attempt < _TRIES - 1:
-                    tx.discard()
-                    continue
-                _refuse_moved(flag, present)
+        fingerprint = fingerprint_of(Operation.DRAW_COHORT, actor, flag_name, request)
+        asked = Asked(actor, fingerprint, Operation.DRAW_COHORT, flag_name, request.model_dump_json(exclude_unset=True))
+        for last in (*[False] * (_TRIES - 1), True):
+            draw = await self._drawn(flag_name, request)
+
+            async def work(tx: Transaction, draw: _Draw | FlagConsoleError = draw) -> CohortResult:
+                if isinstance(draw, FlagConsoleError):
+                    raise draw
+                _refuse_moved(draw.flag, await tx.flag(flag_name))
                 approval = await approvals.given(tx, fingerprint) if self.requires_approvals else None
                 context = Context(
                     actor,
-                    now,
+                    draw.now,
                     version,
                     self.requires_versions,
                     needs_approval=self.requires_approvals,
                     approved_by=None if approval is None else approval.approved_by,
                 )
-                result = await self._give(tx, context, selection, request, tenants, dry_run)
-                if dry_run:
-                    tx.discard()
-                    return result
+                result = await self._give(tx, context, draw.selection, request, draw.tenants, dry_run)
                 await approvals.use(tx, approval)
-                if idempotency_key is not None:
-                    await tx.remember(idempotency_key, Remembered(fingerprint, result.model_dump_json()))
                 return result
+
+            try:
+                async with put_to_somebody(self.store, asked, dry_run=dry_run):
+                    return await once(
+                        self.store,
+                        work,
+                        CohortResult,
+                        idempotency_key,
+                        fingerprint,
+                        version,
+                        dry_run=dry_run,
+                        tried_again=() if last else (_MovedMeanwhile,),
+                        mark=_marked,
+                    )
+            except _MovedMeanwhile:
+                if last:
+                    raise
         raise AssertionError("the last try answers or raises")
+
+    async def _drawn(self, flag_name: str, request: CohortDraw) -> _Draw | FlagConsoleError:
+        """The draw for the flag as it is now, or why there is none: that is an answer too, and given in the transaction that
+        remembers it."""
+        async with self.store.read() as reader:
+            flag, tenants, now = await reader.flag(flag_name), await reader.tenants(), await reader.now()
+        if flag is None:
+            return FlagNotFound(flag=flag_name)
+        if flag.current_state is FlagState.KILL:
+            return FlagKilled("Revive it first.", flag=flag_name)
+        try:
+            return _Draw(flag, tenants, now, await asyncio.to_thread(drawn_for, flag, tenants, request, now))
+        except FlagConsoleError as error:
+            return error
 
     async def _give(
         self,
@@ -257,6 +281,10 @@ def view_of(
     )
 
 
+def _marked(answer: CohortResult) -> CohortResult:
+    return answer.model_copy(update={"result": answer.result.model_copy(update={"replayed": True})})
+
+
 def _change_result(head: Head, outcome: Outcome, dry_run: bool) -> ChangeResult:
     return ChangeResult(
         changed=outcome.changed,
@@ -273,7 +301,7 @@ def _refuse_moved(read: Flag, present: Flag | None) -> None:
     if present is None:
         raise FlagNotFound(flag=read.flag_name)
     if present.setting != read.setting:
-        raise VersionConflict(
+        raise _MovedMeanwhile(
             "It keeps changing while the cohort is drawn; try again.",
             flag=read.flag_name,
             given=read.version,
@@ -281,19 +309,3 @@ def _refuse_moved(read: Flag, present: Flag | None) -> None:
             changed_by=present.updated_by,
             changed_at=present.updated_at.isoformat(),
         )
-
-
-async def _remembered(reader: Reader, idempotency_key: str | None, dry_run: bool) -> Remembered | None:
-    return None if idempotency_key is None or dry_run else await reader.remembered(idempotency_key)
-
-
-def _fingerprint(actor: Actor, flag_name: str, request: CohortDraw) -> str:
-    parts = (Operation.DRAW_COHORT.value, actor.key_id or actor.name, flag_name, request.model_dump_json())
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
-
-
-def _replay(known: Remembered, fingerprint: str) -> CohortResult:
-    if known.fingerprint != fingerprint:
-        raise IdempotencyKeyReused("Use a new key for a new request.")
-    answer = CohortResult.model_validate_json(known.body)
-    return answer.model_copy(update={"result": answer.result.model_copy(update={"replayed": True})})

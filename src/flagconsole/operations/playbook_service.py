@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 
 from flagconsole.domain.errors import (
     FlagKilled,
@@ -21,6 +21,7 @@ from flagconsole.operations import playbook_flag, rollouts
 from flagconsole.operations.context import Context, existing
 from flagconsole.operations.fence import Fence
 from flagconsole.operations.incident_reading import detail_of, existing_incident
+from flagconsole.operations.once import fingerprint_of_parts
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Remembered, Store, Transaction
 
@@ -50,8 +51,7 @@ class PlaybookOperations:
         says so.
         """
         authorize(actor, Operation.KILL if playbook.name == KILL_SWITCH else Operation.ROLLBACK)
-        said = "\0".join((actor.key_id or actor.name, "playbook", flag_name, playbook.name, reason, rollout_id or ""))
-        fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        fingerprint = fingerprint_of_parts(actor, "playbook", flag_name, playbook.name, reason, rollout_id or "")
         async with self.store.write(urgent=True) as tx:
             if fence is not None:
                 await fence.check(tx)
@@ -60,7 +60,7 @@ class PlaybookOperations:
             if known is not None:
                 if known.fingerprint != fingerprint:
                     raise IdempotencyKeyReused("Use a new key for a new request.")
-                incident_id = known.body
+                incident_id = str(json.loads(known.body)["incident_id"])
             else:
                 incident = await _begun(tx, context, flag_name, playbook, reason, rollout_id)
                 incident_id = incident.incident_id
@@ -68,7 +68,8 @@ class PlaybookOperations:
                     tx.discard()
                     return await detail_of(tx, incident, context.now)
                 if idempotency_key is not None:
-                    await tx.remember(idempotency_key, Remembered(fingerprint, incident_id))
+                    told = json.dumps({"incident_id": incident_id})
+                    await tx.remember(idempotency_key, Remembered(fingerprint, told))
         # From a view of its own: the answer names every tenant, and no other writer should wait for that.
         async with self.store.read() as reader:
             return await detail_of(reader, await existing_incident(reader, incident_id), await reader.now())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from flagconsole.domain.errors import FlagNotFound, IdempotencyKeyReused, InvalidInput, NoSuchRollout
+from flagconsole.domain.errors import FlagNotFound, InvalidInput, NoSuchRollout
 from flagconsole.domain.plan import Plan
 from flagconsole.domain.role import Actor
 from flagconsole.domain.rollout import Rollout, RolloutStep
@@ -22,9 +21,10 @@ from flagconsole.domain.rollout_views import (
 from flagconsole.operations import approvals, rollouts
 from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context
+from flagconsole.operations.once import fingerprint_of_parts, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw, phase_draw
-from flagconsole.store.protocol import Remembered, Store, Transaction
+from flagconsole.store.protocol import Store, Transaction
 from flagconsole.store.rollout_protocol import Tick
 
 Work = Callable[[Transaction, Context, PhaseDraw | None], Awaitable[Rollout]]
@@ -226,36 +226,31 @@ class RolloutOperations:
         drawn: Callable[[], Awaitable[PhaseDraw | None]] | None = None,
     ) -> Rollout:
         authorize(actor, operation)
-        said = "\0".join((actor.key_id or actor.name, *asked))
-        fingerprint = hashlib.sha256(said.encode("utf-8", "replace")).hexdigest()
+        fingerprint = fingerprint_of_parts(actor, *asked)
         for last in (*[False] * (_TRIES - 1), True):
             draw = None if drawn is None else await drawn()
             try:
                 request = Asked(actor, fingerprint, operation, asked[1], json.dumps(asked, ensure_ascii=False))
                 async with put_to_somebody(self.store, request, dry_run=dry_run):
-                    return await self._try(work, actor, fingerprint, version, idempotency_key, dry_run, draw)
+                    return await once(
+                        self.store,
+                        self._with(work, actor, fingerprint, version, draw),
+                        Rollout,
+                        idempotency_key,
+                        fingerprint,
+                        version,
+                        dry_run=dry_run,
+                        tried_again=() if last else (DrawOutdated,),
+                    )
             except DrawOutdated:
                 if last:
                     raise
         raise AssertionError("the last try answers or raises")
 
-    async def _try(
-        self,
-        work: Work,
-        actor: Actor,
-        fingerprint: str,
-        version: int | None,
-        idempotency_key: str | None,
-        dry_run: bool,
-        draw: PhaseDraw | None,
-    ) -> Rollout:
-        async with self.store.write() as tx:
-            if idempotency_key is not None and not dry_run:
-                known = await tx.remembered(idempotency_key)
-                if known is not None:
-                    if known.fingerprint != fingerprint:
-                        raise IdempotencyKeyReused("Use a new key for a new request.")
-                    return Rollout.model_validate_json(known.body)
+    def _with(
+        self, work: Work, actor: Actor, fingerprint: str, version: int | None, draw: PhaseDraw | None
+    ) -> Callable[[Transaction], Awaitable[Rollout]]:
+        async def whole(tx: Transaction) -> Rollout:
             approval = await approvals.given(tx, fingerprint) if self.requires_approvals else None
             context = Context(
                 actor,
@@ -266,13 +261,10 @@ class RolloutOperations:
                 approved_by=None if approval is None else approval.approved_by,
             )
             rollout = await work(tx, context, draw)
-            if dry_run:
-                tx.discard()
-                return rollout
             await approvals.use(tx, approval)
-            if idempotency_key is not None:
-                await tx.remember(idempotency_key, Remembered(fingerprint, rollout.model_dump_json()))
             return rollout
+
+        return whole
 
 
 def _checklist(ticked: Sequence[Tick]) -> Checklist:

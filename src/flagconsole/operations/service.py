@@ -283,9 +283,10 @@ class Operations(
             await approvals.use(tx, approval)
             return result if actor.tenant_id is None else result_of_tenant(result, actor.tenant_id)
 
-        key = None if dry_run else idempotency_key
         async with put_to_somebody(self.store, asked, dry_run=dry_run):
-            return await once(self.store, work, key, fingerprint, version, urgent=urgent)
+            return await once(
+                self.store, work, ChangeResult, idempotency_key, fingerprint, version, dry_run=dry_run, urgent=urgent
+            )
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
