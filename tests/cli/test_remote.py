@@ -178,3 +178,19 @@ def test_serve_says_where_it_listens_and_ends_with_sigterm(home: Path):
 
 def test_unreachable_is_exit_6():
     assert Unreachable.exit_code == 6
+
+
+def test_an_environment_goes_through_a_server_with_the_rights_it_needs(remote: Ask, home: Path):
+    path = home / "env.yaml"
+    assert remote("export", "--output", str(path), role=Role.VIEWER).code == 0
+    path.write_text(path.read_text() + "# ours\n")
+    assert remote("export", "--output", str(path), role=Role.VIEWER).code == 0
+    path.write_text(path.read_text().replace("state: off", "state: shadow", 1))
+    shown = remote("plan", str(path), "--json", role=Role.VIEWER).json
+    assert [(item["action"], item["raises"]) for item in shown["items"]] == [("change", True)]
+    apply = ("apply", str(path), "--plan-hash", shown["plan_hash"], "from git")
+    assert remote(*apply, role=Role.OPERATOR).code == 7
+    assert remote(*apply).code == 0
+    moved = remote(*apply)
+    assert (moved.code, "(revision 28)" in moved.err) == (13, True)
+    assert path.read_text().endswith("# ours\n")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from flagconsole.cli.bulk_backend import BulkBackend
 from flagconsole.cli.cohort_backend import CohortBackend
+from flagconsole.cli.environment_backend import EnvironmentBackend
 from flagconsole.cli.incident_backend import IncidentBackend
 from flagconsole.cli.metric_backend import MetricBackend
 from flagconsole.cli.rollout_backend import RolloutBackend
@@ -26,7 +27,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Backend(CohortBackend, RolloutBackend, IncidentBackend, MetricBackend, ShadowBackend, BulkBackend, Protocol):
+class Backend(
+    CohortBackend,
+    RolloutBackend,
+    IncidentBackend,
+    MetricBackend,
+    ShadowBackend,
+    BulkBackend,
+    EnvironmentBackend,
+    Protocol,
+):
     """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""
 
     async def status(self) -> views.Status: ...

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 from flagconsole.cli.bulk_backend import EmbeddedBulk
 from flagconsole.cli.cohort_backend import EmbeddedCohorts
+from flagconsole.cli.environment_backend import EmbeddedEnvironment
 from flagconsole.cli.incident_backend import EmbeddedIncidents
 from flagconsole.cli.metric_backend import EmbeddedMetrics
 from flagconsole.cli.rollout_backend import EmbeddedRollouts
@@ -48,7 +49,15 @@ async def open_embedded(store_url: str, *, create: bool = True) -> AsyncIterator
         await store.close()
 
 
-class Embedded(EmbeddedCohorts, EmbeddedRollouts, EmbeddedIncidents, EmbeddedMetrics, EmbeddedShadow, EmbeddedBulk):
+class Embedded(
+    EmbeddedCohorts,
+    EmbeddedRollouts,
+    EmbeddedIncidents,
+    EmbeddedMetrics,
+    EmbeddedShadow,
+    EmbeddedBulk,
+    EmbeddedEnvironment,
+):
     """``Backend`` on ``Operations``, for one actor."""
 
     def __init__(self, operations: Operations, actor: Actor) -> None:

@@ -15,7 +15,7 @@ from flagconsole.cli.lazy import Entry, LazyGroup
 from flagconsole.domain.errors import ExitCode, FlagConsoleError, OutcomeUnknown
 from flagconsole.domain.text import safe_text
 
-_LOOK, _ACT, _RUN, _SETUP = "Look", "Change", "Run", "Set up"
+_LOOK, _ACT, _FILES, _RUN, _SETUP = "Look", "Change", "Files", "Run", "Set up"
 
 COMMANDS: dict[str, Entry] = {
     "console": Entry(_LOOK, "console:console", "Open the console (the default)."),
@@ -49,7 +49,9 @@ COMMANDS: dict[str, Entry] = {
     "serve": Entry(_RUN, "serve:serve", "Serve a store over HTTP."),
     "init": Entry(_SETUP, "init:init", "Load a catalogue of flags into an empty store."),
     "migrate": Entry(_SETUP, "migrate:migrate", "Move a store to another database, or to a file."),
-    "plan": Entry(_SETUP, "plan:plan", "Check plans, and print their schema."),
+    "export": Entry(_FILES, "environment:export", "Write the environment as YAML."),
+    "plan": Entry(_FILES, "plan:plan", "Show what applying a file would change; check rollout plans."),
+    "apply": Entry(_FILES, "environment:apply", "Do what a plan shows, all of it or nothing."),
     "config": Entry(_SETUP, "config:config", "Choose the server, the key and the tenant."),
     "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),
     "completion": Entry(_SETUP, "completion:completion", "Print completion for bash, zsh or fish."),
@@ -73,7 +75,7 @@ _INTERRUPTED, _BROKEN_PIPE = 130, 1
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Exit codes: 0 done, 2 usage, 3 not found, 4 refused, 5 conflict, 6 unreachable, 7 not allowed, "
     "8 kill not confirmed everywhere, 12 kill told to clients that can't confirm, 1 internal error; "
-    "monitor: 9 failed, 10 inconclusive, 11 no data.",
+    "monitor: 9 failed, 10 inconclusive, 11 no data; apply: 13 the plan moved, plan: 14 it differs.",
 )
 @click.version_option(package_name="flagconsole")
 @connection_options

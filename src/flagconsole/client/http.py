@@ -12,6 +12,7 @@ from flagconsole.client.bulk import BulkCalls
 from flagconsole.client.caller import Caller
 from flagconsole.client.cohorts import CohortCalls
 from flagconsole.client.connection import USER_AGENT, open_connection
+from flagconsole.client.environments import EnvironmentCalls
 from flagconsole.client.incidents import IncidentCalls
 from flagconsole.client.metrics import MetricCalls
 from flagconsole.client.position import Position
@@ -36,7 +37,7 @@ from flagconsole.domain.views import (
 )
 
 
-class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, ShadowCalls, BulkCalls):
+class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, ShadowCalls, BulkCalls, EnvironmentCalls):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
     ``timeout`` is in seconds, for each step of one try. All methods raise the server's error as the class of

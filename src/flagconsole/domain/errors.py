@@ -25,6 +25,8 @@ class ExitCode:
     INCONCLUSIVE: ClassVar[int] = 10
     NO_DATA: ClassVar[int] = 11
     UNCONFIRMABLE: ClassVar[int] = 12
+    PLAN_MOVED: ClassVar[int] = 13
+    DIFFERS: ClassVar[int] = 14
 
 
 class FlagConsoleError(Exception):
@@ -466,6 +468,14 @@ class VersionConflict(FlagConsoleError):
     code = "version_conflict"
     status = 412
     exit_code = ExitCode.CONFLICT
+
+
+class PlanMoved(FlagConsoleError):
+    """The plan is no longer the one that was shown: {moved}."""
+
+    code = "plan_moved"
+    status = 412
+    exit_code = ExitCode.PLAN_MOVED
 
 
 class VersionRequired(FlagConsoleError):

@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, field_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    field_validator,
+)
 from pydantic_core import CoreSchema
 
 from flagconsole.domain.evaluation import Rule
@@ -93,28 +102,37 @@ class Setting(Frozen):
         return f"canary {self.canary_percentage} %"
 
 
+def _first_state(value: FlagState) -> FlagState:
+    if value in {FlagState.KILL, FlagState.CANARY}:
+        raise ValueError("a flag starts as off, shadow or on")
+    return value
+
+
+Description = Annotated[str, Field(max_length=2000)]
+DefaultState = Annotated[FlagState, AfterValidator(_first_state)]
+Affected = Annotated[tuple[Label, ...], Field(max_length=100)]
+Dependencies = Annotated[tuple[FlagName, ...], Field(max_length=100)]
+RollbackSeconds = Annotated[int, Field(ge=0, le=86_400)]
+Owner = Annotated[str, Field(max_length=200)]
+Tags = Annotated[tuple[Label, ...], Field(max_length=50)]
+PlanName = Annotated[str, Field(max_length=200)]
+
+
 class FlagDefinition(Frozen):
     """What a person says about a flag when creating it. Durations are seconds."""
 
     flag_name: FlagName
     flag_type: FlagType = FlagType.FEATURE
-    description: Annotated[str, Field(max_length=2000)] = ""
-    default_state: FlagState = FlagState.OFF
-    affects: Annotated[tuple[Label, ...], Field(max_length=100)] = ()
-    dependencies: Annotated[tuple[FlagName, ...], Field(max_length=100)] = ()
-    rollback_time_seconds: Annotated[int, Field(ge=0, le=86_400)] = 60
+    description: Description = ""
+    default_state: DefaultState = FlagState.OFF
+    affects: Affected = ()
+    dependencies: Dependencies = ()
+    rollback_time_seconds: RollbackSeconds = 60
     is_kill_switch: bool = False
-    owner: Annotated[str, Field(max_length=200)] = ""
-    tags: Annotated[tuple[Label, ...], Field(max_length=50)] = ()
+    owner: Owner = ""
+    tags: Tags = ()
     expires_on: date | None = None
-    plan: Annotated[str, Field(max_length=200)] = ""
-
-    @field_validator("default_state")
-    @classmethod
-    def _not_killed(cls, value: FlagState) -> FlagState:
-        if value in {FlagState.KILL, FlagState.CANARY}:
-            raise ValueError("a flag starts as off, shadow or on")
-        return value
+    plan: PlanName = ""
 
 
 class Flag(FlagDefinition):

@@ -8,10 +8,22 @@ from typing import Annotated, Final
 from pydantic import AwareDatetime, Field, field_validator
 
 from flagconsole.domain.cohort import Seed
-from flagconsole.domain.flag import FlagDefinition, Frozen, Percentage
-from flagconsole.domain.names import ChangeId, FlagName, Label, ReasonText, TenantId
+from flagconsole.domain.flag import (
+    Affected,
+    DefaultState,
+    Dependencies,
+    Description,
+    FlagDefinition,
+    Frozen,
+    Owner,
+    Percentage,
+    PlanName,
+    RollbackSeconds,
+    Tags,
+)
+from flagconsole.domain.names import ChangeId, Label, ReasonText, TenantId
 from flagconsole.domain.role import Role
-from flagconsole.domain.states import OVERRIDE_STATES, FlagState
+from flagconsole.domain.states import OVERRIDE_STATES, FlagState, FlagType
 from flagconsole.domain.tenant import TenantProfile
 
 CohortIds = Annotated[tuple[TenantId, ...], Field(max_length=50_000)]
@@ -23,19 +35,30 @@ class FlagCreate(FlagDefinition):
     change_reason: ReasonText = "created"
 
 
-class FlagUpdate(Frozen):
-    """``PUT /api/flags/{name}``. A field that is left out keeps its value."""
+class FlagFields(Frozen):
+    """What of a flag can be changed once it is there. A field that is left out keeps its value."""
 
-    change_reason: ReasonText
     current_state: FlagState | None = None
     canary_percentage: Percentage | None = None
     canary_tenant_ids: CohortIds | None = None
     canary_holdout_ids: CohortIds | None = None
-    description: Annotated[str, Field(max_length=2000)] | None = None
-    owner: Annotated[str, Field(max_length=200)] | None = None
-    tags: Annotated[tuple[Label, ...], Field(max_length=50)] | None = None
+    flag_type: FlagType | None = None
+    description: Description | None = None
+    default_state: DefaultState | None = None
+    affects: Affected | None = None
+    dependencies: Dependencies | None = None
+    rollback_time_seconds: RollbackSeconds | None = None
+    is_kill_switch: bool | None = None
+    owner: Owner | None = None
+    tags: Tags | None = None
     expires_on: date | None = None
-    dependencies: Annotated[tuple[FlagName, ...], Field(max_length=100)] | None = None
+    plan: PlanName | None = None
+
+
+class FlagUpdate(FlagFields):
+    """``PUT /api/flags/{name}``."""
+
+    change_reason: ReasonText
 
 
 class Kill(Frozen):

@@ -120,7 +120,7 @@ async def _set(tx: Transaction, context: Context, request: BulkSet, index: int) 
     except InvalidInput as error:
         named = {**error.details, "field": f"changes[{index}].{error.details['field']}"}
         raise InvalidInput(error.hint, **named) from None
-    return _outcome(outcome)
+    return outcome_of(outcome)
 
 
 def _update_of(item: BulkItem, reason: str) -> FlagUpdate:
@@ -145,9 +145,9 @@ async def _roll_back_domain(tx: Transaction, context: Context, request: BulkRoll
         # A bulk rollback may be given no versions: what raises is asked for explicitly, on the flag as it is now.
         own = Context(context.actor, context.now, flag.version, correlation_id=context.correlation_id)
         try:
-            outcomes.append(_outcome(await rollback.rollback(tx, own, name, body)))
+            outcomes.append(outcome_of(await rollback.rollback(tx, own, name, body)))
         except refusals as error:
-            outcomes.append(_left_out(name, flag.setting, error))
+            outcomes.append(left_out_of(name, flag.setting, error))
     return outcomes
 
 
@@ -174,13 +174,14 @@ async def _revert(tx: Transaction, context: Context, request: BulkRollback) -> l
         except RaiseRefused as error:
             if not request.leave_raising:
                 raise
-            outcomes.append(_left_out(flag_name, flag.setting, error, tenant_id))
+            outcomes.append(left_out_of(flag_name, flag.setting, error, tenant_id))
         else:
-            outcomes.append(_outcome(outcome))
+            outcomes.append(outcome_of(outcome))
     return outcomes
 
 
-def _outcome(outcome: Outcome) -> BulkOutcome:
+def outcome_of(outcome: Outcome) -> BulkOutcome:
+    """What became of a flag, as the set's answer tells it."""
     return BulkOutcome(
         flag_name=outcome.flag.flag_name,
         tenant_id=None if outcome.change is None else outcome.change.tenant_id,
@@ -191,5 +192,5 @@ def _outcome(outcome: Outcome) -> BulkOutcome:
     )
 
 
-def _left_out(flag_name: str, present: Setting, error: FlagConsoleError, tenant_id: str | None = None) -> BulkOutcome:
+def left_out_of(flag_name: str, present: Setting, error: FlagConsoleError, tenant_id: str | None = None) -> BulkOutcome:
     return BulkOutcome(flag_name=flag_name, tenant_id=tenant_id, changed=False, setting=present, left_out=error.message)

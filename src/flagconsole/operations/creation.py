@@ -5,26 +5,28 @@ from __future__ import annotations
 from flagconsole.domain.change import Action, ChangeType
 from flagconsole.domain.dependencies import refuse_cycle
 from flagconsole.domain.errors import FlagExists, FlagKilled, FlagNameRetired, HasDependents
-from flagconsole.domain.flag import Flag
+from flagconsole.domain.exposure import raises
+from flagconsole.domain.flag import Flag, Setting
 from flagconsole.domain.requests import Archive, FlagCreate
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.context import Context, Outcome, existing, guard_approval
 from flagconsole.store.protocol import ChangeDraft, Transaction
 
 
-async def create(tx: Transaction, context: Context, request: FlagCreate) -> Outcome:
-    """Add a flag in its default state. A name is never used twice, not even after archiving."""
+async def create(tx: Transaction, context: Context, request: FlagCreate, setting: Setting | None = None) -> Outcome:
+    """Add a flag with this ``setting``, or in its default state. A name is never used twice, not even after archiving."""
     name = request.flag_name
     if await tx.flag(name) is not None:
         raise FlagExists(flag=name)
     if await tx.is_retired(name):
         raise FlagNameRetired("Choose another name.", flag=name)
     refuse_cycle(name, request.dependencies, await tx.dependency_graph())
-    if request.default_state is not FlagState.OFF:
+    setting = setting or Setting(current_state=request.default_state)
+    if raises(Setting(current_state=FlagState.OFF), setting, name):
         guard_approval(context, name)
     flag = Flag(
         **request.model_dump(exclude={"change_reason"}),
-        current_state=request.default_state,
+        **setting.model_dump(),
         version=1,
         created_at=context.now,
         created_by=context.actor.name,
@@ -66,6 +68,7 @@ async def archive(tx: Transaction, context: Context, flag_name: str, request: Ar
         approved_by=context.approved_by,
         changed_at=context.now,
         previous=flag.setting.model_dump(mode="json"),
+        correlation_id=context.correlation_id,
         archive=True,
     )
     change = await tx.apply(draft)

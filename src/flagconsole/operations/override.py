@@ -16,8 +16,11 @@ from flagconsole.operations.kill import stamped
 from flagconsole.store.protocol import ChangeDraft, Transaction
 
 
-async def set_override(tx: Transaction, context: Context, flag_name: str, request: OverrideSet) -> Outcome:
-    """Give one tenant its own state. Never ``kill``: that is for everyone or no one."""
+async def set_override(
+    tx: Transaction, context: Context, flag_name: str, request: OverrideSet, *, reason: str | None = None
+) -> Outcome:
+    """Give one tenant its own state. Never ``kill``: that is for everyone or no one. ``reason`` is the change's where that
+    isn't the override's own."""
     flag = await existing(tx, flag_name)
     tenant = tenant_for(context, request.tenant_id)
     if request.expires_at is not None and request.expires_at <= context.now:
@@ -35,7 +38,7 @@ async def set_override(tx: Transaction, context: Context, flag_name: str, reques
         created_by=context.actor.name,
     )
     return await apply_override(
-        tx, context, flag, tenant, before, after, action=Action.OVERRIDE_SET, reason=request.override_reason
+        tx, context, flag, tenant, before, after, action=Action.OVERRIDE_SET, reason=reason or request.override_reason
     )
 
 

@@ -33,9 +33,9 @@ from flagconsole.domain.views import (
 from flagconsole.operations import approvals, creation, keys, kill, override, reading, rollback, setting
 from flagconsole.operations.approvals import ApprovalOperations, Asked, put_to_somebody
 from flagconsole.operations.break_glass import BreakGlassOperations
-from flagconsole.operations.bulk import BulkOperations
 from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
+from flagconsole.operations.environments import EnvironmentOperations
 from flagconsole.operations.incident_service import IncidentOperations
 from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
@@ -52,7 +52,12 @@ UseCase = Callable[[Transaction, Context, str, Request], Awaitable[Outcome]]
 
 
 class Operations(
-    IncidentOperations, PlaybookOperations, CohortOperations, BulkOperations, BreakGlassOperations, ApprovalOperations
+    IncidentOperations,
+    PlaybookOperations,
+    CohortOperations,
+    EnvironmentOperations,
+    BreakGlassOperations,
+    ApprovalOperations,
 ):
     """All use cases on one store."""
 

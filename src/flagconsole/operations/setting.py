@@ -9,14 +9,17 @@ from flagconsole.domain.dependencies import refuse_cycle
 from flagconsole.domain.errors import FlagKilled, InvalidInput
 from flagconsole.domain.exposure import raises
 from flagconsole.domain.flag import Flag, Setting
-from flagconsole.domain.requests import FlagUpdate, Kill
+from flagconsole.domain.requests import FlagFields, FlagUpdate, Kill
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.context import Context, Outcome, existing, guard_raise
 from flagconsole.operations.kill import kill, stamped
 from flagconsole.store.protocol import ChangeDraft, Transaction
 
 #: The fields of a flag that a change may carry besides its setting.
-DESCRIPTIVE = ("description", "owner", "tags", "expires_on", "dependencies")
+DESCRIPTIVE = (
+    *("description", "owner", "tags", "expires_on", "dependencies", "affects", "plan"),
+    *("flag_type", "default_state", "rollback_time_seconds", "is_kill_switch"),
+)
 
 
 async def update(tx: Transaction, context: Context, flag_name: str, request: FlagUpdate) -> Outcome:
@@ -25,10 +28,7 @@ async def update(tx: Transaction, context: Context, flag_name: str, request: Fla
         _refuse_besides_kill(request)
         return await kill(tx, context, flag_name, Kill(kill_reason=request.change_reason))
     flag = await existing(tx, flag_name)
-    after, given = _requested(flag, request), request.model_fields_set
-    described = {name: getattr(request, name) for name in DESCRIPTIVE if name in given}
-    _refuse_nulls(described)
-    described = {name: value for name, value in described.items() if getattr(flag, name) != value}
+    after, described = _requested(flag, request), described_by(flag, request)
     if flag.current_state is FlagState.KILL and after != flag.setting:
         raise FlagKilled("Revive it first.", flag=flag_name)
     if after == flag.setting and not described:
@@ -94,6 +94,13 @@ def _requested(flag: Flag, request: FlagUpdate) -> Setting:
             value=None,
         )
     return after
+
+
+def described_by(flag: Flag, request: FlagFields) -> dict[str, Any]:
+    """The descriptive fields that the request would change, with their new values. Raises ``InvalidInput`` for a null."""
+    told = {name: getattr(request, name) for name in DESCRIPTIVE if name in request.model_fields_set}
+    _refuse_nulls(told)
+    return {name: value for name, value in told.items() if getattr(flag, name) != value}
 
 
 def _refuse_besides_kill(request: FlagUpdate) -> None:

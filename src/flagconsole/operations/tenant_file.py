@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
@@ -21,6 +20,7 @@ from flagconsole.domain.tenant import Blackout, TenantProfile
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.strict_yaml import Node, Place, kind_of, line_of, parse_yaml, plain
 from flagconsole.operations.validation import field_path, problem_of, shown_value
+from flagconsole.operations.yaml_text import yaml_value
 
 FORMATS: Final = ("csv", "yaml")
 MAX_TENANTS: Final = 100_000
@@ -246,15 +246,5 @@ def _dump_yaml(tenants: Iterable[TenantProfile]) -> str:
         fields = tenant.model_dump(mode="json", exclude_none=True)
         known = [(name, value) for name, value in fields.items() if value != []]
         for index, (name, value) in enumerate(known):
-            lines.append(f"  {'-' if index == 0 else ' '} {name}: {_yaml_value(value)}")
+            lines.append(f"  {'-' if index == 0 else ' '} {name}: {yaml_value(value)}")
     return "\n".join(lines if len(lines) > 1 else ["tenants: []"]) + "\n"
-
-
-def _yaml_value(value: Any) -> str:
-    return "".join(map(_yaml_letter, json.dumps(value, ensure_ascii=False)))
-
-
-def _yaml_letter(letter: str) -> str:
-    if letter.isprintable():
-        return letter
-    return f"\\u{ord(letter):04x}" if ord(letter) < 0x10000 else f"\\U{ord(letter):08x}"

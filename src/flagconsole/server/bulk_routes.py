@@ -24,7 +24,7 @@ async def bulk_set(
 ) -> BulkResult:
     """Change every flag that the body names, or none."""
     work = state.operations.bulk_set(actor, body, idempotency_key=key, dry_run=dry_run)
-    return await _done(state, response, "bulk_set", work)
+    return await done(state, response, "bulk_set", work)
 
 
 @router.post("/api/bulk/rollback", summary="Roll many flags back as one set", responses=_BULK)
@@ -33,10 +33,10 @@ async def bulk_rollback(
 ) -> BulkResult:
     """Undo the newest standing change of each flag of a domain, or exactly the changes named."""
     work = state.operations.bulk_rollback(actor, body, idempotency_key=key, dry_run=dry_run)
-    return await _done(state, response, "bulk_rollback", work)
+    return await done(state, response, "bulk_rollback", work)
 
 
-async def _done(state: ServerState, response: Response, name: str, work: Awaitable[BulkResult]) -> BulkResult:
+async def done(state: ServerState, response: Response, name: str, work: Awaitable[BulkResult]) -> BulkResult:
     """Carry it out, count it, and answer only once this server's own view has it."""
     started = time.perf_counter()
     result = await work

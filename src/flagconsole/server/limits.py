@@ -36,7 +36,7 @@ MAX_HELD_BYTES: Final = 128 * 1024 * 1024
 UNDER_WAY: Final = "flagconsole.under_way"
 _BUSY_SECONDS: Final = 2
 _TENANTS_PATH: Final = "/api/tenants"
-_LARGE_PATH: Final = "/api/flags"
+_LARGE_PATHS: Final = ("/api/flags", "/api/plan", "/api/apply")
 
 
 class Limits:
@@ -95,7 +95,7 @@ def _limit_of(path: str) -> int:
     """How many bytes a body sent to ``path`` may have."""
     if path == _TENANTS_PATH:
         return MAX_TENANTS_BODY_BYTES
-    return MAX_LARGE_BODY_BYTES if path.startswith(_LARGE_PATH) else MAX_BODY_BYTES
+    return MAX_LARGE_BODY_BYTES if path.startswith(_LARGE_PATHS) else MAX_BODY_BYTES
 
 
 class _Holding:

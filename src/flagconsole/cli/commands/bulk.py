@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +10,8 @@ import click
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import print_json, print_table, say, talk
 from flagconsole.cli.reason import with_reason
-from flagconsole.domain.errors import ExitCode, InvalidInput
+from flagconsole.cli.text_file import read_text, source_of
+from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def bulk_set(invocation: Invocation, path: str, reason: str | None, yes: bool) -
     """
     from flagconsole.operations.bulk_file import parse_bulk
 
-    request = parse_bulk(_text_of(path), "standard input" if path == "-" else path, reason)
+    request = parse_bulk(read_text(path, "--file"), source_of(path), reason)
 
     async def work(backend: Backend, target: Target) -> int:
         decided = await _with_versions(backend, request)
@@ -44,7 +44,7 @@ def bulk_set(invocation: Invocation, path: str, reason: str | None, yes: bool) -
         async def change(key: str | None, dry_run: bool) -> BulkResult:
             return await backend.bulk_set(decided, idempotency_key=key, dry_run=dry_run)
 
-        return await _shown_then_done(invocation, change, yes=yes)
+        return await shown_then_done(invocation, change, yes=yes)
 
     click.get_current_context().exit(invocation.run(work))
 
@@ -93,12 +93,12 @@ def undo_as_one(invocation: Invocation, request: BulkRollback, *, yes: bool) -> 
         async def change(key: str | None, dry_run: bool) -> BulkResult:
             return await backend.bulk_rollback(request, idempotency_key=key, dry_run=dry_run)
 
-        return await _shown_then_done(invocation, change, yes=yes)
+        return await shown_then_done(invocation, change, yes=yes)
 
     click.get_current_context().exit(invocation.run(work))
 
 
-async def _shown_then_done(
+async def shown_then_done(
     invocation: Invocation, change: Callable[[str | None, bool], Awaitable[BulkResult]], *, yes: bool
 ) -> int:
     """Show what would happen; then, unless that is all that was asked for, do it."""
@@ -148,16 +148,6 @@ async def _with_versions(backend: Backend, request: BulkSet) -> BulkSet:
         for item in request.changes
     )
     return request.model_copy(update={"changes": items})
-
-
-def _text_of(path: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
-        return data.decode("utf-8-sig")
-    except OSError as error:
-        raise InvalidInput(field="--file", problem=f"can't be read ({error.strerror})", value=path) from None
-    except UnicodeDecodeError as error:
-        raise InvalidInput(field="--file", problem=f"is not UTF-8 at byte {error.start}", value=path) from None
 
 
 def change_numbers(value: str | None, option: str) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""``plan``: checking plan files, and the schema that they follow."""
+"""``plan``: what applying a file would change; and checking rollout plans, and the schema that they follow."""
 
 from __future__ import annotations
 
@@ -7,17 +7,65 @@ from typing import TYPE_CHECKING
 
 import click
 
-from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import say
+from flagconsole.cli.invocation import Invocation, prints
+from flagconsole.cli.output import print_json, say
+from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
+    from flagconsole.cli.backend import Backend
+    from flagconsole.cli.target import Target
+    from flagconsole.domain.environment import EnvironmentPlan
     from flagconsole.domain.plan import Phase
 
 
-@click.group("plan", cls=SuggestingGroup)
+class PlanGroup(click.Group):
+    """Takes what is no command of its own for a file of an environment."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """``check``, ``schema``, or the command that plans a file."""
+        if args and args[0] in {"check", "schema"}:
+            return super().resolve_command(ctx, args)
+        return "FILE", self.commands["FILE"], args
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Both uses."""
+        formatter.write_usage(ctx.command_path, "[--prune] [--detailed-exitcode] FILE | check … | schema")
+
+
+@click.group("plan", cls=PlanGroup, context_settings={"ignore_unknown_options": True})
 def plan() -> None:
-    """Check plans, and print their schema."""
+    """Show what applying a FILE would change; or check a rollout plan.
+
+    FILE is YAML or JSON as export writes it. The plan's hash is what apply asks for. With --prune, flags and overrides that
+    the file's lists don't name go too. With --detailed-exitcode it ends with 14 where something would change.
+    """
+
+
+@plan.command("FILE", hidden=True)
+@click.argument("file", metavar="FILE")
+@click.option("--prune", is_flag=True, help="Also remove what the file's lists don't name.")
+@click.option("--detailed-exitcode", is_flag=True, help="End with 14 where something would change.")
+@prints
+def plan_of_file(invocation: Invocation, file: str, prune: bool, detailed_exitcode: bool) -> None:
+    """Show what applying FILE would change (- for standard input). Changes nothing."""
+    from flagconsole.cli.environment_report import apply_command, read_request, show
+
+    request = read_request(file, prune=prune)
+
+    async def work(backend: Backend, target: Target) -> EnvironmentPlan:
+        return await backend.plan(request)
+
+    found = invocation.run(work)
+    if invocation.as_json:
+        print_json(found)
+    else:
+        show(found)
+        if found.changed:
+            say(f"To do exactly this: {apply_command(file, prune, found.plan_hash)}")
+    click.get_current_context().exit(ExitCode.DIFFERS if detailed_exitcode and found.changed else ExitCode.OK)
 
 
 @plan.command("check")
@@ -26,7 +74,6 @@ def plan() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def check(source: str, flag: str | None, as_json: bool) -> None:
     """Check a plan and show its phases. A mistake is named by line, field and value; exit code 2."""
-    from flagconsole.cli.output import print_json
     from flagconsole.cli.plan_option import read_text
     from flagconsole.operations.plan_file import SHIPPED, parse_plan, shipped_plan
 
