@@ -92,7 +92,7 @@ def test_it_ends_with_the_verdict(started, store_path, kind, code):
     assert said.code == code
     assert "shadow of quick, running" in said.out
     assert "error_rate 0.42 % (limit > 2.00 %)" in said.out
-    assert "1234 operations of 1 tenant  data 3 s old  error budget 12% spent" in said.out
+    assert "1234 operations of 1 tenant  data 3 s old  false-alarm budget 12% spent" in said.out
     assert "\x1b" not in said.out
     assert "end: " in said.out.splitlines()[-1]
     assert "rolled back" not in said.out
@@ -165,7 +165,7 @@ def test_it_follows_a_server_as_things_happen(live_server, home, monkeypatch):
         assert (held["rollout"]["pause_reason"], held["step"]["note"]) == ("lunch", "lunch")
         live_server.request("POST", "/api/flags/a.b/kill", json={"kill_reason": "errors"})
         *_, last = events
-        assert (last["event"], last["because"], last["exit_code"]) == ("end", "errors; lunch", 9)
+        assert (last["event"], last["because"], last["exit_code"]) == ("end", "errors", 9)
         assert running.wait(20) == 9
 
 

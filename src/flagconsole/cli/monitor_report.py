@@ -55,7 +55,9 @@ class Report:
         if _shown(before) == _shown(rollout):
             return
         step = detail.steps[-1] if detail.steps else None
-        by = "" if step is None else f" by {safe_text(step.by, 200)} ({safe_text(step.step)}: {safe_text(step.note)})"
+        by = "" if step is None else f"; {safe_text(step.step)} by {safe_text(step.by, 200)}"
+        if step is not None and step.note not in rollout.pause_reason + rollout.end_reason:
+            by += f": {safe_text(step.note)}"
         step_json = None if step is None else step.model_dump(mode="json")
         self._tell(
             f"{_now()}  {describe(rollout)}{by}", "rollout", rollout=rollout.model_dump(mode="json"), step=step_json
@@ -99,17 +101,17 @@ def describe(rollout: Rollout) -> str:
     parts = [f"{safe_text(rollout.phase)} of {safe_text(rollout.plan.name)}, {rollout.status.value.replace('_', ' ')}"]
     if rollout.status is RolloutStatus.RUNNING:
         parts.append(f"{part_of(rollout.fresh_seconds, phase.min_seconds)} with fresh data")
+    if not rollout.status.active:
+        return "; ".join([*parts, safe_text(rollout.end_reason)] if rollout.end_reason else parts)
     if rollout.progression_paused:
         parts.append(f"progression paused: {safe_text(rollout.pause_reason)}")
     if rollout.exposure_frozen:
         parts.append("exposure frozen")
-    if rollout.end_reason:
-        parts.append(safe_text(rollout.end_reason))
     return "; ".join(parts)
 
 
 def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None) -> str:
-    """The verdict, what is nearest to failing, from how much, how old, and what it has cost of the error budget."""
+    """The verdict, what is nearest to failing, from how much, how old, and what it has cost of the false-alarm budget."""
     parts = [GLYPHS[verdict.kind]]
     if nearest is not None:
         parts.append(criterion_line(nearest))
@@ -121,7 +123,7 @@ def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None) -> str
     if verdict.data_age_seconds is not None:
         parts.append(f"data {verdict.data_age_seconds:.0f} s old")
     if verdict.budget_spent is not None:
-        parts.append(f"error budget {verdict.budget_spent:.0%} spent")
+        parts.append(f"false-alarm budget {verdict.budget_spent:.0%} spent")
     return "  ".join(parts)
 
 

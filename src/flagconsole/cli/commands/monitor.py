@@ -221,7 +221,7 @@ class Watch:
             case RolloutStatus.COMPLETED:
                 return VerdictKind.PASS, ""
             case RolloutStatus.ROLLED_BACK | RolloutStatus.ROLLING_BACK | RolloutStatus.KILLED:
-                return VerdictKind.FAIL, rollout.pause_reason
+                return VerdictKind.FAIL, rollout.pause_reason if rollout.status.active else ""
             case RolloutStatus.ABORTED:
                 failed = rollout.verdict is not None and rollout.verdict.kind is VerdictKind.FAIL
                 return (VerdictKind.FAIL if failed else VerdictKind.INCONCLUSIVE), ""
