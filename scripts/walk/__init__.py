@@ -1,0 +1,1 @@
+"""Follows a page of the documentation as its reader would, word by word."""
