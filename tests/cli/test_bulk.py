@@ -64,6 +64,7 @@ def test_json_is_a_file_too_and_the_answer(flags: Any, tmp_path: Path):
         ("reason: winter freeze", "reason: ''", "line 1, reason"),
         ("reason: winter freeze\n", "", "reason: is missing"),
         ("invoices.auto_send", "pos.lite", "is there twice"),
+        ("flags:\n", "x:\n", "line 2, x: is not a field here"),
     ],
 )
 def test_a_mistake_is_named_by_line_and_field_and_nothing_is_done(
@@ -74,6 +75,20 @@ def test_a_mistake_is_named_by_line_and_field_and_nothing_is_done(
     assert shown.code == 2
     assert said in shown.err
     assert state(flags, "pos.lite") == "off"
+
+
+@pytest.mark.parametrize(
+    ("flags_said", "found"),
+    [
+        ("{name: pos.lite, state: on}", "(got 'a mapping')"),
+        ("[]", "(got 'an empty list')"),
+        ("pos.lite", "(got 'pos.lite')"),
+    ],
+)
+def test_what_is_no_list_is_named_with_its_line(flags: Any, plan: Path, flags_said: str, found: str):
+    plan.write_text(f"reason: winter freeze\nflags: {flags_said}\n")
+    shown = flags("bulk-set", "--file", str(plan))
+    assert (shown.code, found in shown.err, "line 2, flags: must be a list" in shown.err) == (2, True, True)
 
 
 def test_an_unknown_flag_names_the_one_that_was_meant(flags: Any, plan: Path):

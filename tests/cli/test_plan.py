@@ -33,3 +33,13 @@ def test_the_schema_is_printed(fc):
     found = fc("plan", "schema").json
     assert found["$schema"].startswith("https://json-schema.org/")
     assert "phases" in found["required"]
+
+
+def test_each_kind_of_file_has_its_schema(fc):
+    for kind, field in (("flags", "overrides"), ("plan", "phases"), ("playbook", "steps")):
+        found = fc("schema", kind).json
+        assert (found["$schema"], field in found["properties"]) == (
+            "https://json-schema.org/draft/2020-12/schema",
+            True,
+        )
+    assert fc("schema", "tenants").code == 2

@@ -104,6 +104,12 @@ _ALLOWED: Final[dict[StepKind, frozenset[str]]] = {
 _OF_KINDS: Final = frozenset().union(*_NEEDED.values(), *_ALLOWED.values())
 
 
+def fields_of(kind: StepKind) -> tuple[list[str], list[str]]:
+    """The fields that a step of this kind needs, and those of other kinds that it can't have."""
+    needed = _NEEDED[kind]
+    return sorted(needed), sorted(_OF_KINDS - needed - _ALLOWED.get(kind, frozenset()))
+
+
 class Step(Frozen):
     """One step.
 
@@ -133,11 +139,11 @@ class Step(Frozen):
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> Self:
-        needed = _NEEDED[self.kind]
-        for name in sorted(needed):
+        needed, refused = fields_of(self.kind)
+        for name in needed:
             if getattr(self, name) in (None, ()):
                 raise ValueError(f"a {self.kind.value} step needs {name}")
-        for name in sorted(_OF_KINDS - needed - _ALLOWED.get(self.kind, frozenset())):
+        for name in refused:
             if getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f"a {self.kind.value} step has no {name}")
         if self.argv and (self.argv[0].startswith("-") or "/" in self.argv[0] or "{" in self.argv[0]):

@@ -26,6 +26,12 @@ _FIELDS: Final = {
     "tags": "tags",
     "expires_on": "expires_on",
     "dependencies": "dependencies",
+    "type": "flag_type",
+    "default_state": "default_state",
+    "affects": "affects",
+    "plan": "plan",
+    "rollback_time_seconds": "rollback_time_seconds",
+    "is_kill_switch": "is_kill_switch",
 }
 _WRITTEN: Final = {field_name: written for written, field_name in _FIELDS.items()}
 
@@ -40,7 +46,9 @@ def parse_bulk(text: str, source: str, reason: str | None = None) -> BulkSet:
     _fields(root, "", _ROOT, place)
     listed = root.value.get("flags")
     if listed is None or not isinstance(listed.value, list) or not listed.value:
-        place.refuse(root.line, "flags", "must be a list of at least one flag, each with its name and state", None)
+        line = root.lines.get("flags", root.line)
+        found = None if listed is None else "an empty list" if listed.value == [] else kind_of(listed.value)
+        place.refuse(line, "flags", "must be a list of at least one flag, each with its name and state", found)
     items = tuple(_item(node, f"flags[{index}]", place) for index, node in enumerate(listed.value))
     said = reason if reason is not None else plain(root).get("reason")
     if said is None:

@@ -46,6 +46,8 @@ OVERRIDE_FIELDS: Final = {
     "reason": "override_reason",
     "expires_at": "expires_at",
 }
+#: Fields that may say that there is nothing. Of all others, what isn't said is left out.
+MAY_BE_NULL: Final = frozenset({"expires_on", "expires_at", "holdout_ids"})
 _ROOT: Final = ("flags", "overrides")
 #: States are words here, as in every file of ours, also ``on`` and ``off``.
 _WORDS: Final = frozenset({"state", "default_state"})
@@ -97,6 +99,9 @@ def _items(root: Node, name: str, place: Place) -> list[tuple[str, Node]]:
 def _entry(model: type[Model], fields: Mapping[str, str], node: Node, path: str, place: Place) -> Model:
     _refuse_unknown(node, f"{path}.", tuple(fields), place)
     written = {field: name for name, field in fields.items()}
+    for key, value in node.value.items():
+        if value.value is None and key not in MAY_BE_NULL:
+            place.refuse(node.lines[key], f"{path}.{key}", "must not be null; leave it out to keep it", None)
     try:
         return model.model_validate({fields[key]: plain(value) for key, value in node.value.items()})
     except ValidationError as error:

@@ -11,8 +11,8 @@ from typing import Any, Final
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind
 from flagconsole.domain.names import FLAG_NAME_PATTERN
 from flagconsole.domain.plan import Evidence, MonitoringLevel, PhaseKind
+from flagconsole.operations.model_schema import SCHEMA_DIALECT
 
-SCHEMA_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _NUMBER: Final = r"[-+]?[0-9]+(\.[0-9]+)?"
 _METRIC: Final = "[a-z][a-z0-9_]{0,63}"
 
