@@ -52,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "export": Entry(_FILES, "environment:export", "Write the environment as YAML."),
     "plan": Entry(_FILES, "plan:plan", "Show what applying a file would change; check rollout plans."),
     "apply": Entry(_FILES, "environment:apply", "Do what a plan shows, all of it or nothing."),
+    "import": Entry(_FILES, "foreign:import_flags", "Take over flags from Unleash or flagd."),
     "schema": Entry(_FILES, "schema:schema", "Print the JSON Schema of a kind of file."),
     "config": Entry(_SETUP, "config:config", "Choose the server, the key and the tenant."),
     "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),
