@@ -157,12 +157,14 @@ def test_the_own_server_ends_when_its_console_is_killed(home: Path):
     socket.create_connection((host, int(port)), 5).close()
     parent.kill()
     parent.communicate()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while True:
         try:
             socket.create_connection((host, int(port)), 5).close()
         except ConnectionRefusedError:
             break
+        except ConnectionResetError:  # it was just ending
+            continue
         assert time.monotonic() < deadline, "the server outlived its console"
 
 
@@ -172,7 +174,7 @@ def test_serve_says_where_it_listens_and_ends_with_sigterm(home: Path):
     assert process.stderr is not None
     assert process.stderr.readline().startswith("listening on http://127.0.0.1:")
     process.send_signal(signal.SIGTERM)
-    _, complaint = process.communicate(timeout=10)
+    _, complaint = process.communicate(timeout=30)
     assert complaint == ""
 
 

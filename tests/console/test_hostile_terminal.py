@@ -19,6 +19,7 @@ import sys
 import termios
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -176,11 +177,13 @@ def test_nothing_hostile_reaches_the_terminal(session: Session) -> None:
         session.press("Y", pause=0.25)
         session.until("REJECTED", since)
         session.press("x", pause=0.1)
-    os.write(session.master, b"q")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while session.process.poll() is None:
         assert time.monotonic() < deadline, f"still running: {bytes(session.output[-2000:])!r}"
-        session.read(0.1)
+        # On a busy machine the sheet may still be open: it takes the key, and is closed before the next one.
+        with suppress(OSError):
+            os.write(session.master, b"xq")
+        session.read(1.0)
     output = bytes(session.output)
     report = json.loads(session.report.read_text())
     assert report["code"] == 0

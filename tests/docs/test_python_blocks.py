@@ -32,9 +32,9 @@ def blocks(page: str) -> list[str]:
 
 
 def test_every_page_with_python_is_run():
-    # protocols.md needs other clients, and is run by tests/interop.
+    # protocols.md needs other clients, and is run by tests/interop; tutorial.md is run by tests/scripts/test_walk.py.
     pages = {path.name for path in DOCS.glob("*.md") if blocks(path.name)}
-    assert pages == {"sdk.md", "middleware.md", "shadow.md", "judge.md", "protocols.md"}
+    assert pages == {"sdk.md", "middleware.md", "shadow.md", "judge.md", "protocols.md", "tutorial.md"}
 
 
 @pytest.fixture
