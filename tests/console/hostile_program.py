@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from textual import events
+
 from flagconsole.client.stream import ChangeFrame, IncidentFrame, ReceiptFrame, RolloutFrame, VerdictFrame
 from flagconsole.console import app as app_module
 from flagconsole.console.app import ConsoleApp, Options
@@ -73,11 +75,23 @@ class Recording(ConsoleApp):
 
     CSS_PATH = Path(app_module.__file__).with_name("console.tcss")
     seen: set[str]
+    taken: Path
 
     def on_mount(self) -> None:
         """Look twenty times a second. Textual calls the app's own ``on_mount`` as well."""
         self.seen = set()
         self.set_interval(0.05, self._look)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Say of each key that it was taken and what came of it was painted, so that whoever types can wait for it."""
+        await super().on_event(event)
+        if isinstance(event, events.Key):
+            self.screen.call_later(self.call_after_refresh, self._take)
+
+    def _take(self) -> None:
+        self._look()
+        with self.taken.open("a") as file:
+            file.write(".")
 
     def _look(self) -> None:
         for screen in self.screen_stack:
@@ -102,6 +116,7 @@ def main(folder: Path, report: Path) -> int:
         manners=Manners(notes=False),
         journal=Journal(folder / "journal.db"),
     )
+    app.taken = folder / "taken"
     code = app.run(mouse=True) or 0
     sent = [(verb, name) for verb, name, _, _ in server.requests]
     report.write_text(json.dumps({"seen": sorted(app.seen), "sent": sent, "code": code}))

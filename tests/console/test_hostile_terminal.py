@@ -57,7 +57,7 @@ class Session:
     """A console in a pseudo-terminal, typed at like a person would."""
 
     def __init__(self, folder: Path) -> None:
-        self.report = folder / "report.json"
+        self.report, self._taken = folder / "report.json", folder / "taken"
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         environment = {**os.environ, "TERM": "xterm-256color", "PYTHONWARNINGS": "ignore"}
@@ -90,10 +90,19 @@ class Session:
     def press(self, *keys: str, pause: float = 0.03) -> None:
         """Type keys one after the other, and take in what each of them paints."""
         for key in keys:
+            before = self.keys_taken()
             os.write(self.master, key.encode())
             self.read(0.3)
+            # A key that opened something may be lost with what it left behind, so nobody waits for ever.
+            deadline = time.monotonic() + (3.0 if len(key) <= 4 else 0.0)
+            while self.keys_taken() == before and time.monotonic() < deadline:
+                self.read(0.02)
             while self.read(pause):
                 pass
+
+    def keys_taken(self) -> int:
+        """How many keys the console has come to."""
+        return self._taken.stat().st_size if self._taken.exists() else 0
 
     def open(self, key: str, text: str) -> None:
         """Press a key and wait for what it opens."""
