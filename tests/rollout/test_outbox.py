@@ -149,7 +149,11 @@ async def test_slack_gets_text_that_mentions_and_links_nobody(store, clock, outb
     await enqueue(store, clock, "chat", text="<!channel> <https://evil|x> & more", secret=None)
     await outbox.tick()
     [request] = receiver.requests
-    assert json.loads(request.content) == {"text": "&lt;!channel&gt; &lt;https://evil|x&gt; &amp; more"}
+    plain = {"type": "plain_text", "text": "<!channel> <https://evil|x> & more", "emoji": False}
+    assert json.loads(request.content) == {
+        "text": "&lt;!channel&gt; &lt;https://evil|x&gt; &amp; more",
+        "blocks": [{"type": "section", "text": plain}],
+    }
     assert "X-Flagconsole-Signature" not in request.headers
 
 

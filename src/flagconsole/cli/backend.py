@@ -12,6 +12,7 @@ from flagconsole.cli.environment_backend import EnvironmentBackend
 from flagconsole.cli.incident_backend import IncidentBackend
 from flagconsole.cli.metric_backend import MetricBackend
 from flagconsole.cli.rollout_backend import RolloutBackend
+from flagconsole.cli.schedule_backend import ScheduleBackend
 from flagconsole.cli.shadow_backend import ShadowBackend
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.domain.errors import FlagNotFound
@@ -35,6 +36,7 @@ class Backend(
     ShadowBackend,
     BulkBackend,
     EnvironmentBackend,
+    ScheduleBackend,
     Protocol,
 ):
     """What commands need of a server or a store. The methods mean what ``docs/api.md`` says of the calls."""

@@ -14,6 +14,7 @@ from flagconsole.cli.environment_backend import EmbeddedEnvironment
 from flagconsole.cli.incident_backend import EmbeddedIncidents
 from flagconsole.cli.metric_backend import EmbeddedMetrics
 from flagconsole.cli.rollout_backend import EmbeddedRollouts
+from flagconsole.cli.schedule_backend import EmbeddedSchedules
 from flagconsole.cli.shadow_backend import EmbeddedShadow
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
@@ -57,6 +58,7 @@ class Embedded(
     EmbeddedShadow,
     EmbeddedBulk,
     EmbeddedEnvironment,
+    EmbeddedSchedules,
 ):
     """``Backend`` on ``Operations``, for one actor."""
 

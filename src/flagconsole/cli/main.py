@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "rollback": Entry(_ACT, "rollback:rollback", "Undo a flag's newest change, or return to an earlier one."),
     "set": Entry(_ACT, "setting:set_flag", "Set a flag's state, percentage or cohort."),
     "override": Entry(_ACT, "override:override", "Give one tenant its own state, or take it away."),
+    "schedule": Entry(_ACT, "schedule:schedule", "Change a flag at a time, or after a phase of a rollout."),
     "start": Entry(_ACT, "rollout:start", "Begin a rollout by a plan."),
     "promote": Entry(_ACT, "rollout:promote", "Take a rollout to its next phase."),
     "hold": Entry(_ACT, "rollout:hold", "Keep a rollout from promoting."),
@@ -63,6 +64,7 @@ COMMANDS: dict[str, Entry] = {
     "break-glass": Entry(
         _SETUP, "break_glass:break_glass", "Take admin's rights for a time, and review what was done."
     ),
+    "notify": Entry(_SETUP, "notify:notify", "See who is told of changes, test it, and send again."),
     "audit": Entry(_SETUP, "audit:audit", "Check that nobody has edited the log."),
 }
 

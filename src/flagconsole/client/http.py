@@ -17,6 +17,7 @@ from flagconsole.client.incidents import IncidentCalls
 from flagconsole.client.metrics import MetricCalls
 from flagconsole.client.position import Position
 from flagconsole.client.rollouts import RolloutCalls
+from flagconsole.client.schedules import ScheduleCalls
 from flagconsole.client.shadow import ShadowCalls
 from flagconsole.domain import requests as ask
 from flagconsole.domain.approval import Approval, ApprovalList
@@ -37,7 +38,16 @@ from flagconsole.domain.views import (
 )
 
 
-class Client(RolloutCalls, IncidentCalls, CohortCalls, MetricCalls, ShadowCalls, BulkCalls, EnvironmentCalls):
+class Client(
+    RolloutCalls,
+    IncidentCalls,
+    CohortCalls,
+    MetricCalls,
+    ShadowCalls,
+    BulkCalls,
+    EnvironmentCalls,
+    ScheduleCalls,
+):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
     ``timeout`` is in seconds, for each step of one try. All methods raise the server's error as the class of

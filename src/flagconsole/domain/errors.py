@@ -230,6 +230,46 @@ class ApprovalNotFound(FlagConsoleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class ScheduleNotFound(FlagConsoleError):
+    """There is no scheduled change {schedule_id!r}."""
+
+    code = "schedule_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class ScheduleOver(FlagConsoleError):
+    """The scheduled change {schedule_id!r} was carried out already."""
+
+    code = "schedule_over"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class NotificationNotFound(FlagConsoleError):
+    """There is no message {notification_id!r}."""
+
+    code = "notification_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class NotificationNotGivenUp(FlagConsoleError):
+    """The message {notification_id!r} waits for nobody: it is {state}."""
+
+    code = "notification_not_given_up"
+    status = 409
+    exit_code = ExitCode.REFUSED
+
+
+class SubscriptionNotFound(FlagConsoleError):
+    """There is no subscription {subscription!r}."""
+
+    code = "subscription_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
 class ApprovalOver(FlagConsoleError):
     """The approval {approval_id!r} was used, or its time is over."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from flagconsole.domain.change import Change
+from flagconsole.domain.change import Change, ChangeType
 from flagconsole.domain.errors import ApprovalRequired, ExposureFrozen, FlagNotFound, VersionConflict, VersionRequired
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.role import Actor
@@ -19,7 +19,7 @@ class Context:
 
     ``requires_versions`` is the environment's demand that whatever raises exposure names the version. ``correlation_id`` is
     shared by the changes of one set. ``needs_approval`` is the environment's demand that a second person, ``approved_by``,
-    allows what raises exposure.
+    allows what raises exposure. ``change_type`` is what a change by setting is called in the log.
     """
 
     actor: Actor
@@ -29,6 +29,7 @@ class Context:
     correlation_id: str | None = None
     needs_approval: bool = False
     approved_by: str | None = None
+    change_type: ChangeType = ChangeType.MANUAL
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Operation(StrEnum):
     ARCHIVE = "archive"
     REVIVE = "revive"
     START = "start"
+    SCHEDULE = "schedule"
+    NOTIFY = "notify"
     DRAW_COHORT = "draw_cohort"
     PUT_TENANTS = "put_tenants"
     KEYS = "keys"
@@ -64,7 +66,9 @@ PERMISSIONS: dict[Operation, Permission] = {
     ),
     Operation.KILL: Permission(Role.OPERATOR, Scope.FLEET, "kill a flag, also by playbook"),
     Operation.ROLLBACK: Permission(Role.OPERATOR, Scope.FLEET, "roll back, one flag or many, also by playbook"),
-    Operation.HOLD: Permission(Role.OPERATOR, Scope.FLEET, "hold, resume and abort rollouts; tick checklists"),
+    Operation.HOLD: Permission(
+        Role.OPERATOR, Scope.FLEET, "hold, resume and abort rollouts; tick checklists; cancel scheduled changes"
+    ),
     Operation.PROMOTE: Permission(Role.OPERATOR, Scope.FLEET, "take a rollout to its next phase on a pass"),
     Operation.INCIDENT: Permission(Role.OPERATOR, Scope.FLEET, "write incidents up, confirm their steps, close them"),
     Operation.CREATE: Permission(Role.ADMIN, Scope.FLEET, "create flags"),
@@ -72,6 +76,8 @@ PERMISSIONS: dict[Operation, Permission] = {
     Operation.ARCHIVE: Permission(Role.ADMIN, Scope.FLEET, "archive flags"),
     Operation.REVIVE: Permission(Role.ADMIN, Scope.FLEET, "clear a kill"),
     Operation.START: Permission(Role.ADMIN, Scope.FLEET, "start rollouts"),
+    Operation.SCHEDULE: Permission(Role.ADMIN, Scope.FLEET, "schedule changes of a flag"),
+    Operation.NOTIFY: Permission(Role.ADMIN, Scope.FLEET, "send test messages, and those that were given up again"),
     Operation.DRAW_COHORT: Permission(Role.ADMIN, Scope.FLEET, "draw cohorts"),
     Operation.PUT_TENANTS: Permission(Role.ADMIN, Scope.FLEET, "add and change tenants' profiles"),
     Operation.KEYS: Permission(Role.ADMIN, Scope.FLEET, "list, make, rotate and revoke keys"),

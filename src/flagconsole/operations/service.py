@@ -40,6 +40,7 @@ from flagconsole.operations.incident_service import IncidentOperations
 from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.playbook_service import PlaybookOperations
+from flagconsole.operations.schedule_service import ScheduleOperations
 from flagconsole.store.protocol import Reader, Store, Transaction
 
 #: Who the system is in the log when nobody asked.
@@ -58,6 +59,7 @@ class Operations(
     EnvironmentOperations,
     BreakGlassOperations,
     ApprovalOperations,
+    ScheduleOperations,
 ):
     """All use cases on one store."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flagconsole.domain.change import Action, ChangeType, recorded
+from flagconsole.domain.change import Action, recorded
 from flagconsole.domain.dependencies import refuse_cycle
 from flagconsole.domain.errors import FlagKilled, InvalidInput
 from flagconsole.domain.exposure import raises
@@ -28,7 +28,7 @@ async def update(tx: Transaction, context: Context, flag_name: str, request: Fla
         _refuse_besides_kill(request)
         return await kill(tx, context, flag_name, Kill(kill_reason=request.change_reason))
     flag = await existing(tx, flag_name)
-    after, described = _requested(flag, request), described_by(flag, request)
+    after, described = requested(flag, request), described_by(flag, request)
     if flag.current_state is FlagState.KILL and after != flag.setting:
         raise FlagKilled("Revive it first.", flag=flag_name)
     if after == flag.setting and not described:
@@ -51,7 +51,7 @@ async def _apply(
     draft = ChangeDraft(
         flag=moved,
         action=Action.SET,
-        change_type=ChangeType.MANUAL,
+        change_type=context.change_type,
         reason=reason,
         changed_by=context.actor.name,
         break_glass=context.actor.break_glass,
@@ -65,7 +65,7 @@ async def _apply(
     return Outcome(True, stamped(moved, change), change)
 
 
-def _requested(flag: Flag, request: FlagUpdate) -> Setting:
+def requested(flag: Flag, request: FlagUpdate) -> Setting:
     """The setting the request asks for. A percentage draws the cohort by hash; tenant ids choose it, with a holdout if drawn."""
     state = request.current_state or flag.current_state
     percentage, chosen, holdout = flag.canary_percentage, flag.canary_tenant_ids, flag.canary_holdout_ids

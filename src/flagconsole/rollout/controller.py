@@ -30,6 +30,7 @@ from flagconsole.operations.rollout_end import end
 from flagconsole.rollout.judging import Judgement, Judging, NothingToJudge
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import read_playbooks
+from flagconsole.rollout.scheduling import Scheduling
 from flagconsole.store.protocol import Store, Transaction
 
 #: Who the controller is in the log.
@@ -43,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 class Controller:
-    """Tends the rollouts of one store while it leads."""
+    """Tends the rollouts of one store while it leads, and with ``scheduling`` its scheduled changes."""
 
     def __init__(
         self,
@@ -52,12 +53,14 @@ class Controller:
         leadership: Leadership,
         *,
         playbooks: Mapping[str, Playbook] | None = None,
+        scheduling: Scheduling | None = None,
         look_seconds: float = LOOK_SECONDS,
     ) -> None:
         self._store = store
         self._judging = judging
         self._leadership = leadership
         self._playbooks = read_playbooks() if playbooks is None else playbooks
+        self._scheduling = scheduling
         self._look_seconds = look_seconds
 
     async def run(self) -> None:
@@ -76,6 +79,8 @@ class Controller:
         """Look at every rollout that is due, and do what follows. False when another controller leads."""
         if not await self._leadership.acquire():
             return False
+        if not await self._tend_schedules():
+            return False
         async with self._store.read() as reader:
             active, now = await reader.active_rollouts(), await reader.now()
         for rollout in active:
@@ -87,6 +92,18 @@ class Controller:
                 except FlagConsoleError as error:
                     # One rollout's trouble (a full checklist, a flag gone) must not keep the others untended.
                     log.warning("%s: %s", safe_text(rollout.flag_name, 128), safe_text(error))
+        # A phase that has just ended may have a change to follow.
+        return await self._tend_schedules()
+
+    async def _tend_schedules(self) -> bool:
+        """Carry out the scheduled changes whose time has come. False when another controller leads."""
+        if self._scheduling is not None:
+            try:
+                await self._scheduling.tick()
+            except LeaseLost:
+                return False
+            except FlagConsoleError as error:
+                log.warning("scheduled changes can't be tended: %s", safe_text(error))
         return True
 
     async def _tend(self, rollout: Rollout) -> None:

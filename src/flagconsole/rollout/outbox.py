@@ -6,29 +6,21 @@ the receiver recognises it.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.playbook_run import Delivery, DeliveryStatus
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.fence import Fence
-from flagconsole.rollout.response import Destination, Response, secret_of
-from flagconsole.rollout.signature import signed_headers
+from flagconsole.rollout.message import MOST_ATTEMPTS, pause_after, send
+from flagconsole.rollout.response import Response
 from flagconsole.store.protocol import Store
 
 if TYPE_CHECKING:
     import httpx
 
-#: The pause after the first failure, seconds; it doubles up to the longest one, with jitter of up to half of it.
-FIRST_PAUSE: Final = 2.0
-LONGEST_PAUSE: Final = 600.0
-#: After so many tries (about three hours) a delivery is given up, which the incident's timeline says.
-MOST_ATTEMPTS: Final = 25
-TIMEOUT_SECONDS: Final = 10.0
 _BATCH: Final = 50
 
 
@@ -64,23 +56,11 @@ class Outbox:
 
     async def _send(self, delivery: Delivery, now: datetime) -> str | None:
         """Send it; what went wrong, or None where the receiver took it."""
-        from httpx import HTTPError
-
         destination = self._response.destinations.get(delivery.destination or "")
         if destination is None:
             return f"the destination {safe_text(delivery.destination, 100)} is not configured any more"
-        body = json.dumps(_body(destination, delivery), ensure_ascii=False).encode("utf-8", "replace")
-        try:
-            secret = secret_of(delivery.secret)
-            headers = signed_headers(secret, int(now.timestamp()), body, delivery.delivery_id)
-            answer = await self._connection.post(
-                destination.url, content=body, headers=headers, timeout=TIMEOUT_SECONDS
-            )
-        except InvalidInput as error:
-            return str(error)
-        except HTTPError as error:
-            return f"{type(error).__name__}: {safe_text(error, 200)}"
-        return None if answer.is_success else f"HTTP status {answer.status_code}"
+        sent = await send(self._connection, destination, delivery.delivery_id, delivery.payload, delivery.secret, now)
+        return sent.problem
 
     async def _record(self, delivery: Delivery, problem: str | None) -> None:
         async with self._store.write() as tx:
@@ -93,20 +73,5 @@ class Outbox:
             elif attempts >= MOST_ATTEMPTS:
                 fields |= {"status": DeliveryStatus.GIVEN_UP, "next_try_at": now}
             else:
-                fields["next_try_at"] = now + timedelta(seconds=self._pause(attempts))
+                fields["next_try_at"] = now + timedelta(seconds=pause_after(attempts, self._draw()))
             await tx.save_delivery(delivery.model_copy(update=fields))
-
-    def _pause(self, attempts: int) -> float:
-        full = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (attempts - 1))
-        return full * (0.5 + self._draw() / 2)
-
-
-def _body(destination: Destination, delivery: Delivery) -> dict[str, Any]:
-    if destination.kind == "slack":
-        return {"text": _slack_text(str(delivery.payload.get("text", "")))}
-    return {"delivery_id": delivery.delivery_id, **delivery.payload}
-
-
-def _slack_text(text: str) -> str:
-    """Slack reads ``&``, ``<`` and ``>`` as markup: outside text must not become a link or a mention."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

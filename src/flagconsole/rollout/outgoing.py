@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import socket
 from collections.abc import Awaitable, Callable, Collection
 from typing import Final
@@ -19,6 +20,23 @@ from flagconsole.domain.text import safe_text
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 #: Addresses that stand for IPv4 ones, which an IPv6 network translates them to.
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
+
+
+class _WithoutPaths(logging.Filter):
+    """httpx logs the address of each request, and that of a chat's channel is a secret: its path and query are left out."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every record pass, without them."""
+        if isinstance(record.args, tuple):
+            record.args = tuple(_shown(value) if isinstance(value, httpx.URL) else value for value in record.args)
+        return True
+
+
+def _shown(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.host}/…"
+
+
+logging.getLogger("httpx").addFilter(_WithoutPaths())
 
 
 class AddressRefused(httpx.ConnectError):

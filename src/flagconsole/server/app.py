@@ -33,12 +33,14 @@ from flagconsole.server import (
     fleet_routes,
     incident_routes,
     metric_routes,
+    notification_routes,
     ofrep_routes,
     playbook_routes,
     problems,
     public_routes,
     rollout_routes,
     route_table,
+    schedule_routes,
     shadow_routes,
     stream,
     unleash_routes,
@@ -87,6 +89,15 @@ def create_app(
         intake = TelemetryIntake(operations.store, lambda: follower.projection.ruleset)
         keeper = MetricKeeper(operations.store, retention or Retention())
         known_playbooks = read_playbooks() if playbooks is None else playbooks
+        reached = response or Response(environment=operations.environment)
+        leadership = Leadership(operations.store)
+        responder = Responder(
+            operations.store,
+            leadership,
+            response=reached,
+            playbooks=known_playbooks,
+            metrics=StoreSource(operations.store.metrics),
+        )
         state = ServerState(
             operations,
             hub,
@@ -99,19 +110,12 @@ def create_app(
             prometheus,
             asyncio.Lock(),
             Quotas(quota or Quota()),
+            responder,
         )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
-        leadership = Leadership(operations.store)
-        responder = Responder(
-            operations.store,
-            leadership,
-            response=response or Response(environment=operations.environment),
-            playbooks=known_playbooks,
-            metrics=StoreSource(operations.store.metrics),
-        )
-        tender = RolloutTender(operations.store, leadership, known_playbooks, prometheus)
+        tender = RolloutTender(operations.store, leadership, known_playbooks, prometheus, pages=reached)
         follower.on_change(unleash.tell)
         follower.on_change(lambda ruleset: hub.publish(refetch_frame(ruleset), channel=Channel.OFREP))
         follower.start()
@@ -157,9 +161,11 @@ def create_app(
         fleet_routes,
         incident_routes,
         metric_routes,
+        notification_routes,
         ofrep_routes,
         playbook_routes,
         rollout_routes,
+        schedule_routes,
         shadow_routes,
         stream,
         unleash_routes,

@@ -1,4 +1,4 @@
-"""Tends playbooks and the outbox in the background, while this server holds the lease."""
+"""Tends playbooks, the outbox and subscriptions in the background, while this server holds the lease."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Final
 
 from flagconsole import __version__
 from flagconsole.domain.errors import FlagConsoleError, LeaseLost
+from flagconsole.domain.notification import SubscriptionView, TrialAnswer
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.rollout.lease import TTL_SECONDS, Leadership
+from flagconsole.rollout.notifier import Notifier, send_trial
 from flagconsole.rollout.outbox import Outbox
 from flagconsole.rollout.outgoing import guarded_client
 from flagconsole.rollout.playbook_runner import PlaybookRunner
@@ -54,6 +56,8 @@ class Responder:
             connection=self._connection,
         )
         self._outbox = Outbox(store, response, self._connection, fence=leadership)
+        self._notifier = Notifier(store, response, self._connection, fence=leadership)
+        self._store, self._response = store, response
         self._leading_until = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -61,8 +65,22 @@ class Responder:
         """Begin in the background. Deliveries don't wait for steps that take long."""
         self._tasks = [
             asyncio.create_task(self._forever(work), name=f"flagconsole-{name}")
-            for name, work in (("playbooks", self._runner.tick), ("outbox", self._outbox.tick))
+            for name, work in (
+                ("playbooks", self._runner.tick),
+                ("outbox", self._outbox.tick),
+                ("notifier", self._notifier.tick),
+            )
         ]
+
+    def subscriptions(self) -> tuple[SubscriptionView, ...]:
+        """Who is told of changes."""
+        return self._response.subscription_views()
+
+    async def send_trial(self, subscription: str, asked_by: str) -> TrialAnswer:
+        """Send a test message, from whichever server is asked. Raises ``SubscriptionNotFound``."""
+        async with self._store.read() as reader:
+            now = await reader.now()
+        return await send_trial(self._connection, self._response, subscription, asked_by, now)
 
     async def stop(self) -> None:
         """Stop where it is: what is under way is found again by the next one who leads."""

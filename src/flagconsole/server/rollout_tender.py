@@ -9,16 +9,19 @@ from datetime import datetime
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.rollout import Rollout
+from flagconsole.operations.notifications import Pages
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.judging import Judgement, Judging
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.prometheus_source import PrometheusSource
+from flagconsole.rollout.scheduling import Scheduling
 from flagconsole.store.protocol import Store
 
 
 class RolloutTender:
     """One server's controller. ``leadership`` is shared with whatever else needs the lease; ``playbooks`` are those that
-    its rollbacks begin, ``prometheus`` is asked for the metrics that plans have queries for."""
+    its rollbacks begin, ``prometheus`` is asked for the metrics that plans have queries for, ``pages`` says who is told of a
+    scheduled change that needs a decision."""
 
     def __init__(
         self,
@@ -26,8 +29,16 @@ class RolloutTender:
         leadership: Leadership,
         playbooks: Mapping[str, Playbook],
         prometheus: PrometheusSource | None = None,
+        *,
+        pages: Pages,
     ) -> None:
-        self._controller = Controller(store, LateJudging(store, prometheus), leadership, playbooks=playbooks)
+        self._controller = Controller(
+            store,
+            LateJudging(store, prometheus),
+            leadership,
+            playbooks=playbooks,
+            scheduling=Scheduling(store, leadership, pages),
+        )
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -25,6 +25,7 @@ from flagconsole.server.limits import UNDER_WAY
 from flagconsole.server.meters import Meters
 from flagconsole.server.projection import Projection
 from flagconsole.server.quotas import Quotas
+from flagconsole.server.responder import Responder
 from flagconsole.server.route_table import operation_of, streams
 from flagconsole.server.telemetry_intake import TelemetryIntake
 from flagconsole.server.unleash_feed import UnleashFeeds
@@ -45,6 +46,7 @@ class ServerState:
     prometheus: PrometheusSource | None
     replaying: asyncio.Lock
     quotas: Quotas
+    responder: Responder
 
     @property
     def projection(self) -> Projection:

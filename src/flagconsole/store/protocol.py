@@ -24,6 +24,7 @@ from flagconsole.store.cohort_protocol import CohortReader, CohortTransaction
 from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
 from flagconsole.store.metric_store import MetricStore
 from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
+from flagconsole.store.schedule_protocol import ScheduleReader, ScheduleTransaction
 
 
 class Head(NamedTuple):
@@ -73,7 +74,7 @@ class ChangeDraft:
     archive: bool = False
 
 
-class Reader(RolloutReader, IncidentReader, CohortReader, BreakGlassReader, ApprovalReader, Protocol):
+class Reader(RolloutReader, IncidentReader, CohortReader, BreakGlassReader, ApprovalReader, ScheduleReader, Protocol):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
 
     async def now(self) -> datetime:
@@ -152,6 +153,7 @@ class Transaction(
     CohortTransaction,
     BreakGlassTransaction,
     ApprovalTransaction,
+    ScheduleTransaction,
     Protocol,
 ):
     """A write: everything in it happens together or not at all."""

@@ -20,6 +20,7 @@ from flagconsole.store.sql_break_glass import SqlBreakGlassReader
 from flagconsole.store.sql_cohorts import SqlCohortReader
 from flagconsole.store.sql_incidents import SqlIncidentReader
 from flagconsole.store.sql_rollouts import SqlRolloutReader
+from flagconsole.store.sql_schedules import SqlScheduleReader
 
 _CHANGES = f"SELECT {', '.join(rows.CHANGE_COLUMNS)} FROM flag_change_log"
 _OVERRIDES = f"SELECT {', '.join(rows.OVERRIDE_COLUMNS)} FROM tenant_flag_overrides"
@@ -28,7 +29,9 @@ _TENANTS = f"SELECT {', '.join(rows.TENANT_COLUMNS)} FROM tenants"
 _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 
 
-class SqlReader(SqlRolloutReader, SqlIncidentReader, SqlCohortReader, SqlBreakGlassReader, SqlApprovalReader):
+class SqlReader(
+    SqlRolloutReader, SqlIncidentReader, SqlCohortReader, SqlBreakGlassReader, SqlApprovalReader, SqlScheduleReader
+):
     """A consistent view, in a session's transaction."""
 
     def __init__(self, session: Session) -> None:

@@ -22,6 +22,7 @@ from flagconsole.store.sql_cohorts import SqlCohortTransaction
 from flagconsole.store.sql_incidents import SqlIncidentTransaction
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_rollouts import SqlRolloutTransaction
+from flagconsole.store.sql_schedules import SqlScheduleTransaction
 
 #: Clients this many revisions behind get a snapshot instead of a replay.
 EVENTS_KEPT: Final = 20_000
@@ -37,6 +38,7 @@ class SqlTransaction(
     SqlCohortTransaction,
     SqlBreakGlassTransaction,
     SqlApprovalTransaction,
+    SqlScheduleTransaction,
 ):
     """One write transaction."""
 

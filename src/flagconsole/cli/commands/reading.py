@@ -11,11 +11,13 @@ from flagconsole.cli.output import age, moment, print_fields, print_json, print_
 from flagconsole.cli.parameters import DOMAIN, FLAG, STATE
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.cli.table import Cell
+from flagconsole.domain.errors import BeyondTenant, NotAllowed
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
+    from flagconsole.domain.schedule import ScheduleView
     from flagconsole.domain.views import FlagDetail, FlagListing, FlagView
 
 
@@ -107,14 +109,28 @@ def _cohort(flag: FlagView) -> str:
 def get(invocation: Invocation, flag: str) -> None:
     """Show one flag, and with a tenant what it gets and why."""
 
-    async def work(backend: Backend, target: Target) -> FlagDetail:
-        return await backend.flag(flag, target.tenant)
+    async def work(backend: Backend, target: Target) -> tuple[FlagDetail, tuple[ScheduleView, ...] | None]:
+        detail = await backend.flag(flag, target.tenant)
+        try:
+            return detail, (await backend.schedules(flag, open_only=True)).schedules
+        except (NotAllowed, BeyondTenant):
+            return detail, None  # for keys of the whole fleet
 
-    detail = invocation.run(work)
+    detail, scheduled = invocation.run(work)
     if invocation.as_json:
-        print_json(detail)
+        more = None if scheduled is None else [view.model_dump(mode="json") for view in scheduled]
+        print_json(detail, schedules=more)
     else:
-        print_fields(_fields(detail))
+        print_fields(_fields(detail) + [("scheduled", _scheduled(view)) for view in scheduled or ()])
+
+
+def _scheduled(view: ScheduleView) -> str:
+    from flagconsole.cli.commands.schedule import status_text, when_text
+
+    planned = view.schedule
+    return (
+        f"{planned.wanted} {when_text(planned)}, {status_text(planned)} ({planned.schedule_id}, {planned.created_by})"
+    )
 
 
 def _fields(detail: FlagDetail) -> list[tuple[str, Cell | str]]:

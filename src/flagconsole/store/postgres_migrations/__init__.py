@@ -16,6 +16,7 @@ from flagconsole.store.postgres_migrations.p0009_told_instances import TOLD_INST
 from flagconsole.store.postgres_migrations.p0010_key_ends import KEY_ENDS
 from flagconsole.store.postgres_migrations.p0011_break_glass import BREAK_GLASS
 from flagconsole.store.postgres_migrations.p0012_approvals import APPROVALS
+from flagconsole.store.postgres_migrations.p0013_schedules import SCHEDULES
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -30,4 +31,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     KEY_ENDS,
     BREAK_GLASS,
     APPROVALS,
+    SCHEDULES,
 )

@@ -18,6 +18,7 @@ from flagconsole.store.sqlite_migrations.m0009_told_instances import m0009_told_
 from flagconsole.store.sqlite_migrations.m0010_key_ends import m0010_key_ends
 from flagconsole.store.sqlite_migrations.m0011_break_glass import m0011_break_glass
 from flagconsole.store.sqlite_migrations.m0012_approvals import m0012_approvals
+from flagconsole.store.sqlite_migrations.m0013_schedules import m0013_schedules
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -35,6 +36,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0010_key_ends,
     m0011_break_glass,
     m0012_approvals,
+    m0013_schedules,
 )
 
 __all__ = ["ALL"]
