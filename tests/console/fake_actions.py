@@ -8,9 +8,11 @@ from typing import Any
 
 from flagconsole.domain import requests as ask
 from flagconsole.domain import rollout_requests as ask_rollout
+from flagconsole.domain.bulk import BulkOutcome, BulkResult, BulkRollback
 from flagconsole.domain.change import Action, Change
-from flagconsole.domain.errors import ChecklistIncomplete, NotPassing, RolloutUnderWay, VersionConflict
-from flagconsole.domain.flag import Flag, Override
+from flagconsole.domain.errors import ChecklistIncomplete, NotPassing, RaiseRefused, RolloutUnderWay, VersionConflict
+from flagconsole.domain.exposure import raises
+from flagconsole.domain.flag import Flag, Override, Setting
 from flagconsole.domain.incident_views import IncidentClose, IncidentDetail, StepConfirm
 from flagconsole.domain.plan import PhaseKind
 from flagconsole.domain.playbook_run import StepStatus
@@ -28,6 +30,7 @@ class FakeActions(FakeRollouts):
     """What people do, as a store would take it as far as the console can tell."""
 
     flags_by_name: dict[str, Flag]
+    changes: list[Change]
     overrides: list[Override]
     change: Callable[..., Change]
     _mutate: Callable[..., Any]
@@ -124,6 +127,56 @@ class FakeActions(FakeRollouts):
             return self._result(name, change)
 
         return await self._mutate("remove_override", name, body, idempotency_key, act)  # type: ignore[no-any-return]
+
+    async def bulk_rollback(
+        self, body: BulkRollback, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> BulkResult:
+        """Undo changes of flags (none of overrides), each flag to where it was before the oldest that is named."""
+        if dry_run:
+            self._failing()
+            return self._undone(body, dry_run=True)
+
+        async def act() -> BulkResult:
+            return self._undone(body, dry_run=False)
+
+        return await self._mutate("bulk_rollback", "", body, idempotency_key, act)  # type: ignore[no-any-return]
+
+    def _undone(self, body: BulkRollback, *, dry_run: bool) -> BulkResult:
+        wanted: dict[str, list[Change]] = {}
+        for change in self.changes:
+            if change.change_id in body.change_ids:
+                wanted.setdefault(change.flag_name, []).append(change)
+        outcomes = []
+        for name, changes in wanted.items():
+            flag, before = self.flags_by_name[name], Setting.model_validate(changes[0].previous)
+            if raises(flag.setting, before) and not body.allow_raise:
+                refused = RaiseRefused(flag=name, before=flag.setting.describe(), after=before.describe())
+                if not body.leave_raising:
+                    raise refused
+                outcomes.append(
+                    BulkOutcome(flag_name=name, changed=False, setting=flag.setting, left_out=refused.message)
+                )
+                continue
+            reverts = tuple(change.change_id for change in changes)
+            told = {"action": Action.ROLLED_BACK, "reason": body.rollback_reason, "who": "ops1", "reverts": reverts}
+            if dry_run:
+                update = {
+                    "action": Action.ROLLED_BACK,
+                    "reverts": reverts,
+                    "previous": flag.setting.model_dump(mode="json"),
+                    "new": before.model_dump(mode="json"),
+                }
+                done = changes[0].model_copy(update=update)
+            else:
+                done = self.change(name, before.current_state.value, percentage=before.canary_percentage, **told)
+            outcomes.append(BulkOutcome(flag_name=name, changed=True, setting=before, change=done))
+        return BulkResult(
+            changed=sum(outcome.changed for outcome in outcomes),
+            dry_run=dry_run,
+            epoch="e1",
+            revision=self.changes[-1].change_id,
+            outcomes=tuple(outcomes),
+        )
 
     async def start_rollout(
         self,

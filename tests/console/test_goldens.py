@@ -156,6 +156,16 @@ async def around(console: Any) -> None:
     await console.until("nearest first")
 
 
+async def undo_set(console: Any) -> None:
+    console.server.change("pos.lite", "on", reason="go")
+    await console.press("l")
+    await console.until("8 changes")
+    await console.press("m", "m")
+    await console.until("2 chosen")
+    await console.press("R")
+    await console.until("UNDOES")
+
+
 async def instances(console: Any) -> None:
     known = console.server.instances_by_id
     known["pos-01"] = known["pos-01"].model_copy(update={"presence": Presence.SILENT})
@@ -240,7 +250,7 @@ async def connection_back(console: Any) -> None:
 
 
 SCENES: list[Scene] = [
-    fleet, incident_fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around,
+    fleet, incident_fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around, undo_set,
     instances, tenants, shadow, shadow_empty, help_, help_search, palette, offline,
 ]  # fmt: skip
 

@@ -20,6 +20,7 @@ class Kind(StrEnum):
     KILL = "kill"
     REVIVE = "revive"
     ROLLBACK = "rollback"
+    REVERT = "revert"
     PLAYBOOK = "playbook"
     SET = "set"
     OVERRIDE = "override"
@@ -38,7 +39,8 @@ class Asked(NamedTuple):
     """What an action asks for beside its flag and reason; what its kind doesn't need stays as it is here.
 
     ``state`` is also an override's, where ``remove`` takes it away instead; ``expires_at`` is in seconds since the epoch.
-    ``target`` is the change that a rollback returns to. ``plan`` is the name of a rollout's plan, empty for the flag's own.
+    ``target`` is the change that a rollback returns to; ``changes`` are those that are undone as one set, where ``leave_raising``
+    leaves out the flags whose undoing would raise exposure. ``plan`` is the name of a rollout's plan, empty for the flag's own.
     """
 
     state: str = ""
@@ -53,6 +55,8 @@ class Asked(NamedTuple):
     plan: str = ""
     past_verdict: bool = False
     freeze: bool = False
+    changes: tuple[int, ...] = ()
+    leave_raising: bool = False
 
 
 class Stage(StrEnum):

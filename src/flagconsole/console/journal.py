@@ -141,7 +141,8 @@ class Journal:
 
 def _asked(text: str) -> Asked:
     known = json.loads(text)
-    return Asked(**{name: value for name, value in known.items() if name in Asked._fields})
+    fields = {name: value for name, value in known.items() if name in Asked._fields}
+    return Asked(**fields | {"changes": tuple(fields.get("changes", ()))})
 
 
 def _runs(process: int) -> bool:

@@ -18,6 +18,7 @@ VERB = {
     Kind.REVIVE: "REVIVE",
     Kind.ROLLBACK: "ROLLBACK",
     Kind.PLAYBOOK: "ROLLBACK",
+    Kind.REVERT: "UNDO SET",
     Kind.SET: "SET",
     Kind.OVERRIDE: "OVERRIDE",
     Kind.START: "START ROLLOUT",
@@ -36,10 +37,16 @@ def ledger_line(action: Action, now: float) -> Line:
         " ",
         span(VERB[action.kind], "strong"),
         " ",
-        span(action.flag_name),
+        span(subject_of(action)),
         "  ",
         *_stage(action, now),
     )
+
+
+def subject_of(action: Action) -> str:
+    """What the action is about: its flag, or how many changes it undoes."""
+    count = len(action.asked.changes)
+    return f"{action.flag_name} and {count - 1} more" if count > 1 else action.flag_name
 
 
 def progress_lines(action: Action, width: int, now: float, most: int | None = None) -> list[Line]:

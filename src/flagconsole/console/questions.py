@@ -12,6 +12,7 @@ from flagconsole.console.rows import ChangeRow, Json, change_row
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
+    from flagconsole.domain.bulk import BulkResult, BulkRollback
     from flagconsole.domain.cohort_views import CohortView
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
     from flagconsole.domain.requests import Rollback
@@ -46,6 +47,12 @@ class Answerer(RolloutAnswerer, Protocol):
         dry_run: bool = False,
     ) -> ChangeResult:  # fmt: skip
         """Undo a change, or say what that would do."""
+        ...
+
+    async def bulk_rollback(
+        self, body: BulkRollback, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> BulkResult:
+        """Undo several changes as one set, or say what that would do."""
         ...
 
     async def cohort(
@@ -116,6 +123,17 @@ class Questions(RolloutQuestions):
 
         body = Rollback(rollback_reason="dry run", allow_raise=allow_raise)
         return await self._ask(lambda client: client.rollback(name, body, version=version, dry_run=True))
+
+    async def dry_revert(
+        self, change_ids: tuple[int, ...], *, allow_raise: bool, leave_raising: bool
+    ) -> BulkResult | str:
+        """What undoing exactly these changes would do."""
+        from flagconsole.domain.bulk import BulkRollback
+
+        body = BulkRollback(
+            rollback_reason="dry run", change_ids=change_ids, allow_raise=allow_raise, leave_raising=leave_raising
+        )
+        return await self._ask(lambda client: client.bulk_rollback(body, dry_run=True))
 
     async def older_changes(
         self, name: str | None, before: int | None, limit: int = HISTORY_PAGE

@@ -19,6 +19,7 @@ _LEAVES: Final = {
     Kind.KILL: {"killed"},
     Kind.REVIVE: {"revived"},
     Kind.ROLLBACK: {"rolled_back"},
+    Kind.REVERT: {"rolled_back"},
     Kind.PLAYBOOK: {"rolled_back", "killed"},
     Kind.SET: {"set", "killed"},
     Kind.OVERRIDE: {"override_set", "override_removed"},
@@ -47,7 +48,8 @@ class Recorder(Protocol):
 
 async def read_back(client: Recorder, action: Action, base_epoch: str, at: float) -> Action:
     """The action accepted, rejected, or unknown still; ``at`` is the monotonic time. Raises what the client raises."""
-    page = await client.history(action.flag_name, limit=200)
+    many = action.kind is Kind.REVERT
+    page = await client.history(None if many else action.flag_name, limit=200)
     if page.epoch != base_epoch:
         return actions.unknown(action, "the store was restored from another past: read the history")
     if action.kind in UNSPREAD | {Kind.START}:
@@ -59,6 +61,8 @@ async def read_back(client: Recorder, action: Action, base_epoch: str, at: float
         row = change_row(change.model_dump(mode="json"))
         if row.change_id > action.base_revision and _is_of(row, action):
             return actions.accepted(action, at, page.epoch, row.change_id, changed=True, after=row.after)
+    if many and page.changes and page.changes[-1].change_id > action.base_revision + 1:
+        return actions.unknown(action, "too much has changed since: read the history")
     if action.kind is Kind.KILL and after == "kill":
         return actions.accepted(action, at, page.epoch, page.revision, changed=False, after=after)
     return actions.rejected(action, f"not in the store's log, so it never took effect: it is {after}")
@@ -66,6 +70,9 @@ async def read_back(client: Recorder, action: Action, base_epoch: str, at: float
 
 def _is_of(row: ChangeRow, action: Action) -> bool:
     """Whether a change is what the action would have left. Going past a verdict is added to a promotion's reason."""
+    if action.kind is Kind.REVERT:
+        undone = not set(row.reverts).isdisjoint(action.asked.changes)
+        return row.action in _LEAVES[action.kind] and undone and row.reason == action.reason
     if row.action not in _LEAVES.get(action.kind, ()) or row.tenant_id != action.asked.tenant_id:
         return False
     if action.kind is Kind.ROLLBACK and action.asked.tenant_id is None and row.reason == action.reason:

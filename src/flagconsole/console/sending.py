@@ -12,6 +12,7 @@ from flagconsole.console.rows import flag_row
 if TYPE_CHECKING:
     from flagconsole.domain import requests as ask
     from flagconsole.domain import rollout_requests as ask_rollout
+    from flagconsole.domain.bulk import BulkResult, BulkRollback
     from flagconsole.domain.incident_views import IncidentDetail
     from flagconsole.domain.rollout_views import RolloutResult
     from flagconsole.domain.views import ChangeResult, FlagDetail
@@ -28,6 +29,12 @@ class Answer(NamedTuple):
 
 class FlagChanger(Protocol):
     """The calls that change flags."""
+
+    async def bulk_rollback(
+        self, body: BulkRollback, *, idempotency_key: str | None = None, dry_run: bool = False
+    ) -> BulkResult:
+        """Undo several changes as one set."""
+        ...
 
     async def kill(self, name: str, body: ask.Kill, *, idempotency_key: str | None = None) -> ChangeResult:
         """Kill a flag."""
@@ -157,8 +164,30 @@ async def send(client: Changer, action: Action) -> Answer:
         case Kind.HOLD | Kind.RESUME | Kind.ABORT:
             result = await _send_pause(client, action)
             return Answer("", 0, True, standing_words(rollout_row(result.rollout.model_dump(mode="json"))))
+        case Kind.REVERT:
+            return answer_of_set(await client.bulk_rollback(revert_of(action), idempotency_key=action.key))
         case _:
             return answer_of(await _send_change(client, action))
+
+
+def revert_of(action: Action) -> BulkRollback:
+    """The body that undoes exactly the chosen changes."""
+    from flagconsole.domain.bulk import BulkRollback
+
+    asked = action.asked
+    return BulkRollback(
+        rollback_reason=action.reason,
+        change_ids=asked.changes,
+        allow_raise=asked.allow_raise,
+        leave_raising=asked.leave_raising,
+    )
+
+
+def answer_of_set(result: BulkResult) -> Answer:
+    """What undoing a set came to. Instances have to confirm its last change, and so all of them."""
+    left = sum(outcome.left_out is not None for outcome in result.outcomes)
+    after = f"{result.changed} undone" + (f", {left} left out" if left else "")
+    return Answer(result.epoch, result.revision, result.changed > 0, after)
 
 
 def answer_of(result: ChangeResult) -> Answer:

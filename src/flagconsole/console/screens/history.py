@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Final
 
 from flagconsole.console import filtering
 from flagconsole.console.ages import moment_text
@@ -16,6 +17,9 @@ from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.widgets.change_table import ChangeTable, change_text, entry_lines, verb_of
+
+#: Changes that can be chosen at once: as many as one set takes.
+MOST_CHOSEN: Final = 500
 
 
 class HistoryScreen(ListScreen):
@@ -30,6 +34,7 @@ class HistoryScreen(ListScreen):
         self.around = around
         self.table = ChangeTable(self._moved)
         super().__init__()
+        self.marked: set[int] = set()
         self._held: Log | None = None
         self._known = 0
 
@@ -74,7 +79,9 @@ class HistoryScreen(ListScreen):
         known = f"{len(self.table.keys)} changes" + (
             "" if self.around is not None else " · older: o" if self.held.more else ""
         )
-        if self.around is not None:
+        if self.marked:
+            known = f"{len(self.marked)} chosen · R undoes them as one · Esc none"
+        elif self.around is not None:
             known = "Esc newest first"
         elif self.held.full:
             known = f"{len(self.table.keys)} changes held · further back: @"
@@ -95,6 +102,9 @@ class HistoryScreen(ListScreen):
             if (since is None or row.at >= since) and filtering.passes(rest, _text(row), _fields(row))
         }
         keys = list(found)
+        # What was undone meanwhile is chosen no more.
+        self.marked -= {number for row in rows for number in row.reverts}
+        table.marked = frozenset(self.marked)
         around = self.around
         if around is not None:
             keys.sort(key=lambda key: abs(found[key].at - around))
@@ -131,6 +141,8 @@ class HistoryScreen(ListScreen):
             "around": self.go_around,
             "verify": lambda _: self._verify(),
             "list.escape": lambda _: self._escape(),
+            "mark": lambda _: self._mark(),
+            "rollback": self._roll_back,
         }
 
     def on_mount(self) -> None:
@@ -160,8 +172,42 @@ class HistoryScreen(ListScreen):
         if at_end and self.held.more and self.around is None and not self.filter_text:
             self._fetch_older()
 
+    def _mark(self) -> None:
+        """Choose the change under the cursor, or choose it no more, and go on to the next."""
+        row = self.table.current
+        if row is None:
+            return
+        if row.change_id in self.marked:
+            self.marked.remove(row.change_id)
+        elif len(self.marked) < MOST_CHOSEN:
+            self.marked.add(row.change_id)
+        else:
+            self.console.say(f"at most {MOST_CHOSEN} changes are undone at once")
+        self.table.row_handlers("list")["list.down"]("")
+        self.show(frozenset())
+
+    def _roll_back(self, argument: str) -> None:
+        """The chosen changes as one set; without any, the flag of the entry as everywhere."""
+        chosen = [row for number in sorted(self.marked) if (row := self._known_row(number)) is not None]
+        flag = None if not chosen else self.console.state.flags.get(chosen[0].flag_name)
+        if argument or not self.marked:
+            self.console.handlers()["rollback"](argument)
+        elif flag is None or len(chosen) != len(self.marked):
+            self.console.say("a chosen change is of a flag that is archived, or is held here no more: choose anew")
+        else:
+            from flagconsole.console.sheets.undo_set import UndoSetSheet
+
+            self.open_sheet(UndoSetSheet(flag, self.console.state.connection.environment, chosen))
+
+    def _known_row(self, number: int) -> ChangeRow | None:
+        """A change that is held, also where the filter hides it."""
+        return next((row for row in self.held.rows(self.console.state.history) if row.change_id == number), None)
+
     def _escape(self) -> None:
-        if self.filter_text:
+        if self.marked:
+            self.marked.clear()
+            self.show(frozenset())
+        elif self.filter_text:
             self.drop_filter()
         elif self.around is not None:
             self.around = None

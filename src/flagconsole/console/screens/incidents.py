@@ -159,10 +159,20 @@ class IncidentsScreen(ListScreen):
         """Confirming, closing, the report."""
         return {
             "incident.confirm": lambda _: self._confirm(),
+            "around": self._around,
             "incident.close": lambda _: self._close(),
             "incident.export": lambda _: self._work(self._export()),
             "copy": lambda _: self._work(self._copy_report()),
         }
+
+    def _around(self, text: str) -> None:
+        """What changed before this: all changes by closeness to when the incident began, or to the time that is named."""
+        if text or self.incident is None:
+            self.console.handlers()["around"](text)
+            return
+        from flagconsole.console.screens.history import HistoryScreen
+
+        self.app.push_screen(HistoryScreen(None, self.incident.started_at))
 
     def _work(self, asking: Coroutine[None, None, None]) -> None:
         self.run_worker(asking, group="reports")

@@ -39,13 +39,15 @@ def _fields_text(row: ChangeRow) -> str:
     return ", ".join(f"{name} {before} {ARROW} {after}" for name, before, after in row.fields[:2])
 
 
-def shape_of(width: int, *, with_flag: bool, around: bool) -> list[Column]:
+def shape_of(width: int, *, with_flag: bool, around: bool, marking: bool = False) -> list[Column]:
     """The columns that fit into ``width`` cells."""
     wide = width >= 110
     flag = [Column("flag", "FLAG", 32 if width >= 150 else 26 if wide else 20)] if with_flag else []
     near = [Column("near", "NEAR", 5, right=True)] if around else []
+    mark = [Column("mark", "", 1)] if marking else []
     return fitted(
         [
+            *mark,
             *near,
             Column("number", "#", 7 if wide else 5, spare=3),
             Column("when", "WHEN", 11),
@@ -67,6 +69,7 @@ class ChangeTable(VirtualTable[int]):
         self.rows: Mapping[int, ChangeRow] = {}
         self.around: float | None = None
         self.with_flag = True
+        self.marked: frozenset[int] = frozenset()
         self.reason_for_none: Sequence[Line] = ()
         self._on_move = on_move
 
@@ -81,7 +84,8 @@ class ChangeTable(VirtualTable[int]):
 
     def shape(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return shape_of(width, with_flag=self.with_flag, around=self.around is not None)
+        ranked = self.around is not None
+        return shape_of(width, with_flag=self.with_flag, around=ranked, marking=bool(self.marked))
 
     def heading(self, shape: Sequence[Column]) -> Line:
         """The columns' names."""
@@ -95,6 +99,8 @@ class ChangeTable(VirtualTable[int]):
     def _cell(self, row: ChangeRow, column: Column, now: float) -> Span:
         width = column.width
         match column.id:
+            case "mark":
+                return cell(DONE if row.change_id in self.marked else " ", width, "warning")
             case "near":
                 return cell(offset_text(row.at - (self.around or 0.0)), width, "strong", right=True)
             case "number":
