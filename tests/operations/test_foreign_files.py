@@ -112,7 +112,7 @@ def test_unleash_client_features_are_read_too():
 
 def test_of_several_environments_one_is_chosen():
     text = UNLEASH.replace('"environment": "production"', '"environment": "development"', 1)
-    with pytest.raises(InvalidInput, match="choose one with --environment"):
+    with pytest.raises(InvalidInput, match="choose one with --from-environment"):
         unleash(text)
     found = unleash(text, environment="production")
     assert settings(found)["pos.lite"][0] == "off", "nothing says that it is on there"

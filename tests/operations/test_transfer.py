@@ -24,6 +24,7 @@ from flagconsole.domain.requests import FlagCreate, KeyCreate
 from flagconsole.domain.role import Role
 from flagconsole.domain.states import FlagState
 from flagconsole.operations.service import SYSTEM, Operations
+from flagconsole.operations.store_environments import create_environment, environment_views, rename_environment
 from flagconsole.operations.transfer import transfer
 from flagconsole.rollout.lease import Leadership
 from flagconsole.sdk import FlagClient
@@ -105,6 +106,7 @@ def tables_of(url: str) -> int:
 
 
 async def test_there_and_back_again_everything_is_the_same(source, database, tmp_path):
+    await rename_environment(f"sqlite:{source}", "local", "production", "ada")
     fill_empty_tables(source)
     before = contents(source)
     there = await transfer(f"sqlite:{source}", database)
@@ -268,8 +270,8 @@ async def test_a_row_that_arrives_changed_is_noticed(small, database, monkeypatc
     """A trigger in the destination, of whatever origin, that changes what is stored."""
     from flagconsole.store import postgres_end
 
-    async def migrate(connection, really=postgres_end.migrate):
-        await really(connection)
+    async def migrate(connection, schema, really=postgres_end.migrate):
+        await really(connection, schema)
         await connection.execute(
             "CREATE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.owner := 'me'; RETURN NEW; END $$"
         )
@@ -302,3 +304,37 @@ def test_the_command_says_what_it_moved_and_a_dry_run_leaves_nothing(small, data
     assert run(arguments) == 5
     assert "isn't an empty store" in capsys.readouterr().err
     assert run(["migrate", "--from", f"sqlite:{small}x", "--to", database]) == 3
+
+
+async def test_all_environments_move_or_none(small, database, tmp_path):
+    url = f"sqlite:{small}"
+    await rename_environment(url, "local", "production", "ada")
+    await create_environment(url, "pre-prod", "ada")
+    store = await open_store(url, partition="pre-prod")
+    await Operations(store).create(SYSTEM, FlagCreate(flag_name="pos.tips"))
+    await store.close()
+    before = [(one.name, one.epoch, one.revision) for one in (await environment_views(url)).environments]
+    with psycopg.connect(database, autocommit=True) as connection:
+        # What is in the way of the second one keeps the first one from moving too.
+        connection.execute("CREATE SCHEMA flagconsole_pre_prod")
+        connection.execute("CREATE TABLE flagconsole_pre_prod.leases (holder text)")
+    with pytest.raises(StoreUnavailable):
+        await transfer(url, database)
+    assert tables_of(database) == 0
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA flagconsole_pre_prod CASCADE")
+    assert (await transfer(url, database, dry_run=True)).further["pre-prod"].revision == 1
+    assert tables_of(database) == 0
+    await transfer(url, database)
+    back = f"sqlite:{tmp_path / 'back.db'}"
+    blocked = tmp_path / "back.pre-prod.db"
+    blocked.touch()
+    with pytest.raises(TargetNotEmpty):
+        await transfer(database, back)
+    assert not (tmp_path / "back.db").exists()
+    blocked.unlink()
+    moved = await transfer(database, back)
+    assert moved.further["pre-prod"].entries == 1
+    for place in (database, back):
+        assert [(one.name, one.epoch, one.revision) for one in (await environment_views(place)).environments] == before
+    assert contents(tmp_path / "back.pre-prod.db") == contents(tmp_path / "small.pre-prod.db")

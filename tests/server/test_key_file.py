@@ -33,10 +33,10 @@ async def test_the_key_is_kept_while_it_works_and_made_anew_when_it_is_gone(tmp_
 def test_servers_that_start_at_once_on_a_new_store_share_one_key(tmp_path):
     # Each waits for the others right before it makes its key, which is where they used to revoke each other's.
     code = (
-        "import sys; from flagconsole.server import run; ensure = run.ensure_admin_key\n"
+        "import sys; from flagconsole.server import run, serving; ensure = serving.ensure_admin_key\n"
         "async def together(*given):\n"
         "    print('here', flush=True); sys.stdin.readline(); return await ensure(*given)\n"
-        "run.ensure_admin_key = together; run.serve(sys.argv[1], port=0)"
+        "serving.ensure_admin_key = together; run.serve(sys.argv[1], port=0)"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     command = [sys.executable, "-c", code, f"sqlite:{tmp_path / 'k.db'}"]

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.approval import Approval, ApprovalList
     from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
     from flagconsole.domain.role import ApiKey
+    from flagconsole.domain.store_environment import EnvironmentList
 
 T = TypeVar("T")
 
@@ -120,6 +121,7 @@ class Backend(
     async def create_key(self, request: ask.KeyCreate) -> views.NewKey: ...
     async def rotate_key(self, key_id: str, request: ask.KeyRotate) -> views.NewKey: ...
     async def revoke_key(self, key_id: str) -> ApiKey: ...
+    async def environments(self) -> EnvironmentList: ...
     async def approvals(self) -> ApprovalList: ...
     async def approve(self, approval_id: str) -> Approval: ...
     async def break_glass(self) -> GrantList: ...
@@ -141,7 +143,9 @@ async def open_backend(target: Target, *, create: bool = False) -> AsyncIterator
     else:
         from flagconsole.cli.embedded import open_embedded
 
-        async with open_embedded(str(target.store), create=create) as embedded:
+        async with open_embedded(
+            str(target.store), create=create, environment=target.environment, called=target.label
+        ) as embedded:
             yield embedded
 
 

@@ -21,8 +21,10 @@ from flagconsole.domain import views
 from flagconsole.domain.approval import Approval, ApprovalList
 from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.role import Actor, ApiKey, Role
+from flagconsole.domain.store_environment import FIRST, EnvironmentList
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.service import Operations
+from flagconsole.operations.store_environments import chosen, known_environments
 from flagconsole.store import open_store
 from flagconsole.store.opening import refuse_missing
 
@@ -37,13 +39,24 @@ def local_actor() -> Actor:
 
 
 @asynccontextmanager
-async def open_embedded(store_url: str, *, create: bool = True) -> AsyncIterator[Embedded]:
-    """Open the store while the block runs. Unless it may ``create`` one, raises ``StoreNotFound`` where there is none."""
+async def open_embedded(
+    store_url: str, *, create: bool = True, environment: str | None = None, called: str = ""
+) -> AsyncIterator[Embedded]:
+    """Open an environment of the store while the block runs: the one named, else the first one. ``called`` is what a context
+    calls it, which decides as soon as the store's environments have names. Unless it may ``create`` a store, raises
+    ``StoreNotFound`` where there is none; and ``EnvironmentNotFound``."""
     if not create:
         refuse_missing(store_url)
     store = await open_store(store_url)
     try:
-        operations = Operations(store)
+        async with store.read() as reader:
+            known = await known_environments(reader)
+        asked = environment or (called if known[0].created_at is not None else "")
+        chosen_one = chosen(known, asked) if asked else known[0]
+        if chosen_one.partition != FIRST:
+            await store.close()
+            store = await open_store(store_url, partition=chosen_one.partition)
+        operations = Operations(store, environment=chosen_one.name)
         await operations.expire_overrides()
         yield Embedded(operations, local_actor())
     finally:
@@ -196,6 +209,9 @@ class Embedded(
 
     async def revoke_key(self, key_id: str) -> ApiKey:
         return await self._operations.revoke_key(self._actor, key_id)
+
+    async def environments(self) -> EnvironmentList:
+        return await self._operations.environments(self._actor)
 
     async def approvals(self) -> ApprovalList:
         return await self._operations.approvals(self._actor)

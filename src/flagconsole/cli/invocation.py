@@ -25,6 +25,7 @@ class Invocation:
     api_key: str | None = None
     tenant: str | None = None
     context: str | None = None
+    environment: str | None = None
     as_json: bool = False
     dry_run: bool = False
     idempotency_key: str | None = None
@@ -55,10 +56,15 @@ def _shared(*flags: str, **attributes: Any) -> Callable[[F], F]:
 
 
 def connection_options(command: F) -> F:
-    """``--context``, ``--url``, ``--store``, ``--api-key`` and ``--tenant``."""
+    """``--context``, ``--url``, ``--store``, ``--environment``, ``--api-key`` and ``--tenant``."""
     for option in (
         _shared("--tenant", metavar="ID", help="The tenant that is meant."),
         _shared("--api-key", metavar="KEY", help="The API key to use (better: FLAGCONSOLE_API_KEY)."),
+        _shared(
+            "--environment",
+            metavar="NAME",
+            help="The environment that is meant: production, staging … [a store's first one].",
+        ),
         _shared("--store", metavar="URL", help="Work on this store, such as sqlite:flags.db, without a server."),
         _shared("--url", metavar="URL", help="Work on this server."),
         _shared("--context", metavar="NAME", help="Work in this context of the configuration."),

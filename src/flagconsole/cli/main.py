@@ -59,6 +59,7 @@ COMMANDS: dict[str, Entry] = {
     "contexts": Entry(_SETUP, "contexts:contexts", "Give servers names, and choose among them."),
     "completion": Entry(_SETUP, "completion:completion", "Print completion for bash, zsh or fish."),
     "tenants": Entry(_SETUP, "tenants:tenants", "Import, export and list the tenants."),
+    "environments": Entry(_SETUP, "environments:environments", "Keep production, staging and others in one store."),
     "keys": Entry(_SETUP, "keys:keys", "Make, list, rotate and revoke API keys."),
     "approvals": Entry(_SETUP, "approvals:approvals", "Allow what somebody else asked for that raises exposure."),
     "break-glass": Entry(

@@ -7,12 +7,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Final, NamedTuple
 
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.text import safe_text
 
 _READY: Final = "listening on "
+_KEY: Final = "the key of "
 #: Seconds that it gets to end after its standard input has ended.
 _ENDING: Final = 5.0
 
@@ -26,14 +28,14 @@ class OwnServer(NamedTuple):
 
 @contextmanager
 def own_server(store_url: str, environment: str = "") -> Iterator[OwnServer]:
-    """A server on ``store_url``, on a free loopback port, while the block runs. ``environment`` is what it calls itself.
+    """A server on ``store_url``, on a free loopback port, while the block runs. ``environment`` is the one of
+    its environments that is meant, or what a store without names calls itself.
 
     It ends when its standard input does, so also when this process is killed. Raises ``StoreUnavailable`` with what it
     said when it doesn't start.
     """
     from flagconsole.server.key_file import key_file_of
 
-    key_file = key_file_of(store_url)
     command = [sys.executable, "-P", "-m", "flagconsole", "serve", "--store", store_url, "--port", "0"]
     process = subprocess.Popen(  # noqa: S603  # our own program
         [*command, *(["--environment", environment] if environment else []), "--end-with-stdin"],
@@ -48,7 +50,8 @@ def own_server(store_url: str, environment: str = "") -> Iterator[OwnServer]:
     assert process.stderr is not None
     drain: threading.Thread | None = None
     try:
-        url = _wait_until_ready(process.stderr)
+        url, keys = _wait_until_ready(process.stderr)
+        key_file = keys.get(environment) or key_file_of(store_url)
         drain = _drain(process.stderr)
         yield OwnServer(url, key_file.read_text().strip())
     finally:
@@ -63,11 +66,16 @@ def own_server(store_url: str, environment: str = "") -> Iterator[OwnServer]:
         process.stderr.close()
 
 
-def _wait_until_ready(stderr: IO[str]) -> str:
+def _wait_until_ready(stderr: IO[str]) -> tuple[str, dict[str, Path]]:
+    """Where it listens, and where the key of each environment is."""
     said = "it ended without a word"
+    keys: dict[str, Path] = {}
     for line in stderr:
         if line.startswith(_READY):
-            return line.removeprefix(_READY).strip()
+            return line.removeprefix(_READY).strip(), keys
+        if line.startswith(_KEY):
+            name, _, place = line.removeprefix(_KEY).strip().partition(" is in ")
+            keys[name] = Path(place)
         said = line.strip() or said
     raise StoreUnavailable(problem=safe_text(said.removeprefix("error: ")))
 

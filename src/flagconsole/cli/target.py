@@ -24,7 +24,7 @@ DEMO: Final = "demo"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server (``url``) or an embedded store (``store``), never both. ``asked_tenant`` is the one of this very command,
+    """A server (``url``) or an embedded store (``store``), never both, and the ``environment`` of a store that was asked for. ``asked_tenant`` is the one of this very command,
     ``tenant`` also the environment's and the configured one. ``context`` is the context that named the place, if any."""
 
     url: str | None
@@ -34,6 +34,12 @@ class Target:
     given_key: str | None
     configured: Configuration
     context: Context | None = None
+    environment: str | None = None
+
+    @property
+    def label(self) -> str:
+        """What the context calls the environment."""
+        return "" if self.context is None else self.context.environment
 
     def api_key(self) -> str:
         """The key for the server. Raises ``Unauthenticated`` where none is known for it."""
@@ -65,7 +71,7 @@ def default_store() -> str:
 def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> Target:
     """What the command's options say, else the environment, else the configuration, else the embedded store."""
     configured = configuration.load(configuration.configuration_path())
-    names = ("URL", "STORE", "API_KEY", "TENANT", "CONTEXT")
+    names = ("URL", "STORE", "API_KEY", "TENANT", "CONTEXT", "ENVIRONMENT")
     variables = {name: environment.get(f"FLAGCONSOLE_{name}") or None for name in names}
     url, store = _place(asked.url, asked.store, "--url and --store")
     context = _context(asked, variables, configured)
@@ -79,6 +85,11 @@ def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> T
         from flagconsole.demo.running import running_demo
 
         store = running_demo()
+    if url is not None and asked.environment is not None:
+        problem = "is the key's on a server; it is chosen in a store only"
+        raise InvalidInput(
+            "Use a key of that environment.", field="--environment", problem=problem, value=asked.environment
+        )
     # A context's own key is for its server; the environment's may be for another one.
     own_key = context is not None and context.key is not None
     return Target(
@@ -89,6 +100,7 @@ def resolve(asked: Invocation, environment: Mapping[str, str] = os.environ) -> T
         given_key=asked.api_key or (None if own_key else variables["API_KEY"]),
         configured=configured,
         context=context,
+        environment=asked.environment or (variables["ENVIRONMENT"] if url is None else None),
     )
 
 

@@ -24,6 +24,7 @@ from flagconsole.domain.approval import Approval, ApprovalList
 from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.store_environment import EnvironmentList
 from flagconsole.domain.views import (
     AuditReport,
     BlastView,
@@ -284,6 +285,10 @@ class Client(
     async def revoke_key(self, key_id: str) -> ApiKey:
         """Make an API key invalid."""
         return await self._caller.change("DELETE", f"/api/keys/{_segment(key_id)}", ApiKey)
+
+    async def environments(self) -> EnvironmentList:
+        """The environment that the key belongs to."""
+        return await self._caller.get("/api/environments", EnvironmentList)
 
     async def approvals(self) -> ApprovalList:
         """What waits for a second person, and what became of the rest."""

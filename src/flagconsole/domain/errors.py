@@ -302,6 +302,22 @@ class StoreNotFound(FlagConsoleError):
     exit_code = ExitCode.NOT_FOUND
 
 
+class EnvironmentNotFound(FlagConsoleError):
+    """There is no environment {environment!r} in this store; there is {known}."""
+
+    code = "environment_not_found"
+    status = 404
+    exit_code = ExitCode.NOT_FOUND
+
+
+class EnvironmentExists(FlagConsoleError):
+    """There is an environment {environment!r} already."""
+
+    code = "environment_exists"
+    status = 409
+    exit_code = ExitCode.CONFLICT
+
+
 class FlagExists(FlagConsoleError):
     """The flag {flag!r} exists already."""
 

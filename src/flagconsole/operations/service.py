@@ -41,6 +41,7 @@ from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.playbook_service import PlaybookOperations
 from flagconsole.operations.schedule_service import ScheduleOperations
+from flagconsole.operations.store_environments import StoreEnvironmentOperations
 from flagconsole.store.protocol import Reader, Store, Transaction
 
 #: Who the system is in the log when nobody asked.
@@ -60,6 +61,7 @@ class Operations(
     BreakGlassOperations,
     ApprovalOperations,
     ScheduleOperations,
+    StoreEnvironmentOperations,
 ):
     """All use cases on one store."""
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
 from flagconsole.domain.errors import ChainBroken, StoreInUse, StoreUnavailable, TargetNotEmpty
+from flagconsole.domain.store_environment import FIRST
 from flagconsole.domain.views import AuditReport
 from flagconsole.operations.reading import verify
 from flagconsole.store.opening import is_postgres
@@ -21,12 +22,14 @@ from flagconsole.store.transfer_end import Destination, Source, Values
 
 
 class Transfer(NamedTuple):
-    """What was moved: the position that both stores are at, the log's length, and the rows of each table."""
+    """What was moved: the position that both stores are at, the log's length, and the rows of each table; and the same of each
+    further environment."""
 
     epoch: str
     revision: int
     entries: int
     tables: dict[str, int]
+    further: dict[str, Transfer] = {}  # noqa: RUF012  # never changed
 
 
 class _Sum:
@@ -49,27 +52,46 @@ class _Sum:
 
 
 async def transfer(from_url: str, to_url: str, *, new_lineage: bool = False, dry_run: bool = False) -> Transfer:
-    """Move the store at ``from_url``, with its log, keys and measurements, into the empty one at ``to_url``, at the same
+    """Move the store at ``from_url``, with its environments, their logs, keys and measurements, into the empty one at ``to_url``, at the same
     position of the same lineage. The first one stays as it is. A backup that is put back needs a ``new_lineage``, or clients
     that know later changes would take nothing from it. With ``dry_run`` everything is done and then undone.
 
     Raises ``StoreInUse`` where a server tends either, ``TargetNotEmpty``, ``ChainBroken``, ``StoreUnavailable`` and
     ``StoreNotFound``; then nothing has changed.
     """
-    async with _source(from_url) as source:
+    further: dict[str, Transfer] = {}
+    async with AsyncExitStack() as stack:
+        source = await stack.enter_async_context(_source(from_url, FIRST))
         await _refuse_tended(source, from_url)
+        environments = [one for one in await SqlReader(source.session).environments() if one.partition != FIRST]
+        # Locked before anything is moved; they stay so to the end.
+        sources = [await stack.enter_async_context(_source(from_url, one.partition)) for one in environments]
+        for part in sources:
+            await _refuse_tended(part, from_url)
         chain = await _verified(source, from_url)
-        async with _destination(to_url) as destination:
-            await _refuse_full(destination, to_url)
-            tables = await _tables(source, destination)
-            moved = {table: await _move(source, destination, table, columns) for table, columns in tables.items()}
-            if await _verified(destination, to_url) != chain:
-                raise StoreUnavailable(problem="the log isn't the same at its new place; nothing was moved")
-            if new_lineage:
-                await SqlTransaction(destination.session).begin_lineage()
-            head = await SqlReader(destination.session).head()
-            if not dry_run:
-                await destination.commit()
+        destination = await stack.enter_async_context(_destination(to_url))
+        first = await _move_partition(source, chain, destination, to_url, new_lineage)
+        for environment, part in zip(environments, sources, strict=True):
+            chain = await _verified(part, from_url)
+            await destination.begin_partition(environment.partition)
+            further[environment.name] = await _move_partition(part, chain, destination, to_url, new_lineage)
+        if not dry_run:
+            await destination.commit()
+    return first._replace(further=further)
+
+
+async def _move_partition(
+    source: Source, chain: AuditReport, destination: Destination, to_url: str, new_lineage: bool
+) -> Transfer:
+    """Move one environment."""
+    await _refuse_full(destination, to_url)
+    tables = await _tables(source, destination)
+    moved = {table: await _move(source, destination, table, columns) for table, columns in tables.items()}
+    if await _verified(destination, to_url) != chain:
+        raise StoreUnavailable(problem="the log isn't the same at its new place; nothing was moved")
+    if new_lineage:
+        await SqlTransaction(destination.session).begin_lineage()
+    head = await SqlReader(destination.session).head()
     return Transfer(head.epoch, head.revision, chain.entries, moved)
 
 
@@ -134,12 +156,12 @@ async def _new_store() -> dict[str, int]:
         return {table: await end.count(table) for table in await end.tables()}
 
 
-def _source(url: str) -> AbstractAsyncContextManager[Source]:
+def _source(url: str, partition: str) -> AbstractAsyncContextManager[Source]:
     if not is_postgres(url):
-        return sqlite_source(url)
+        return sqlite_source(url, partition)
     from flagconsole.store.postgres_end import postgres_source
 
-    return postgres_source(url)
+    return postgres_source(url, partition)
 
 
 def _destination(url: str) -> AbstractAsyncContextManager[Destination]:

@@ -73,7 +73,9 @@ def _environment(root: Node, place: Place, reading: Reading) -> str | None:
             place.refuse(root.line, "featureEnvironments", f"has only {', '.join(sorted(names))}", reading.environment)
         return reading.environment
     if len(names) > 1:
-        place.refuse(root.line, "featureEnvironments", "are several; choose one with --environment", ", ".join(names))
+        place.refuse(
+            root.line, "featureEnvironments", "are several; choose one with --from-environment", ", ".join(names)
+        )
     return next(iter(names), None)
 
 

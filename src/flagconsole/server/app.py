@@ -42,6 +42,7 @@ from flagconsole.server import (
     route_table,
     schedule_routes,
     shadow_routes,
+    store_environment_routes,
     stream,
     unleash_routes,
 )
@@ -167,6 +168,7 @@ def create_app(
         rollout_routes,
         schedule_routes,
         shadow_routes,
+        store_environment_routes,
         stream,
         unleash_routes,
         public_routes,

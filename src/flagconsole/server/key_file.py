@@ -17,20 +17,23 @@ import platformdirs
 from flagconsole.domain.errors import Unauthenticated
 from flagconsole.domain.requests import KeyCreate, KeyRotate
 from flagconsole.domain.role import ApiKey, Role
+from flagconsole.domain.store_environment import FIRST
 from flagconsole.operations.keys import authenticate
 from flagconsole.operations.service import SYSTEM, Operations
 from flagconsole.store.opening import is_postgres, sqlite_path
+from flagconsole.store.partition import file_of
 
 
-def key_file_of(store_url: str) -> Path:
-    """Where the key of the store lies: beside an embedded store's file, for a database in the user's data folder. Raises
+def key_file_of(store_url: str, partition: str = FIRST) -> Path:
+    """Where the key of an environment lies: beside an embedded store's file, for a database in the user's data folder. Raises
     ``InvalidInput`` for a URL of neither."""
     if not is_postgres(store_url):
-        return Path(f"{sqlite_path(store_url)}.admin-key")
+        return Path(f"{file_of(sqlite_path(store_url), partition)}.admin-key")
     from flagconsole.store.postgres_address import Address
 
     place = hashlib.sha256(Address(store_url).place.encode()).hexdigest()[:16]
-    return Path(platformdirs.user_data_dir("flagconsole")) / f"postgresql-{place}.admin-key"
+    name = f"{place}.{partition}" if partition else place
+    return Path(platformdirs.user_data_dir("flagconsole")) / f"postgresql-{name}.admin-key"
 
 
 async def ensure_admin_key(operations: Operations, path: Path) -> str:

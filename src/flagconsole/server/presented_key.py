@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
@@ -23,6 +24,12 @@ def presented_key(
         return x_api_key
     scheme, space, rest = authorization.strip().partition(" ")
     return rest.strip() if space and scheme.lower() == "bearer" else authorization.strip()
+
+
+def key_in(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The key in a request's bare headers, in any of these ways."""
+    sent = {name: value.decode("latin-1") for name, value in headers if name in {b"authorization", b"x-api-key"}}
+    return presented_key(sent.get(b"authorization"), sent.get(b"x-api-key"))
 
 
 PresentedKey = Annotated[str | None, Depends(presented_key)]

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from flagconsole import __version__
 from flagconsole.domain.states import FlagState
-from flagconsole.server.state import State
+from flagconsole.server.state import ServerState, State
 
 router = APIRouter()
 
@@ -27,10 +27,16 @@ class Health(BaseModel):
 @router.get("/health", summary="Liveness, readiness, and each flag's state", responses={503: {"model": Health}})
 async def health(state: State, response: Response) -> Health:
     """What probes and runbooks read."""
+    health = health_view(state)
+    if not health.ready:
+        response.status_code = 503
+    return health
+
+
+def health_view(state: ServerState) -> Health:
+    """The health of one environment's part of the server."""
     ruleset = state.projection.ruleset
     ready = state.follower.healthy and not state.hub.closing
-    if not ready:
-        response.status_code = 503
     return Health(
         status="ok" if ready else "unavailable",
         live=True,

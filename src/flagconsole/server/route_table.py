@@ -31,6 +31,7 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "POST /api/events": Operation.REPORT,
     "POST /api/shadow-executions": Operation.REPORT,
     "GET /api/status": Operation.READ,
+    "GET /api/environments": Operation.READ,
     "GET /api/history": Operation.READ,
     "GET /api/flags/{name}/history": Operation.READ,
     "GET /api/flags/{name}/cohort": Operation.READ_FLEET,

@@ -10,26 +10,22 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from types import FrameType
-from typing import Final
+from typing import Final, Protocol
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from flagconsole.domain.errors import StoreUnavailable
-from flagconsole.domain.playbook import Playbook
-from flagconsole.domain.retention import Retention
-from flagconsole.operations.service import Operations
-from flagconsole.rollout.anchoring import Anchoring, Anchors
-from flagconsole.rollout.prometheus_source import PrometheusSource
-from flagconsole.rollout.response import Response
-from flagconsole.server.app import create_app
+from flagconsole.domain.store_environment import FIRST
+from flagconsole.operations.store_environments import known_environments
+from flagconsole.server.front import Front
 from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER, GuardedConnection
-from flagconsole.server.hub import Hub
-from flagconsole.server.key_file import ensure_admin_key, ensure_first_admin_key, key_file_of
+from flagconsole.server.served_environment import ServedEnvironment
+from flagconsole.server.serving import Serving, running_app, served_app
 from flagconsole.store import open_store
-from flagconsole.store.opening import is_postgres
 
 #: Seconds that running requests get after SIGTERM; streams say goodbye at once.
 GRACE_SECONDS: Final = 1
@@ -39,19 +35,26 @@ GRACE_SECONDS: Final = 1
 KEEP_ALIVE_SECONDS: Final = 75
 
 
+class Streams(Protocol):
+    """What holds the open streams: one environment's hub, or the front of several."""
+
+    def close(self) -> None:
+        """Say goodbye to them, and begin no new ones."""
+
+
 class Server(uvicorn.Server):
     """uvicorn, which of itself would wait for open streams for ever."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._streams = streams
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Say goodbye to all streams, then stop; a second Ctrl-C doesn't wait. uvicorn's own handler would raise the
         signal again at the end, before the store is closed."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
-        self._loop.call_soon_threadsafe(self._hub.close)
+        self._loop.call_soon_threadsafe(self._streams.close)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say where."""
@@ -67,97 +70,52 @@ def serve(
     store_url: str,
     host: str = "127.0.0.1",
     port: int = 8765,
+    serving: Serving | None = None,
     *,
-    listen_url: str | None = None,
-    environment: str = "local",
-    requires_versions: bool = False,
-    requires_approvals: bool = False,
     end_with_stdin: bool = False,
-    response: Response | None = None,
-    playbooks: Mapping[str, Playbook] | None = None,
-    retention: Retention | None = None,
-    prometheus: PrometheusSource | None = None,
-    anchors: Anchors | None = None,
 ) -> None:
-    """Serve the store until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends). ``listen_url`` is a
-    direct way to a database that ``store_url`` reaches through a pooler.
+    """Serve the store's environments until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
 
-    ``response`` says what playbooks may reach, ``playbooks`` replaces those that ship, ``retention`` says how long
-    measurements are kept, ``prometheus`` is asked for the metrics that plans have queries for,
-    ``anchors`` says where and how often the audit log's head is kept.
-
-    On a loopback address it makes sure that the embedded store's own admin key exists, or the first one of a database.
+    On a loopback address it makes sure that the embedded store's own admin keys exist, or the first ones of a database.
     Raises ``StoreUnavailable`` when the store can't be opened or the address is taken.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
-    asyncio.run(
-        _serve(
-            store_url,
-            _bind(host, port),
-            listen_url=listen_url,
-            environment=environment,
-            requires_versions=requires_versions,
-            requires_approvals=requires_approvals,
-            end_with_stdin=end_with_stdin,
-            response=response,
-            playbooks=playbooks,
-            retention=retention,
-            prometheus=prometheus,
-            anchors=anchors,
-        )
-    )
+    listener = _bind(host, port)
+    keys = ipaddress.ip_address(listener.getsockname()[0]).is_loopback
+    serving = replace(serving or Serving(), own=end_with_stdin, keys=keys)
+    asyncio.run(_serve(store_url, listener, serving))
 
 
-async def _serve(
-    store_url: str,
-    listener: socket.socket,
-    *,
-    listen_url: str | None,
-    environment: str,
-    requires_versions: bool,
-    requires_approvals: bool,
-    end_with_stdin: bool,
-    response: Response | None,
-    playbooks: Mapping[str, Playbook] | None,
-    retention: Retention | None,
-    prometheus: PrometheusSource | None,
-    anchors: Anchors | None,
-) -> None:
-    store = await open_store(store_url, listen_url=listen_url)
+async def _serve(store_url: str, listener: socket.socket, serving: Serving) -> None:
+    store = await open_store(store_url, listen_url=serving.listen_url)
     try:
-        operations = Operations(
-            store, environment=environment, requires_versions=requires_versions, requires_approvals=requires_approvals
-        )
-        if ipaddress.ip_address(listener.getsockname()[0]).is_loopback:
-            await _make_admin_key(operations, store_url, own=end_with_stdin)
-        app = create_app(
-            operations,
-            retention,
-            response=response,
-            playbooks=playbooks,
-            prometheus=prometheus,
-            anchoring=None if anchors is None else Anchoring(store, anchors, environment=environment),
-        )
-        server = Server(configured(app), app.state.hub)
-        if end_with_stdin:
-            _stop_at_end_of_input(server)
-        await server.serve([listener])
-    finally:
-        if prometheus is not None:
-            await prometheus.aclose()
+        async with store.read() as reader:
+            environments = serving.served(await known_environments(reader))
+    except BaseException:
         await store.close()
+        raise
+    if len(environments) == 1 and environments[0].partition == FIRST:
+        async with served_app(store_url, environments[0], serving, store) as app:
+            await _answer(app, app.state.hub, listener, serving)
+        return
+    await store.close()
+    if len(environments) == 1:
+        async with served_app(store_url, environments[0], serving) as app:
+            await _answer(app, app.state.hub, listener, serving)
+        return
+    front = Front([ServedEnvironment(one.name, partial(running_app, store_url, one, serving)) for one in environments])
+    async with front.running():
+        await _answer(front, front, listener, serving)
 
 
-async def _make_admin_key(operations: Operations, store_url: str, *, own: bool) -> None:
-    """The key for whoever sits at this machine. ``own`` says that a console started this server for itself, and needs one."""
-    path = key_file_of(store_url)
-    if own or not is_postgres(store_url):
-        await ensure_admin_key(operations, path)
-    elif await ensure_first_admin_key(operations, path):
-        print(f"the first admin key of this database is in {path}", file=sys.stderr, flush=True)  # noqa: T201
+async def _answer(app: ASGIApp, streams: Streams, listener: socket.socket, serving: Serving) -> None:
+    server = Server(configured(app), streams)
+    if serving.own:
+        _stop_at_end_of_input(server)
+    await server.serve([listener])
 
 
-def configured(app: FastAPI) -> uvicorn.Config:
+def configured(app: ASGIApp) -> uvicorn.Config:
     """How uvicorn runs the application."""
     return uvicorn.Config(
         app,

@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from flagconsole.domain.errors import OutcomeUnknown, StoreUnavailable
 from flagconsole.domain.instance import Instance
+from flagconsole.domain.store_environment import FIRST
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock, system_clock
+from flagconsole.store.partition import channel_of
 from flagconsole.store.postgres_address import Address
 from flagconsole.store.postgres_schema import migrate, refuse_other, refuse_unsafe
 from flagconsole.store.postgres_session import Connection, PostgresSession, marked, plain
@@ -30,8 +32,6 @@ from flagconsole.store.write_gate import WriteGate
 if TYPE_CHECKING:
     from flagconsole.store.postgres_metrics import PostgresMetrics
 
-#: The channel on which commits are told. The message is the revision and nothing else.
-CHANNEL: Final = "flagconsole"
 #: Without any message it is looked for changes so often (seconds).
 POLL_SECONDS: Final = 2.0
 #: After a lost connection the next try waits so long, at most (seconds).
@@ -42,12 +42,16 @@ _POOL_WAIT: Final = 5.0
 
 
 class PostgresStore:
-    """``Store`` on one database. Opened by ``open_store``."""
+    """``Store`` on one partition of a database. Opened by ``open_store``."""
 
-    def __init__(self, address: Address, direct: Address, clock: Clock | None) -> None:
+    def __init__(self, address: Address, direct: Address, clock: Clock | None, channel: str) -> None:
         self._address = address
         self._direct = direct
         self._clock = clock
+        #: On it commits are told. The message is the revision and nothing else.
+        self._channel = channel
+        # A schema's name, which has letters, digits and underscores only.
+        self._listen: LiteralString = f"LISTEN {channel}"
         self._gate = WriteGate()
         self._kills = _Kills()
         self._writers = self._pool(1, 2)
@@ -56,22 +60,24 @@ class PostgresStore:
         self._metrics: PostgresMetrics | None = None
 
     @classmethod
-    async def open(cls, url: str, *, listen_url: str | None = None, clock: Clock = system_clock) -> PostgresStore:
-        """Connect and migrate. ``listen_url`` is a direct way to the same database where ``url`` leads through a pooler.
+    async def open(
+        cls, url: str, *, listen_url: str | None = None, partition: str = FIRST, clock: Clock = system_clock
+    ) -> PostgresStore:
+        """Connect and migrate the partition. ``listen_url`` is a direct way to the same database where ``url`` leads through a pooler.
 
         Raises ``InvalidInput`` for a URL that can't be read, and ``StoreUnavailable`` where it can't be connected to, for a
-        database that isn't safe to write to, and where the two URLs lead to different ones.
+        database that isn't safe to write to or lacks the partition, and where the two URLs lead to different ones.
         """
-        address = Address(url, pooled=listen_url is not None and listen_url != url)
+        address = Address(url, pooled=listen_url is not None and listen_url != url, partition=partition)
         direct = address if listen_url is None else Address(listen_url)
         # Deadlines are the database's, so that servers whose clocks differ agree; a test's clock replaces that.
-        store = cls(address, direct, None if clock is system_clock else clock)
+        store = cls(address, direct, None if clock is system_clock else clock, channel_of(partition))
         try:
             with store._translated():
                 # A single host may turn out to be a replica, which refuse_unsafe says more clearly than the driver.
                 async with await address.connect(primary=address.hosts > 1) as connection:
                     await refuse_unsafe(connection)
-                    await migrate(connection)
+                    await migrate(connection, address.schema)
                     if address.pooled:
                         with store._translated(direct):
                             async with await direct.connect() as other:
@@ -120,7 +126,7 @@ class PostgresStore:
                     await connection.execute("ROLLBACK")
                     return
                 await connection.execute(
-                    "SELECT pg_notify(%s, revision::text) FROM store_head WHERE id = 1", (CHANNEL,)
+                    "SELECT pg_notify(%s, revision::text) FROM store_head WHERE id = 1", (self._channel,)
                 )
                 await self._commit(connection)
 
@@ -138,10 +144,16 @@ class PostgresStore:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlReader]:
+        async with self._begun(self._readers, self._address.begin_reading) as connection:
+            yield SqlReader(PostgresSession(connection, self._clock))
+
+    @asynccontextmanager
+    async def _begun(self, pool: AsyncConnectionPool[Connection], begin: LiteralString) -> AsyncIterator[Connection]:
+        """A transaction that isn't a change of a flag."""
         with self._translated():
-            async with self._readers.connection() as connection:
-                await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-                yield SqlReader(PostgresSession(connection, self._clock))
+            async with pool.connection() as connection:
+                await connection.execute(begin)
+                yield connection
                 await connection.execute("COMMIT")
 
     async def save_instances(self, server_id: str, instances: Iterable[Instance], forget: Iterable[str] = ()) -> None:
@@ -150,30 +162,34 @@ class PostgresStore:
         gone = sorted(forget)
         if not saved and not gone:
             return
-        with self._translated():
-            async with self._writers.connection() as connection, connection.transaction():
-                async with connection.cursor() as cursor:
-                    if saved:
-                        statement = insert("instances", saved[0], or_replace=("instance_id",))
-                        await cursor.executemany(marked(statement), [plain(tuple(row.values())) for row in saved])
-                    await cursor.executemany(
-                        "DELETE FROM instances WHERE instance_id = %s", [(instance_id,) for instance_id in gone]
-                    )
-                await connection.execute("SELECT pg_notify(%s, '')", (CHANNEL,))
+        async with self._begun(self._writers, self._address.begin) as connection:
+            async with connection.cursor() as cursor:
+                if saved:
+                    statement = insert("instances", saved[0], or_replace=("instance_id",))
+                    await cursor.executemany(marked(statement), [plain(tuple(row.values())) for row in saved])
+                await cursor.executemany(
+                    "DELETE FROM instances WHERE instance_id = %s", [(instance_id,) for instance_id in gone]
+                )
+            await connection.execute("SELECT pg_notify(%s, '')", (self._channel,))
 
     @property
     def metrics(self) -> PostgresMetrics:
         if self._metrics is None:
             from flagconsole.store.postgres_metrics import PostgresMetrics
 
-            self._metrics = PostgresMetrics(self._readers, self._writers, self._translated)
+            self._metrics = PostgresMetrics(
+                # Each read is one statement.
+                lambda: self._begun(self._readers, self._address.begin),
+                lambda: self._begun(self._writers, self._address.begin),
+                self._address.schema,
+            )
         return self._metrics
 
     async def watch(self) -> AsyncIterator[None]:
         while True:
             try:
                 async with await self._direct.connect() as connection:
-                    await connection.execute("LISTEN flagconsole")
+                    await connection.execute(self._listen)
                     # What was told before we listened is read now; after a lost connection too.
                     yield
                     while True:

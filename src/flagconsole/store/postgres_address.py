@@ -8,6 +8,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.store_environment import FIRST
+from flagconsole.store.partition import schema_of
 from flagconsole.store.postgres_session import ROW_FACTORY, Connection
 
 #: A server that hangs in a transaction must not keep the head row from the others (milliseconds).
@@ -24,15 +26,17 @@ _NOTICE: Final = {
 
 
 class Address:
-    """The URL of a database. ``pooled`` says that it leads through a pooler, where a session may change its server between
-    two transactions: then nothing is set on the session, and no statement is prepared in it.
+    """The URL of a database, and the ``partition`` of it that is meant. ``pooled`` says that it leads through a pooler, where a
+    session may change its server between two transactions: then nothing is set on the session, and no statement is prepared
+    in it.
 
     Raises ``InvalidInput`` for what can't be read as a URL.
     """
 
-    def __init__(self, url: str, *, pooled: bool = False) -> None:
+    def __init__(self, url: str, *, pooled: bool = False, partition: str = FIRST) -> None:
         self.url = url
         self.pooled = pooled
+        self.schema = schema_of(partition)
         try:
             self._known: dict[str, Any] = conninfo_to_dict(url)
         except psycopg.ProgrammingError:
@@ -55,10 +59,20 @@ class Address:
 
     @property
     def begin(self) -> LiteralString:
-        """The statement that begins a write."""
-        if not self.pooled:
-            return "BEGIN"
-        return "; ".join(("BEGIN", *(f"SET LOCAL {name} = {value}" for name, value in _LIMITS.items())))
+        """The statements that begin a write, or a read of which the first statement sees all that is committed."""
+        return self._begun("BEGIN")
+
+    @property
+    def begin_reading(self) -> LiteralString:
+        """The statements that begin a read whose statements all see the same."""
+        return self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+
+    def _begun(self, begin: str) -> LiteralString:
+        local = [] if self.schema is None else [f"SET LOCAL search_path = {self.schema}"]
+        if self.pooled:
+            local += (f"SET LOCAL {name} = {value}" for name, value in _LIMITS.items())
+        # Made of our own constants and of a schema's name, which has letters, digits and underscores only.
+        return "; ".join((begin, *local))
 
     def settings(self, *, primary: bool = True, limits: bool = True) -> dict[str, Any]:
         """What to connect with beside the URL. What the URL says itself stays. Only with a ``primary``: after a failover one of

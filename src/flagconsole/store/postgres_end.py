@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import psycopg
+from psycopg import sql
 from psycopg.rows import tuple_row
 
 from flagconsole.domain.errors import StoreInUse, StoreNotFound, StoreUnavailable
+from flagconsole.store.partition import schema_of
 from flagconsole.store.postgres_address import Address
-from flagconsole.store.postgres_schema import SCHEMA_VERSION, migrate, refuse_unsafe, version_of
+from flagconsole.store.postgres_schema import SCHEMA_VERSION, enter, migrate, refuse_unsafe, version_of
 from flagconsole.store.postgres_session import Connection, PostgresSession, marked
 from flagconsole.store.transfer_end import BATCH, Values, quoted
 
@@ -19,13 +21,14 @@ _OWN = "schema_version"
 
 
 @asynccontextmanager
-async def postgres_source(url: str) -> AsyncIterator[PostgresEnd]:
-    """The store at ``url``, locked for writing while the block runs. Raises ``StoreNotFound``,
+async def postgres_source(url: str, partition: str) -> AsyncIterator[PostgresEnd]:
+    """A partition of the store at ``url``, locked for writing while the block runs. Raises ``StoreNotFound``,
     ``StoreInUse`` and ``StoreUnavailable``, also where its schema isn't this version's."""
     async with _opened(url) as (address, connection):
         # Once nobody can write any more, every statement sees the same; a snapshot from before the lock might lack something.
         await connection.execute("BEGIN")
-        end = PostgresEnd(connection)
+        await enter(connection, schema_of(partition))
+        end = PostgresEnd(connection, address)
         if _OWN not in await _names(connection):
             raise StoreNotFound("Check the database's name.", path=str(address))
         if (found := await version_of(connection)) != SCHEMA_VERSION:
@@ -45,9 +48,8 @@ async def postgres_destination(url: str) -> AsyncIterator[PostgresEnd]:
     async with _opened(url) as (address, connection):
         await refuse_unsafe(connection)
         await connection.execute("BEGIN")
-        await migrate(connection)
-        end = PostgresEnd(connection)
-        await _lock(connection, await end.tables(), "ACCESS EXCLUSIVE", address)
+        end = PostgresEnd(connection, address)
+        await end.begin(None)
         yield end
         if not end.committed:
             await connection.execute("ROLLBACK")
@@ -56,8 +58,9 @@ async def postgres_destination(url: str) -> AsyncIterator[PostgresEnd]:
 class PostgresEnd:
     """``Source`` and ``Destination`` on a connection that has a transaction open."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, address: Address) -> None:
         self._connection = connection
+        self._address = address
         self.session = PostgresSession(connection, None)
         self.committed = False
 
@@ -102,6 +105,18 @@ class PostgresEnd:
             newest = f"SELECT setval(?::regclass, max({quoted([column])})) FROM {quoted([table])}"
             # Without any row it stays where it is: setval of null does nothing.
             await self._connection.execute(marked(newest), (row[0],))
+
+    async def begin(self, schema: str | None) -> None:
+        """Work in this schema from now on, with its tables made and nobody else in them."""
+        await enter(self._connection, schema)
+        await migrate(self._connection, schema)
+        await _lock(self._connection, await self.tables(), "ACCESS EXCLUSIVE", self._address)
+
+    async def begin_partition(self, partition: str) -> None:
+        schema = schema_of(partition)
+        assert schema is not None, "the first partition is there from the beginning"
+        await self._connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        await self.begin(schema)
 
     async def commit(self) -> None:
         await self._connection.execute("COMMIT")

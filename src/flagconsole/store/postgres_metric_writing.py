@@ -11,6 +11,7 @@ from flagconsole.domain.sketch import merged
 from flagconsole.store.metric_rows import bucket_rows, sample_rows
 from flagconsole.store.metric_store import MetricWrite
 from flagconsole.store.metric_tables import BUCKET_TABLES, FEEDBACK_KEPT, FINE, ROWS_AT_ONCE, BucketTable
+from flagconsole.store.postgres_schema import lock_of
 from flagconsole.store.session import Session
 
 _LOCK: Final = 0x6D657472
@@ -40,9 +41,9 @@ _PHASE_VALUES: Final = (
 )
 
 
-async def lock_metrics(session: Session) -> None:
-    """Let no other writer of measurements in until the transaction ends. Flags don't wait for it."""
-    await session.one("SELECT pg_advisory_xact_lock(?)", _LOCK)
+async def lock_metrics(session: Session, schema: str | None) -> None:
+    """Let no other writer of measurements into this partition until the transaction ends. Flags don't wait for it."""
+    await session.one("SELECT pg_advisory_xact_lock(?)", lock_of(_LOCK, schema))
 
 
 async def add_batch(session: Session, write: MetricWrite) -> bool:

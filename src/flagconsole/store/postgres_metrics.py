@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
-
-from psycopg_pool import AsyncConnectionPool
 
 from flagconsole.domain.execution_type import ExecutionType, Finding
 from flagconsole.domain.group import Group
@@ -23,6 +21,9 @@ from flagconsole.store.postgres_session import Connection, PostgresSession
 from flagconsole.store.session import Row
 from flagconsole.store.shadow_store import ShadowFound, ShadowUsage
 
+#: Begins a transaction, which ends with the block.
+Transactions = Callable[[], AbstractAsyncContextManager[Connection]]
+
 _GROUPS: Final = {group.value: group for group in Group}
 _TYPES: Final = {
     "latency_seconds": "double precision",
@@ -37,34 +38,27 @@ def _sums(fields: tuple[str, ...]) -> str:
 
 
 class PostgresMetrics:
-    """``MetricStore`` and ``ShadowStore`` on the pools of a ``PostgresStore``."""
+    """``MetricStore`` and ``ShadowStore`` on the transactions of a ``PostgresStore``, in its schema."""
 
-    def __init__(
-        self,
-        readers: AsyncConnectionPool[Connection],
-        writers: AsyncConnectionPool[Connection],
-        translated: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._readers = readers
-        self._writers = writers
-        self._translated = translated
+    def __init__(self, reading: Transactions, writing: Transactions, schema: str | None) -> None:
+        self._reading = reading
+        self._writing = writing
+        self._schema = schema
 
     async def save(self, writes: Sequence[MetricWrite]) -> list[bool]:
         new: list[bool] = []
         for first in range(0, len(writes), BATCHES_AT_ONCE):
-            with self._translated():
-                async with self._writers.connection() as connection, connection.transaction():
-                    session = PostgresSession(connection, None)
-                    await lock_metrics(session)
-                    new += [await add_batch(session, write) for write in writes[first : first + BATCHES_AT_ONCE]]
+            async with self._writing() as connection:
+                session = PostgresSession(connection, None)
+                await lock_metrics(session, self._schema)
+                new += [await add_batch(session, write) for write in writes[first : first + BATCHES_AT_ONCE]]
         return new
 
     async def roll_up(self, now: float, retention: Retention) -> int:
-        with self._translated():
-            async with self._writers.connection() as connection, connection.transaction():
-                session = PostgresSession(connection, None)
-                await lock_metrics(session)
-                return await roll_up_once(session, now, retention)
+        async with self._writing() as connection:
+            session = PostgresSession(connection, None)
+            await lock_metrics(session, self._schema)
+            return await roll_up_once(session, now, retention)
 
     async def group_series(self, flag_name: str, since: int, until: int, step: int) -> list[GroupBucket]:
         sql = (
@@ -181,6 +175,5 @@ class PostgresMetrics:
         return found[0][0] if found else None
 
     async def _read(self, sql: str, *values: Any) -> Sequence[Row]:
-        with self._translated():
-            async with self._readers.connection() as connection:
-                return await PostgresSession(connection, None).all(sql, *values)
+        async with self._reading() as connection:
+            return await PostgresSession(connection, None).all(sql, *values)

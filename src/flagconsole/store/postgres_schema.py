@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from typing import Final
+from zlib import crc32
+
+from psycopg import sql
 
 from flagconsole.domain.audit import GENESIS
 from flagconsole.domain.errors import StoreUnavailable
@@ -16,10 +19,12 @@ SCHEMA_VERSION: Final = len(ALL)
 _LOCK: Final = 0x666C6167
 
 
-async def migrate(connection: Connection) -> None:
-    """Bring the database to ``SCHEMA_VERSION``, all at once. Raises ``StoreUnavailable`` for one made by a newer version."""
+async def migrate(connection: Connection, schema: str | None = None) -> None:
+    """Bring a partition of the database to ``SCHEMA_VERSION``, all at once: the first one, or the one in ``schema``. Raises
+    ``StoreUnavailable`` for one made by a newer version, and for a schema that isn't there."""
     async with connection.transaction():
-        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+        await enter(connection, schema)
+        await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_of(_LOCK, schema),))
         await connection.execute("CREATE TABLE IF NOT EXISTS schema_version (version bigint NOT NULL)")
         found = await version_of(connection)
         if found > SCHEMA_VERSION:
@@ -37,6 +42,23 @@ async def migrate(connection: Connection) -> None:
             "INSERT INTO store_head (id, epoch, revision, audit_hash) VALUES (1, %s, 0, %s) ON CONFLICT DO NOTHING",
             (new_epoch(), GENESIS),
         )
+
+
+async def enter(connection: Connection, schema: str | None) -> None:
+    """Look into this schema only, until the transaction ends. Raises ``StoreUnavailable`` where there is none."""
+    if schema is None:
+        return
+    row = await (await connection.execute("SELECT to_regnamespace(%s) IS NULL", (schema,))).fetchone()
+    if row is None or row[0]:
+        raise StoreUnavailable(
+            "Restore it, or check what the store's URL leads to.", problem=f"the schema {schema} isn't there"
+        )
+    await connection.execute(sql.SQL("SET LOCAL search_path = {}").format(sql.Identifier(schema)))
+
+
+def lock_of(lock: int, schema: str | None) -> int:
+    """The key of an advisory lock for this schema: those who work in different ones don't wait for each other."""
+    return lock if schema is None else lock << 31 | crc32(schema.encode()) >> 1
 
 
 async def version_of(connection: Connection) -> int:

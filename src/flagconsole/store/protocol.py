@@ -21,6 +21,7 @@ from flagconsole.domain.views import FlagView
 from flagconsole.store.approval_protocol import ApprovalReader, ApprovalTransaction
 from flagconsole.store.break_glass_protocol import BreakGlassReader, BreakGlassTransaction
 from flagconsole.store.cohort_protocol import CohortReader, CohortTransaction
+from flagconsole.store.environment_protocol import EnvironmentReader, EnvironmentTransaction
 from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
 from flagconsole.store.metric_store import MetricStore
 from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
@@ -74,7 +75,16 @@ class ChangeDraft:
     archive: bool = False
 
 
-class Reader(RolloutReader, IncidentReader, CohortReader, BreakGlassReader, ApprovalReader, ScheduleReader, Protocol):
+class Reader(
+    RolloutReader,
+    IncidentReader,
+    CohortReader,
+    BreakGlassReader,
+    ApprovalReader,
+    ScheduleReader,
+    EnvironmentReader,
+    Protocol,
+):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
 
     async def now(self) -> datetime:
@@ -154,6 +164,7 @@ class Transaction(
     BreakGlassTransaction,
     ApprovalTransaction,
     ScheduleTransaction,
+    EnvironmentTransaction,
     Protocol,
 ):
     """A write: everything in it happens together or not at all."""

@@ -18,6 +18,7 @@ from flagconsole.store.session import Session
 from flagconsole.store.sql_approvals import SqlApprovalReader
 from flagconsole.store.sql_break_glass import SqlBreakGlassReader
 from flagconsole.store.sql_cohorts import SqlCohortReader
+from flagconsole.store.sql_environments import SqlEnvironmentReader
 from flagconsole.store.sql_incidents import SqlIncidentReader
 from flagconsole.store.sql_rollouts import SqlRolloutReader
 from flagconsole.store.sql_schedules import SqlScheduleReader
@@ -30,7 +31,13 @@ _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
 
 
 class SqlReader(
-    SqlRolloutReader, SqlIncidentReader, SqlCohortReader, SqlBreakGlassReader, SqlApprovalReader, SqlScheduleReader
+    SqlRolloutReader,
+    SqlIncidentReader,
+    SqlCohortReader,
+    SqlBreakGlassReader,
+    SqlApprovalReader,
+    SqlScheduleReader,
+    SqlEnvironmentReader,
 ):
     """A consistent view, in a session's transaction."""
 

@@ -19,6 +19,7 @@ from flagconsole.store.session import Session, insert
 from flagconsole.store.sql_approvals import SqlApprovalTransaction
 from flagconsole.store.sql_break_glass import SqlBreakGlassTransaction
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
+from flagconsole.store.sql_environments import SqlEnvironmentTransaction
 from flagconsole.store.sql_incidents import SqlIncidentTransaction
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_rollouts import SqlRolloutTransaction
@@ -39,6 +40,7 @@ class SqlTransaction(
     SqlBreakGlassTransaction,
     SqlApprovalTransaction,
     SqlScheduleTransaction,
+    SqlEnvironmentTransaction,
 ):
     """One write transaction."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 
 from flagconsole.domain.errors import StoreInUse, StoreUnavailable, TargetNotEmpty
 from flagconsole.store.clock import system_clock
 from flagconsole.store.opening import refuse_missing, sqlite_path
+from flagconsole.store.partition import file_of
 from flagconsole.store.sqlite import create_private
 from flagconsole.store.sqlite_schema import SCHEMA_VERSION, migrate, version_of
 from flagconsole.store.sqlite_session import SqliteSession
@@ -18,11 +19,11 @@ from flagconsole.store.transfer_end import BATCH, Values, quoted
 
 
 @asynccontextmanager
-async def sqlite_source(url: str) -> AsyncIterator[SqliteEnd]:
-    """The store at ``url``, locked for writing while the block runs. Raises ``StoreNotFound``, ``StoreInUse`` and
+async def sqlite_source(url: str, partition: str) -> AsyncIterator[SqliteEnd]:
+    """A partition of the store at ``url``, locked for writing while the block runs. Raises ``StoreNotFound``, ``StoreInUse`` and
     ``StoreUnavailable``, also where its schema isn't this version's."""
-    refuse_missing(url)
-    path = sqlite_path(url)
+    path = file_of(sqlite_path(url), partition)
+    refuse_missing(f"sqlite:{path}")
     with _told(path), closing(_opened(path)) as connection:
         try:
             connection.execute("BEGIN IMMEDIATE")
@@ -39,31 +40,24 @@ async def sqlite_source(url: str) -> AsyncIterator[SqliteEnd]:
 
 
 @asynccontextmanager
-async def sqlite_destination(url: str) -> AsyncIterator[SqliteEnd]:
+async def sqlite_destination(url: str) -> AsyncIterator[SqliteDestination]:
     """A store that comes to be at ``url`` when it is committed, whole; until then it lies beside, and goes when that doesn't
     happen. Raises ``TargetNotEmpty`` where there is a file already, and ``StoreUnavailable``."""
     path = sqlite_path(url)
-    part = f"{path}.part-{os.getpid()}"
-    _refuse_existing(path)
-    try:
-        with _told(path):
-            create_private(part)
-            with closing(_opened(part)) as connection:
-                migrate(connection)
-                connection.execute("BEGIN")
-                yield SqliteEnd(connection, lambda: _appear(part, path))
-    finally:
-        with suppress(FileNotFoundError):
-            os.unlink(part)
+    with _told(path), ExitStack() as stack:
+        yield SqliteDestination(path, stack)
 
 
 class SqliteEnd:
     """``Source`` and ``Destination`` on a connection that has a transaction open."""
 
-    def __init__(self, connection: sqlite3.Connection, committed: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._committed = committed
-        self.session = SqliteSession(connection, system_clock)
+
+    @property
+    def session(self) -> SqliteSession:
+        """For reading the store as a store."""
+        return SqliteSession(self._connection, system_clock)
 
     async def tables(self) -> dict[str, tuple[str, ...]]:
         names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
@@ -85,9 +79,44 @@ class SqliteEnd:
         async for batch in rows:
             self._connection.executemany(f"INSERT INTO {quoted([table])} ({quoted(columns)}) VALUES ({marks})", batch)
 
+
+class SqliteDestination(SqliteEnd):
+    """A new file for each partition. The first one's gets its name last: where it isn't there, no store is."""
+
+    def __init__(self, path: str, stack: ExitStack) -> None:
+        self._path = path
+        self._stack = stack
+        self._parts: list[tuple[sqlite3.Connection, str, str]] = []
+        self._begin(path)
+        super().__init__(self._parts[0][0])
+
+    def _begin(self, path: str) -> None:
+        part = f"{path}.part-{os.getpid()}"
+        _refuse_existing(path)
+        self._stack.callback(_forget, part)
+        create_private(part)
+        connection = self._stack.enter_context(closing(_opened(part)))
+        migrate(connection)
+        connection.execute("BEGIN")
+        self._parts.append((connection, part, path))
+
+    async def begin_partition(self, partition: str) -> None:
+        self._begin(file_of(self._path, partition))
+        self._connection = self._parts[-1][0]
+
     async def commit(self) -> None:
-        self._connection.execute("COMMIT")
-        self._committed()
+        for connection, _, _ in self._parts:
+            connection.execute("COMMIT")
+        with ExitStack() as undo:
+            for _, part, path in reversed(self._parts):
+                _appear(part, path)
+                undo.callback(_forget, path)
+            undo.pop_all()
+
+
+def _forget(path: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _refuse_existing(path: str) -> None:

@@ -36,8 +36,11 @@ class Destination(Source, Protocol):
     async def fill(self, table: str, columns: Sequence[str], rows: AsyncIterator[Sequence[Values]]) -> None:
         """Replace what a table holds."""
 
+    async def begin_partition(self, partition: str) -> None:
+        """Go on with the partition of a further environment, which is made."""
+
     async def commit(self) -> None:
-        """Keep everything. Without it nothing stays."""
+        """Keep everything, in all partitions. Without it nothing stays."""
 
 
 def quoted(names: Sequence[str]) -> str:

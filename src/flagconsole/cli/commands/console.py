@@ -59,7 +59,9 @@ def console(
     with ExitStack() as stack:
         contexts = ConfiguredContexts(stack, readonly=readonly)
         # A place that was named by itself is a context without a name.
-        context = target.context or Context("", url=target.url, store=target.store)
+        context = target.context or Context(
+            "", url=target.url, store=target.store, environment=target.environment or ""
+        )
         key = target.api_key() if target.url is not None else None
         place = contexts.placed(context, key, target.tenant)
         code = run_console(place, manners, contexts)

@@ -52,7 +52,6 @@ def list_contexts(invocation: Invocation) -> None:
 
 @contexts.command("add")
 @click.argument("name", metavar="NAME")
-@click.option("--environment", metavar="WORD", help="What it is: production, staging, local …")
 @click.option("--colour", type=click.Choice(COLOURS), help="The console's bar; it can only be made more serious.")
 @click.option("--readonly", is_flag=True, help="The console only looks.")
 @click.option(
@@ -62,7 +61,6 @@ def list_contexts(invocation: Invocation) -> None:
 def add(
     invocation: Invocation,
     name: str,
-    environment: str | None,
     colour: str | None,
     readonly: bool,
     source: str | None,
@@ -77,7 +75,7 @@ def add(
     table: dict[str, Any] = {
         "url": None if invocation.url is None else server_url(invocation.url, "--url"),
         "store": invocation.store,
-        "environment": environment,
+        "environment": invocation.environment,
         "colour": colour,
         "readonly": readonly or None,
         "tenant": invocation.tenant,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tenant-field", default="tenantId", show_default=True, metavar="NAME", help="What the context calls the tenant."
 )
-@click.option("--environment", metavar="NAME", help="Which of the file's environments (Unleash).")
+@click.option("--from-environment", "environment", metavar="NAME", help="Which of the file's environments (Unleash).")
 @click.option("--yes", is_flag=True, help="Don't ask before doing it, in a terminal either.")
 @changes
 def import_flags(

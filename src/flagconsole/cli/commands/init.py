@@ -42,7 +42,7 @@ def init(invocation: Invocation, catalogue: str) -> None:
     flags = _read(catalogue)
 
     async def load() -> int:
-        async with open_embedded(store) as embedded:
+        async with open_embedded(store, environment=target.environment, called=target.label) as embedded:
             return await embedded.load_catalogue(flags, dry_run=invocation.dry_run)
 
     count = asyncio.run(load())

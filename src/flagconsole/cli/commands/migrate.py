@@ -18,7 +18,7 @@ from flagconsole.domain.text import safe_text
 @click.option("--dry-run", is_flag=True, help="Move everything, check it, and undo it.")
 @prints
 def migrate(invocation: Invocation, from_url: str, to_url: str, new_lineage: bool, dry_run: bool) -> None:
-    """Move a whole store to another database: its log, position, keys and measurements, or nothing.
+    """Move a whole store to another database: its environments, their log, position, keys and measurements, or nothing.
 
     Stop its servers first. The old store stays as it is; don't serve it again.
     """
@@ -28,12 +28,23 @@ def migrate(invocation: Invocation, from_url: str, to_url: str, new_lineage: boo
 
     began = time.monotonic()
     moved = asyncio.run(transfer(from_url, to_url, new_lineage=new_lineage, dry_run=dry_run))
-    rows, seconds = sum(moved.tables.values()), time.monotonic() - began
+    parts = (moved, *moved.further.values())
+    rows, seconds = sum(sum(part.tables.values()) for part in parts), time.monotonic() - began
     if invocation.as_json:
         print_json(
-            {**moved._asdict(), "rows": rows, "seconds": round(seconds, 3), "verified": True, "dry_run": dry_run}
+            {
+                **moved._asdict(),
+                "further": {name: part._asdict() for name, part in moved.further.items()},
+                "rows": rows,
+                "seconds": round(seconds, 3),
+                "verified": True,
+                "dry_run": dry_run,
+            }
         )
         return
     did = "would move" if dry_run else "moved"
     say(f"{did} {rows} rows of {len(moved.tables)} tables in {seconds:.1f} s")
     say(f"verified {moved.entries} entries, at revision {moved.revision} of {safe_text(moved.epoch)}")
+    for name, part in moved.further.items():
+        words = f"verified {part.entries} entries, at revision {part.revision} of {safe_text(part.epoch)}"
+        say(f"{safe_text(name)}: {words}")

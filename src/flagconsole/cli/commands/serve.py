@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from flagconsole.cli.invocation import Invocation
 
 if TYPE_CHECKING:
     from flagconsole.rollout.anchoring import Anchors
+    from flagconsole.server.serving import Demand
 
 
 @click.command("serve")
@@ -24,14 +26,31 @@ if TYPE_CHECKING:
     metavar="URL",
     help="A direct way to the database where --store leads through a pooler (or FLAGCONSOLE_LISTEN_URL).",
 )
-@click.option("--environment", default="local", show_default=True, help="What consoles show: production, staging …")
-@click.option("--require-versions", is_flag=True, help="Refuse changes that raise exposure without If-Match.")
-@click.option("--require-approvals", is_flag=True, help="Ask for a second person for what raises exposure.")
+@click.option(
+    "--environment",
+    metavar="NAME",
+    help="Serve this environment only [all]; in a store without names, what consoles show: production …",
+)
+@click.option(
+    "--require-versions",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAMES]",
+    help="Refuse changes that raise exposure without If-Match, everywhere or in these environments (a,b).",
+)
+@click.option(
+    "--require-approvals",
+    is_flag=False,
+    flag_value="",
+    metavar="[NAMES]",
+    help="Ask for a second person for what raises exposure, everywhere or in these environments (a,b).",
+)
 @click.option(
     "--response",
-    type=click.Path(path_type=Path, dir_okay=False),
-    metavar="FILE",
-    help="What playbooks may reach: destinations, programs, endpoints (TOML).",
+    "responses",
+    multiple=True,
+    metavar="[NAME=]FILE",
+    help="What playbooks may reach: destinations, programs, endpoints (TOML); in the first environment, or the named one.",
 )
 @click.option(
     "--playbooks",
@@ -49,9 +68,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--prometheus",
+    multiple=True,
     envvar="FLAGCONSOLE_PROMETHEUS",
-    metavar="URL",
-    help="Where plans with queries of their own have them asked (or FLAGCONSOLE_PROMETHEUS).",
+    metavar="[NAME=]URL",
+    help="Where plans with queries of their own have them asked (or FLAGCONSOLE_PROMETHEUS); likewise.",
 )
 @click.option("--prometheus-in-clear", is_flag=True, help="Also over the network without TLS.")
 @click.option("--prometheus-private", is_flag=True, help="Also where its name leads to a private address.")
@@ -65,44 +85,76 @@ def serve(
     port: int,
     store: str | None,
     listen_url: str | None,
-    environment: str,
-    require_versions: bool,
-    require_approvals: bool,
-    response: Path | None,
+    environment: str | None,
+    require_versions: str | None,
+    require_approvals: str | None,
+    responses: tuple[str, ...],
     playbooks: Path | None,
     keep_metrics: float,
-    prometheus: str | None,
+    prometheus: tuple[str, ...],
     prometheus_in_clear: bool,
     prometheus_private: bool,
     anchor: str | None,
     anchor_every: str,
     end_with_stdin: bool,
 ) -> None:
-    """Serve a store over HTTP until interrupted. Says on standard error where it listens."""
+    """Serve the environments of a store over HTTP until interrupted. Says on standard error where it listens."""
     from flagconsole.cli.target import resolve_store
     from flagconsole.domain.retention import Retention
+    from flagconsole.domain.store_environment import UNNAMED
     from flagconsole.rollout.playbook_file import playbook_files, read_playbooks
-    from flagconsole.rollout.prometheus_source import PrometheusSource
+    from flagconsole.rollout.prometheus_source import PrometheusSource, prometheus_url
     from flagconsole.rollout.response import read_response
     from flagconsole.server.run import serve as run_server
+    from flagconsole.server.serving import Serving
 
-    run_server(
-        resolve_store(store or invocation.store),
-        host,
-        port,
+    serving = Serving(
         listen_url=listen_url,
         environment=environment,
-        requires_versions=require_versions,
-        requires_approvals=require_approvals,
-        end_with_stdin=end_with_stdin,
-        response=None if response is None else read_response(response, environment=environment),
+        requires_versions=_demand(require_versions),
+        requires_approvals=_demand(require_approvals),
+        responses={
+            name: read_response(Path(file), environment=name or UNNAMED)
+            for name, file in _by_name(responses, "response").items()
+        },
         playbooks=None if playbooks is None else read_playbooks(playbook_files(playbooks)),
         retention=Retention(keep_days=keep_metrics),
-        prometheus=None
-        if prometheus is None
-        else PrometheusSource(prometheus, in_clear=prometheus_in_clear, private=prometheus_private),
+        prometheus={
+            name: partial(
+                PrometheusSource,
+                prometheus_url(url, in_clear=prometheus_in_clear),
+                in_clear=prometheus_in_clear,
+                private=prometheus_private,
+            )
+            for name, url in _by_name(prometheus, "prometheus").items()
+        },
         anchors=None if anchor is None else _anchors(anchor, anchor_every),
     )
+    run_server(resolve_store(store or invocation.store), host, port, serving, end_with_stdin=end_with_stdin)
+
+
+def _demand(names: str | None) -> Demand:
+    from flagconsole.domain.store_environment import checked_environment
+    from flagconsole.server.serving import Demand
+
+    if not names:
+        return Demand(everywhere=names is not None)
+    return Demand(names=frozenset(checked_environment(name.strip()) for name in names.split(",")))
+
+
+def _by_name(values: tuple[str, ...], option: str) -> dict[str, str]:
+    """Values by the environment that they are for; without a name, the first one's."""
+    from flagconsole.domain.errors import InvalidInput
+    from flagconsole.domain.store_environment import is_environment_name
+
+    found: dict[str, str] = {}
+    for value in values:
+        before, equals, after = value.partition("=")
+        name, meant = (before, after) if equals and is_environment_name(before) else ("", value)
+        if name in found:
+            raise InvalidInput(field=option, problem="is given twice for one environment", value=name or value[:200])
+        found[name] = meant
+    return found
 
 
 def _anchors(place: str, every: str) -> Anchors:

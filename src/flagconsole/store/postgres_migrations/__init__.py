@@ -17,6 +17,7 @@ from flagconsole.store.postgres_migrations.p0010_key_ends import KEY_ENDS
 from flagconsole.store.postgres_migrations.p0011_break_glass import BREAK_GLASS
 from flagconsole.store.postgres_migrations.p0012_approvals import APPROVALS
 from flagconsole.store.postgres_migrations.p0013_schedules import SCHEDULES
+from flagconsole.store.postgres_migrations.p0014_environments import ENVIRONMENTS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -32,4 +33,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     BREAK_GLASS,
     APPROVALS,
     SCHEDULES,
+    ENVIRONMENTS,
 )

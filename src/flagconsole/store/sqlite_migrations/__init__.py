@@ -19,6 +19,7 @@ from flagconsole.store.sqlite_migrations.m0010_key_ends import m0010_key_ends
 from flagconsole.store.sqlite_migrations.m0011_break_glass import m0011_break_glass
 from flagconsole.store.sqlite_migrations.m0012_approvals import m0012_approvals
 from flagconsole.store.sqlite_migrations.m0013_schedules import m0013_schedules
+from flagconsole.store.sqlite_migrations.m0014_environments import m0014_environments
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -37,6 +38,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0011_break_glass,
     m0012_approvals,
     m0013_schedules,
+    m0014_environments,
 )
 
 __all__ = ["ALL"]

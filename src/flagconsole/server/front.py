@@ -1,0 +1,116 @@
+"""What stands before the environments of a store: it finds the one that a key belongs to and hands the request over.
+
+An environment's application sees only requests with its own keys, and those without any valid one, which it refuses as ever.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
+from flagconsole.operations.keys import key_hash
+from flagconsole.server.environment_health import health_of, metrics_of
+from flagconsole.server.presented_key import key_in
+from flagconsole.server.problems import error_response
+from flagconsole.server.served_environment import ServedEnvironment
+
+_MOST_KEYS: Final = 100_000
+
+
+class Front:
+    """The ASGI application over several environments, the first one first."""
+
+    def __init__(self, environments: Sequence[ServedEnvironment]) -> None:
+        self._environments = environments
+        # A key belongs to one environment for ever, valid or not; whether it is valid that one says each time.
+        self._homes: dict[str, ServedEnvironment] = {}
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """All environments run while the block does, or are tried again and again. Raises what the first one failed with where
+        none could be opened."""
+        await asyncio.gather(*(environment.start() for environment in self._environments))
+        try:
+            if not any(environment.app for environment in self._environments):
+                raise self._environments[0].problem or StoreUnavailable(problem="no environment could be opened")
+            yield
+        finally:
+            await asyncio.gather(*(environment.stop() for environment in self._environments))
+
+    def close(self) -> None:
+        """Say goodbye to all streams."""
+        for environment in self._environments:
+            environment.say_goodbye()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _no_lifespan(receive, send)
+            return
+        try:
+            app = await self._app_for(scope)
+        except FlagConsoleError as error:
+            app = error_response(error, scope["path"])
+        await app(scope, receive, send)
+
+    async def _app_for(self, scope: Scope) -> ASGIApp:
+        secret = key_in(scope["headers"])
+        home = None if secret is None else await self._home_of(secret)
+        if home is not None:
+            if home.app is None:
+                raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
+            return home.app
+        if scope["method"] in {"GET", "HEAD"}:
+            if scope["path"] == "/health":
+                return health_of(self._environments)
+            if scope["path"] == "/metrics":
+                return Response(metrics_of(self._environments), media_type="text/plain; version=0.0.4; charset=utf-8")
+        # None of them lets it in; which one says so makes no difference.
+        for environment in self._environments:
+            if environment.app is not None:
+                return environment.app
+        raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
+
+    async def _home_of(self, secret: str) -> ServedEnvironment | None:
+        """The environment of a key; None for one that nobody knows. Raises ``StoreUnavailable`` where that can't be told, since one
+        of them can't be asked."""
+        hashed = key_hash(secret)
+        home = self._homes.get(hashed)
+        if home is not None:
+            return home
+        answers = await asyncio.gather(*(_has(one, hashed) for one in self._environments), return_exceptions=True)
+        unknown = None
+        for environment, answer in zip(self._environments, answers, strict=True):
+            if answer is True:
+                if len(self._homes) >= _MOST_KEYS:
+                    self._homes.clear()
+                self._homes[hashed] = environment
+                return environment
+            if isinstance(answer, FlagConsoleError):
+                unknown = answer
+            elif isinstance(answer, BaseException):
+                raise answer
+        if unknown is not None:
+            raise StoreUnavailable("Try again in a moment.", problem="not every key can be looked up") from unknown
+        return None
+
+
+async def _has(environment: ServedEnvironment, hashed: str) -> bool:
+    state = environment.state
+    if state is None:
+        raise environment.problem or StoreUnavailable(problem="it is not open")
+    async with state.operations.store.read() as reader:
+        return await reader.api_key(hashed) is not None
+
+
+async def _no_lifespan(receive: Receive, send: Send) -> None:
+    """The environments run for as long as ``running`` does, which is around the server."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -1,0 +1,144 @@
+"""How a store's environments are served, and opening one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+from fastapi import FastAPI
+
+from flagconsole.domain.playbook import Playbook
+from flagconsole.domain.retention import Retention
+from flagconsole.domain.store_environment import FIRST, UNNAMED, StoreEnvironment
+from flagconsole.operations.service import Operations
+from flagconsole.operations.store_environments import chosen
+from flagconsole.rollout.anchoring import Anchoring, Anchors
+from flagconsole.rollout.prometheus_source import PrometheusSource
+from flagconsole.rollout.response import Response
+from flagconsole.server.app import create_app
+from flagconsole.server.key_file import ensure_admin_key, ensure_first_admin_key, key_file_of
+from flagconsole.store.opening import is_postgres, open_store
+from flagconsole.store.partition import file_of
+from flagconsole.store.protocol import Store
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """Something that is demanded everywhere, or in some environments by name."""
+
+    everywhere: bool = False
+    names: frozenset[str] = frozenset()
+
+    def holds_in(self, environment: StoreEnvironment) -> bool:
+        """Whether it is demanded there."""
+        return self.everywhere or environment.name in self.names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What ``serve`` was told.
+
+    ``environment`` is the only one to serve; in a store without names, what its environment is called. ``responses`` say what
+    playbooks may reach and ``prometheus`` makes what is asked for the metrics that plans have queries for, by the name of the
+    environment; the one without a name is the first's, since what is production's is none of staging's business.
+    ``playbooks`` replaces those that ship, ``retention`` says how long measurements are kept, ``anchors`` where and how often
+    the audit log's head is kept. ``own`` says that a console started this server for itself; ``keys`` that it makes an admin's
+    key for whoever sits at this machine.
+    """
+
+    listen_url: str | None = None
+    environment: str | None = None
+    requires_versions: Demand = field(default_factory=Demand)
+    requires_approvals: Demand = field(default_factory=Demand)
+    responses: Mapping[str, Response] = field(default_factory=dict)
+    playbooks: Mapping[str, Playbook] | None = None
+    retention: Retention | None = None
+    prometheus: Mapping[str, Callable[[], PrometheusSource]] = field(default_factory=dict)
+    anchors: Anchors | None = None
+    own: bool = False
+    keys: bool = False
+
+    def served(self, known: tuple[StoreEnvironment, ...]) -> tuple[StoreEnvironment, ...]:
+        """The environments to serve of those in the store. Raises ``EnvironmentNotFound`` for any name that none has."""
+        if known[0].created_at is None:
+            known = (known[0].model_copy(update={"name": self.environment or UNNAMED}),)
+        named = (self.requires_versions.names, self.requires_approvals.names, self.responses, self.prometheus)
+        for name in (name for names in named for name in names if name):
+            chosen(known, name)
+        return known if self.environment is None else (chosen(known, self.environment),)
+
+
+@asynccontextmanager
+async def served_app(
+    store_url: str, environment: StoreEnvironment, serving: Serving, store: Store | None = None
+) -> AsyncIterator[FastAPI]:
+    """The application on one environment, its store open while the block runs: ``store`` where that is open already. Raises
+    ``StoreUnavailable``."""
+    if store is None:
+        store = await open_store(store_url, partition=environment.partition, listen_url=serving.listen_url)
+    prometheus = None
+    try:
+        operations = Operations(
+            store,
+            environment=environment.name,
+            requires_versions=serving.requires_versions.holds_in(environment),
+            requires_approvals=serving.requires_approvals.holds_in(environment),
+        )
+        if serving.keys:
+            await _make_admin_key(operations, store_url, environment, own=serving.own)
+        make = _for(environment, serving.prometheus)
+        prometheus = None if make is None else make()
+        response = _for(environment, serving.responses)
+        if response is not None and response.environment == UNNAMED:
+            response = response.model_copy(update={"environment": environment.name})
+        yield create_app(
+            operations,
+            serving.retention,
+            response=response,
+            playbooks=serving.playbooks,
+            prometheus=prometheus,
+            anchoring=_anchoring(store, environment, serving.anchors),
+        )
+    finally:
+        if prometheus is not None:
+            await prometheus.aclose()
+        await store.close()
+
+
+@asynccontextmanager
+async def running_app(store_url: str, environment: StoreEnvironment, serving: Serving) -> AsyncIterator[FastAPI]:
+    """The application on one environment, running for itself while the block does."""
+    async with served_app(store_url, environment, serving) as app, app.router.lifespan_context(app):
+        yield app
+
+
+def _for(environment: StoreEnvironment, values: Mapping[str, T]) -> T | None:
+    """The environment's own value, else for the first one that without a name."""
+    fallback = values.get("") if environment.partition == FIRST else None
+    return values.get(environment.name, fallback)
+
+
+def _anchoring(store: Store, environment: StoreEnvironment, anchors: Anchors | None) -> Anchoring | None:
+    """Each log has a file of its own; what is posted says itself which it is of."""
+    if anchors is None:
+        return None
+    if not anchors.place.startswith(("https://", "http://")):
+        anchors = replace(anchors, place=file_of(anchors.place, environment.partition))
+    return Anchoring(store, anchors, environment=environment.name)
+
+
+async def _make_admin_key(operations: Operations, store_url: str, environment: StoreEnvironment, *, own: bool) -> None:
+    """The key for whoever sits at this machine. A console that started this server for itself needs one."""
+    path = key_file_of(store_url, environment.partition)
+    if own or not is_postgres(store_url):
+        await ensure_admin_key(operations, path)
+        if own:
+            print(f"the key of {environment.name} is in {path}", file=sys.stderr, flush=True)  # noqa: T201
+    elif await ensure_first_admin_key(operations, path):
+        of = "this database" if environment.partition == FIRST else environment.name
+        print(f"the first admin key of {of} is in {path}", file=sys.stderr, flush=True)  # noqa: T201
