@@ -33,7 +33,7 @@ Run = Callable[..., Result]
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A user's folders that nobody else has, no keyring, no variables, a wide pipe instead of a terminal."""
-    for name in ("URL", "STORE", "API_KEY", "TENANT", "CONFIG", "DEBUG"):
+    for name in ("URL", "STORE", "API_KEY", "TENANT", "CONFIG", "DEBUG", "ENVIRONMENT"):
         monkeypatch.delenv(f"FLAGCONSOLE_{name}", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
