@@ -91,6 +91,14 @@ def test_streams_tell_of_their_own_environment_only(server, path):
     assert SECRET not in said
 
 
+def test_a_browsers_stream_finds_its_environment_by_its_ticket(server):
+    answer = server.ask(STAGING, "POST", "/ofrep/v1/evaluate/flags", json={"context": {"targetingKey": "t1"}})
+    endpoint = answer.json()["eventStreams"][0]["endpoint"]
+    address = server.url + endpoint["requestUri"]
+    with httpx.stream("GET", address, timeout=30) as stream:
+        assert stream.status_code == 200
+
+
 def test_each_has_its_own_revision_epoch_and_chain(server):
     heads = {name: server.ask(name, "GET", "/api/status").json() for name in (PRODUCTION, STAGING)}
     assert heads[PRODUCTION]["environment"] == PRODUCTION

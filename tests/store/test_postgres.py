@@ -156,7 +156,7 @@ async def _killed(operations, flag):
 async def test_a_commit_whose_answer_is_lost_is_not_said_to_have_failed(store, store_url, operations, flag):
     run(
         store_url,
-        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
+        "CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS "
         "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$",
         "CREATE CONSTRAINT TRIGGER die AFTER UPDATE ON store_head DEFERRABLE INITIALLY DEFERRED "
         "FOR EACH ROW EXECUTE FUNCTION die()",
@@ -166,7 +166,7 @@ async def test_a_commit_whose_answer_is_lost_is_not_said_to_have_failed(store, s
     # A commit that the database refuses, with its connection intact, is known to be undone.
     run(
         store_url,
-        "CREATE OR REPLACE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'disk full'; END $$",
+        "CREATE OR REPLACE FUNCTION die() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN RAISE 'disk full'; END $$",
     )
     with pytest.raises(StoreUnavailable, match="disk full"):
         await operations.kill(ADMIN, flag, Kill(kill_reason="bad"))

@@ -76,16 +76,17 @@ def guard_approval(context: Context, flag_name: str) -> None:
 async def _refuse_moved(tx: Transaction, context: Context, flag: Flag) -> None:
     """Raise ``VersionConflict`` where the decision was made on another version of the flag."""
     if context.version != flag.version:
-        newest = (await tx.changes(flag_name=flag.flag_name, limit=1))[0]
-        # A tenant's key sees no entries of the log but its own.
-        told = context.actor.tenant_id in {None, newest.tenant_id}
+        # A tenant's key sees no entries of the log but its own, and may find none.
+        newest = next(iter(await tx.changes(flag_name=flag.flag_name, limit=1)), None)
+        if newest is None or context.actor.tenant_id not in {None, newest.tenant_id}:
+            hint, by = "Read the flag again.", "somebody else"
+        else:
+            hint, by = f"The newest change is {newest.action.value}: {newest.change_reason!r}.", newest.changed_by
         raise VersionConflict(
-            f"The newest change is {newest.action.value}: {newest.change_reason!r}."
-            if told
-            else "Read the flag again.",
+            hint,
             flag=flag.flag_name,
             given=context.version,
             current=flag.version,
-            changed_by=newest.changed_by if told else "somebody else",
-            changed_at=newest.changed_at.isoformat(),
+            changed_by=by,
+            changed_at=flag.updated_at.isoformat(),
         )

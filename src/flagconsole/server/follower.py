@@ -17,6 +17,7 @@ from flagconsole.operations.service import Operations
 from flagconsole.server.hub import COMMENT, Channel, Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.projection import Projection, frame
+from flagconsole.store.acting import on_own_account
 from flagconsole.store.protocol import Head, Reader, Store
 
 #: Seconds between heartbeats; a client that hears none for three of them knows that the connection is dead.
@@ -79,16 +80,20 @@ class Follower:
     async def catch_up(self) -> None:
         """Read up to the head. Whoever changed something calls this before answering, so that they read their write."""
         async with self._turn:
-            before = self.projection.ruleset
-            try:
-                async with self._store.read() as reader:
-                    await self._read_up(reader)
-            except HistoryChanged as changed:
-                await self._begin_lineage(changed)
-                async with self._store.read() as reader:
-                    await self._read_up(reader)
-            if self.projection.ruleset is not before:
-                self._tell_listeners()
+            with on_own_account():
+                await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        before = self.projection.ruleset
+        try:
+            async with self._store.read() as reader:
+                await self._read_up(reader)
+        except HistoryChanged as changed:
+            await self._begin_lineage(changed)
+            async with self._store.read() as reader:
+                await self._read_up(reader)
+        if self.projection.ruleset is not before:
+            self._tell_listeners()
 
     async def _read_up(self, reader: Reader) -> None:
         """Apply what is new. Raises ``HistoryChanged`` where it doesn't follow from what was applied before."""
@@ -170,9 +175,10 @@ class Follower:
 
     async def reload_people(self) -> None:
         """Read keys and tenants anew; the streams of keys that were revoked end."""
-        async with self._store.read() as reader:
-            await _load_people(reader, self.projection)
-            now = await reader.now()
+        with on_own_account():
+            async with self._store.read() as reader:
+                await _load_people(reader, self.projection)
+                now = await reader.now()
         self._end_streams_of_dead_keys(now)
 
     def _end_streams_of_dead_keys(self, now: datetime) -> None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
+from urllib.parse import parse_qsl
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
 from flagconsole.operations.keys import key_hash
 from flagconsole.server.environment_health import health_of, metrics_of
+from flagconsole.server.ofrep_answer import STREAM
 from flagconsole.server.presented_key import key_in
 from flagconsole.server.problems import error_response
 from flagconsole.server.served_environment import ServedEnvironment
@@ -59,8 +61,8 @@ class Front:
         await app(scope, receive, send)
 
     async def _app_for(self, scope: Scope) -> ASGIApp:
-        secret = key_in(scope["headers"])
-        home = None if secret is None else await self._home_of(secret)
+        hashed = _hash_in(scope)
+        home = None if hashed is None else await self._home_of(hashed)
         if home is not None:
             if home.app is None:
                 raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
@@ -76,10 +78,9 @@ class Front:
                 return environment.app
         raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
 
-    async def _home_of(self, secret: str) -> ServedEnvironment | None:
-        """The environment of a key; None for one that nobody knows. Raises ``StoreUnavailable`` where that can't be told, since one
+    async def _home_of(self, hashed: str) -> ServedEnvironment | None:
+        """The environment of a key by its hash; None for one that nobody knows. Raises ``StoreUnavailable`` where that can't be told, since one
         of them can't be asked."""
-        hashed = key_hash(secret)
         home = self._homes.get(hashed)
         if home is not None:
             return home
@@ -98,6 +99,16 @@ class Front:
         if unknown is not None:
             raise StoreUnavailable("Try again in a moment.", problem="not every key can be looked up") from unknown
         return None
+
+
+def _hash_in(scope: Scope) -> str | None:
+    """The hash of the key that a request carries. A browser's stream has it in its address (``ofrep_routes.listener``)."""
+    secret = key_in(scope["headers"])
+    if secret is not None:
+        return key_hash(secret)
+    if scope["path"] == STREAM:
+        return dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("ticket")
+    return None
 
 
 async def _has(environment: ServedEnvironment, hashed: str) -> bool:

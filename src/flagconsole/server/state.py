@@ -29,6 +29,7 @@ from flagconsole.server.responder import Responder
 from flagconsole.server.route_table import operation_of, streams
 from flagconsole.server.telemetry_intake import TelemetryIntake
 from flagconsole.server.unleash_feed import UnleashFeeds
+from flagconsole.store.acting import act_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,7 @@ def admitted(request: Request, state: ServerState, actor: Actor) -> Actor:
     """Let the actor in until the answer is sent. Raises ``NotAllowed``, ``BeyondTenant`` or ``TooManyRequests``."""
     operation = operation_of(request)
     authorize(actor, operation)
+    act_for(actor.tenant_id)
     request.scope[UNDER_WAY].enter_context(state.quotas.asking(actor, operation, streams=streams(request)))
     return actor
 

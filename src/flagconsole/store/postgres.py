@@ -19,6 +19,7 @@ from flagconsole.domain.errors import OutcomeUnknown, StoreUnavailable
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.store_environment import FIRST
 from flagconsole.store import rows
+from flagconsole.store.acting import acting_for
 from flagconsole.store.clock import Clock, system_clock
 from flagconsole.store.partition import channel_of
 from flagconsole.store.postgres_address import Address
@@ -77,7 +78,7 @@ class PostgresStore:
                 # A single host may turn out to be a replica, which refuse_unsafe says more clearly than the driver.
                 async with await address.connect(primary=address.hosts > 1) as connection:
                     await refuse_unsafe(connection)
-                    await migrate(connection, address.schema)
+                    address.role = await migrate(connection, address.schema)
                     if address.pooled:
                         with store._translated(direct):
                             async with await direct.connect() as other:
@@ -117,7 +118,7 @@ class PostgresStore:
     async def _transaction(self, pool: AsyncConnectionPool[Connection]) -> AsyncIterator[SqlTransaction]:
         with self._translated():
             async with pool.connection() as connection:
-                await connection.execute(self._address.begin)
+                await connection.execute(self._address.begin(acting_for()))
                 await connection.execute("SELECT revision FROM store_head WHERE id = 1 FOR UPDATE")
                 session = PostgresSession(connection, self._clock)
                 transaction = SqlTransaction(session)
@@ -144,7 +145,7 @@ class PostgresStore:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlReader]:
-        async with self._begun(self._readers, self._address.begin_reading) as connection:
+        async with self._begun(self._readers, self._address.begin_reading(acting_for())) as connection:
             yield SqlReader(PostgresSession(connection, self._clock))
 
     @asynccontextmanager
@@ -162,7 +163,7 @@ class PostgresStore:
         gone = sorted(forget)
         if not saved and not gone:
             return
-        async with self._begun(self._writers, self._address.begin) as connection:
+        async with self._begun(self._writers, self._address.begin(None)) as connection:
             async with connection.cursor() as cursor:
                 if saved:
                     statement = insert("instances", saved[0], or_replace=("instance_id",))
@@ -178,9 +179,9 @@ class PostgresStore:
             from flagconsole.store.postgres_metrics import PostgresMetrics
 
             self._metrics = PostgresMetrics(
-                # Each read is one statement.
-                lambda: self._begun(self._readers, self._address.begin),
-                lambda: self._begun(self._writers, self._address.begin),
+                # Each read is one statement. What several keys sent is written together, on our own account.
+                lambda: self._begun(self._readers, self._address.begin(acting_for())),
+                lambda: self._begun(self._writers, self._address.begin(None)),
                 self._address.schema,
             )
         return self._metrics

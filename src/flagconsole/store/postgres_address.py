@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final, LiteralString
 
 import psycopg
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from flagconsole.domain.errors import InvalidInput
@@ -37,6 +38,8 @@ class Address:
         self.url = url
         self.pooled = pooled
         self.schema = schema_of(partition)
+        #: What each transaction works as, once that is known.
+        self.role: str | None = None
         try:
             self._known: dict[str, Any] = conninfo_to_dict(url)
         except psycopg.ProgrammingError:
@@ -57,21 +60,24 @@ class Address:
         port = f":{known['port']}" if known.get("port") else ""
         return f"postgresql at {host}{port}, database {known.get('dbname') or known.get('user') or '?'}"
 
-    @property
-    def begin(self) -> LiteralString:
-        """The statements that begin a write, or a read of which the first statement sees all that is committed."""
-        return self._begun("BEGIN")
+    def begin(self, tenant_id: str | None) -> LiteralString:
+        """The statements that begin a write, or a read of which each statement sees all that is committed, for a tenant or for
+        the whole fleet."""
+        return self._begun("BEGIN", tenant_id)
 
-    @property
-    def begin_reading(self) -> LiteralString:
+    def begin_reading(self, tenant_id: str | None) -> LiteralString:
         """The statements that begin a read whose statements all see the same."""
-        return self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return self._begun("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", tenant_id)
 
-    def _begun(self, begin: str) -> LiteralString:
+    def _begun(self, begin: str, tenant_id: str | None) -> LiteralString:
         local = [] if self.schema is None else [f"SET LOCAL search_path = {self.schema}"]
+        if self.role is not None:
+            local.append(f"SET LOCAL ROLE {self.role}")
+        whom = "'*'" if tenant_id is None else sql.Literal(f"={tenant_id}").as_string()
+        local.append(f"SET LOCAL flagconsole.tenant = {whom}")
         if self.pooled:
             local += (f"SET LOCAL {name} = {value}" for name, value in _LIMITS.items())
-        # Made of our own constants and of a schema's name, which has letters, digits and underscores only.
+        # Made of our own constants, of a schema's name, which has letters, digits and underscores only, and of a quoted value.
         return "; ".join((begin, *local))
 
     def settings(self, *, primary: bool = True, limits: bool = True) -> dict[str, Any]:

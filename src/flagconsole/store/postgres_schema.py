@@ -11,6 +11,7 @@ from flagconsole.domain.audit import GENESIS
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.store.epoch import new_epoch
 from flagconsole.store.postgres_migrations import ALL
+from flagconsole.store.postgres_role import take_role
 from flagconsole.store.postgres_session import Connection
 
 #: The number of the newest migration; the same as the embedded store's.
@@ -19,9 +20,10 @@ SCHEMA_VERSION: Final = len(ALL)
 _LOCK: Final = 0x666C6167
 
 
-async def migrate(connection: Connection, schema: str | None = None) -> None:
-    """Bring a partition of the database to ``SCHEMA_VERSION``, all at once: the first one, or the one in ``schema``. Raises
-    ``StoreUnavailable`` for one made by a newer version, and for a schema that isn't there."""
+async def migrate(connection: Connection, schema: str | None = None) -> str | None:
+    """Bring a partition of the database to ``SCHEMA_VERSION``, all at once: the first one, or the one in ``schema``. Returns the role
+    to work as in it (``postgres_role``). Raises ``StoreUnavailable`` for one made by a newer version, and for a schema that isn't
+    there."""
     async with connection.transaction():
         await enter(connection, schema)
         await connection.execute("SELECT pg_advisory_xact_lock(%s)", (lock_of(_LOCK, schema),))
@@ -42,10 +44,13 @@ async def migrate(connection: Connection, schema: str | None = None) -> None:
             "INSERT INTO store_head (id, epoch, revision, audit_hash) VALUES (1, %s, 0, %s) ON CONFLICT DO NOTHING",
             (new_epoch(), GENESIS),
         )
+        return await take_role(connection)
 
 
 async def enter(connection: Connection, schema: str | None) -> None:
-    """Look into this schema only, until the transaction ends. Raises ``StoreUnavailable`` where there is none."""
+    """Look into this schema only, for the whole fleet, until the transaction ends. Raises ``StoreUnavailable`` where there is
+    none."""
+    await connection.execute("SET LOCAL flagconsole.tenant = '*'")
     if schema is None:
         return
     row = await (await connection.execute("SELECT to_regnamespace(%s) IS NULL", (schema,))).fetchone()

@@ -18,6 +18,7 @@ from flagconsole.store.postgres_migrations.p0011_break_glass import BREAK_GLASS
 from flagconsole.store.postgres_migrations.p0012_approvals import APPROVALS
 from flagconsole.store.postgres_migrations.p0013_schedules import SCHEDULES
 from flagconsole.store.postgres_migrations.p0014_environments import ENVIRONMENTS
+from flagconsole.store.postgres_migrations.p0015_row_security import ROW_SECURITY
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -34,4 +35,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     APPROVALS,
     SCHEDULES,
     ENVIRONMENTS,
+    ROW_SECURITY,
 )

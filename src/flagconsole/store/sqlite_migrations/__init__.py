@@ -20,6 +20,7 @@ from flagconsole.store.sqlite_migrations.m0011_break_glass import m0011_break_gl
 from flagconsole.store.sqlite_migrations.m0012_approvals import m0012_approvals
 from flagconsole.store.sqlite_migrations.m0013_schedules import m0013_schedules
 from flagconsole.store.sqlite_migrations.m0014_environments import m0014_environments
+from flagconsole.store.sqlite_migrations.m0015_row_security import m0015_row_security
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -39,6 +40,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0012_approvals,
     m0013_schedules,
     m0014_environments,
+    m0015_row_security,
 )
 
 __all__ = ["ALL"]

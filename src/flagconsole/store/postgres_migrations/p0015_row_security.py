@@ -1,0 +1,55 @@
+"""What carries a tenant is seen by whoever acts for that tenant, and by the fleet's own work. Also the tables' owner is held to it.
+
+A transaction says for whom it acts by ``flagconsole.tenant``: ``*`` for the whole fleet, ``=ID`` for a tenant. Without it there
+are no such rows.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# Asked once for a statement, not for each row.
+_SAID: Final = "current_setting('flagconsole.tenant', true)"
+_FLEET: Final = f"(SELECT {_SAID}) = '*'"
+_OWN: Final = f"tenant_id = (SELECT substr({_SAID}, 2) WHERE {_SAID} LIKE '=%')"
+
+#: Tables whose rows belong to a tenant each; those of nobody are the fleet's.
+OF_TENANTS: Final = (
+    "tenant_flag_overrides",
+    "flag_change_log",
+    "tenants",
+    "api_keys",
+    "feature_usage_log",
+    "metric_criticals",
+    "metric_feedback",
+    "metric_phase_values",
+    "shadow_executions",
+)
+#: Tables whose rows tell of many tenants.
+OF_THE_FLEET: Final = (
+    "cohorts",
+    "incidents",
+    "outbox",
+    "notifications",
+    "shadow_findings",
+    "shadow_samples",
+)
+
+
+def _secured(table: str, condition: str) -> tuple[str, ...]:
+    return (
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY {table}_of_whom ON {table} USING ({condition}) WITH CHECK ({condition})",
+    )
+
+
+ROW_SECURITY: Final = (
+    *(statement for table in OF_TENANTS for statement in _secured(table, f"{_FLEET} OR {_OWN}")),
+    *(statement for table in OF_THE_FLEET for statement in _secured(table, _FLEET)),
+    # What a tenant's key changes is told to everybody, and read by the fleet's own work only.
+    "ALTER TABLE flag_events ENABLE ROW LEVEL SECURITY",
+    "ALTER TABLE flag_events FORCE ROW LEVEL SECURITY",
+    f"CREATE POLICY flag_events_of_whom ON flag_events USING ({_FLEET})",
+    f"CREATE POLICY flag_events_told ON flag_events FOR INSERT WITH CHECK ({_SAID} LIKE '=%')",
+)
