@@ -105,6 +105,12 @@ def test_a_domain_is_rolled_back_and_what_was_left_out_is_named(flags: Any):
     assert state(flags, "pos.lite") == "off"
 
 
+def test_runbooks_may_leave_the_reason_out_and_the_log_says_so(flags: Any):
+    flags("set", "pos.lite", "on", "go")
+    assert flags("bulk-rollback", "--domain", "pos").code == 0
+    assert "no reason given" in flags("history", "pos.lite", "--limit", "1").out
+
+
 def test_named_changes_are_rolled_back(flags: Any):
     flags("set", "pos.lite", "on", "go")
     flags("set", "invoices.auto_send", "on", "go")

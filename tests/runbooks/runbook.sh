@@ -57,6 +57,9 @@ thorbis-flags set pos.lite shadow "Look"
 thorbis-flags set pos.lite canary "Some" --percentage 5
 LOOK=$(thorbis-flags history pos.lite --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["changes"][1]["change_id"])')
 thorbis-flags rollback pos.lite "Back to looking" --to-change-id "$LOOK"
+thorbis-flags kill --reason "Killed by an option" pos.lite
+thorbis-flags kill pos.lite --reason "Killed twice" --json
+thorbis-flags revive pos.lite "Calm again"
 
 echo "## Many at once"
 cat >bulk.yaml <<'YAML'
@@ -70,6 +73,8 @@ YAML
 thorbis-flags bulk-set --file bulk.yaml
 thorbis-flags bulk-rollback --domain pos "Storm is over" --allow-raise
 thorbis-flags bulk-verify --domain pos
+thorbis-flags bulk-rollback --domain v0
+thorbis-flags override invoices.write on
 
 echo "## Mistakes"
 fails 3 thorbis-flags get invoices.wirte

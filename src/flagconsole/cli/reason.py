@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+#: What the log says where runbooks may leave the reason out.
+NO_REASON: Final = "no reason given"
 
 
 def with_reason(command: F) -> F:

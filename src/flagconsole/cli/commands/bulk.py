@@ -9,7 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import print_json, print_table, say, talk
-from flagconsole.cli.reason import with_reason
+from flagconsole.cli.reason import NO_REASON, one_reason
 from flagconsole.cli.text_file import read_text, source_of
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
@@ -55,16 +55,18 @@ def bulk_set(invocation: Invocation, path: str, reason: str | None, yes: bool) -
 @click.option("--allow-raise", is_flag=True, help="Also where that gives a feature to more tenants.")
 @click.option("--leave-raising", is_flag=True, help="Leave out the flags whose rollback would do that.")
 @_YES
-@with_reason
+@click.argument("words", metavar="[REASON]", nargs=-1)
+@click.option("--reason", metavar="TEXT", help="Why; the same as REASON.")
 @changes
 def bulk_rollback(
     invocation: Invocation,
+    words: tuple[str, ...],
     domain: str | None,
     change_ids: str | None,
     allow_raise: bool,
     leave_raising: bool,
     yes: bool,
-    reason: str,
+    reason: str | None,
 ) -> None:
     """Roll back all flags of a domain, or exactly the named changes, as one set: all of it or nothing.
 
@@ -77,7 +79,7 @@ def bulk_rollback(
         raise click.UsageError("say either --domain or --changes")
     request = ask(
         BulkRollback,
-        rollback_reason=reason,
+        rollback_reason=one_reason(words, reason, NO_REASON),
         domain=domain,
         change_ids=change_numbers(change_ids, "--changes"),
         allow_raise=allow_raise,

@@ -9,7 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.parameters import FLAG, MOMENT, OVERRIDE_STATE
-from flagconsole.cli.reason import one_reason
+from flagconsole.cli.reason import NO_REASON, one_reason
 from flagconsole.domain.errors import TenantRequired
 
 if TYPE_CHECKING:
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from flagconsole.cli.target import Target
     from flagconsole.domain.requests import OverrideRemove, OverrideSet
     from flagconsole.domain.views import ChangeResult
-
-#: Runbooks may leave the reason out here; the log then says that there was none.
-_NO_REASON = "no reason given"
 
 
 @click.command("override")
@@ -77,7 +74,7 @@ def _setting(words: tuple[str, ...], reason: str | None, expires: datetime | Non
     return ask(
         OverrideSet,
         override_state=state,
-        override_reason=one_reason(words[1:], reason, _NO_REASON),
+        override_reason=one_reason(words[1:], reason, NO_REASON),
         expires_at=expires,
     )
 
@@ -88,4 +85,4 @@ def _removal(words: tuple[str, ...], reason: str | None, expires: datetime | Non
 
     if expires is not None:
         raise click.UsageError("--remove takes effect at once: it takes no --expires", click.get_current_context())
-    return ask(OverrideRemove, override_reason=one_reason(words, reason, _NO_REASON))
+    return ask(OverrideRemove, override_reason=one_reason(words, reason, NO_REASON))
