@@ -105,3 +105,25 @@ def test_pruning_is_said_and_a_mistake_in_a_file_named(flags: Any, tmp_path: Pat
     path.write_text("flags:\n  - name: pos.lite\n    persentage: 5\n")
     wrong = flags("plan", str(path))
     assert (wrong.code, "line 3, flags[0].persentage" in wrong.err, "percentage?" in wrong.err) == (2, True, True)
+
+
+def test_a_plan_of_the_file_is_one_to_begin_a_rollout_by(flags: Any, tmp_path: Path):
+    path = tmp_path / "env.yaml"
+    path.write_text("""\
+plans:
+  - name: careful
+    phases:
+      - name: dark
+        kind: shadow
+        rollback: [error_rate > 2 %]
+""")
+    shown = flags("plan", str(path))
+    assert "+ plan careful is new" in shown.out
+    assert "    phases.dark.rollback  error_rate > 2 %\n" in shown.out
+    assert flags("apply", str(path), "--yes", "from git").code == 0
+    assert '- "error_rate > 2 %"' in flags("export").out
+    begun = flags("start", "pos.lite", "go", "--plan", "careful")
+    assert (begun.code, state(flags, "pos.lite")) == (0, "shadow"), begun.err
+    assert flags("canary-status", "--json").json["rollouts"][0]["plan"]["name"] == "careful"
+    unknown = flags("start", "invoices.write", "go", "--plan", "carefull")
+    assert (unknown.code, "default, demo, careful" in unknown.err) == (2, True)

@@ -6,8 +6,10 @@ import pytest
 
 from flagconsole.domain.environment import Environment, FlagEntry, OverrideEntry
 from flagconsole.domain.errors import InvalidInput
+from flagconsole.domain.stored_plan import PlanEntry
 from flagconsole.operations.catalogue import shipped_catalogue
 from flagconsole.operations.environment_file import dump_environment, parse_environment
+from flagconsole.operations.plan_file import SHIPPED, shipped_plan
 
 FILE = """\
 # what pos runs
@@ -85,10 +87,56 @@ overrides:
   - flag: pos.lite
     tenant: "1"
     state: on
+plans: []
 # the end
 """
     )
     assert gone == 1, "the comment about pos.gone"
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_plan_is_written_so_that_it_is_read_to_the_very_same(name: str):
+    found = shipped_plan(name)
+    plan = found.plan.model_copy(update={"name": "ours"})
+    environment = Environment(plans=(PlanEntry(plan=plan, flags=found.flags),))
+    text, _ = dump_environment(environment)
+    assert parse_environment(text, "x").plans == environment.plans
+    noted = text.replace("  - name: ours\n", "  # slower\n  - name: ours  # mine\n")
+    again, gone = dump_environment(environment, noted)
+    assert (again, gone) == (noted, 0)
+
+
+PLANS = """\
+plans:
+  - name: ours
+    metrics:
+      queue: {query: 'q{flag="{flag}",group="{group}"}', freshness: 'max(f{flag="{flag}"})', kind: gauge}
+    phases:
+      - name: canary 10
+        kind: canary
+        percentage: 10
+        min_minutes: 1
+        look_seconds: 5
+        success:
+          - error_rate <= 0.07 %
+          - latency_p95 <= 812.5 ms
+          - {limit: acceptance >= 70 %, kind: ratio}
+          - p95_regression <= -0.5 %
+        rollback:
+          - {limit: error_rate > 0.29 %, evidence: threshold}
+          - {limit: queue > 1000, evidence: threshold}
+    flags:
+      pos.lite:
+        canary 10: {rollback: []}
+"""
+
+
+def test_limits_of_every_kind_keep_their_value_and_their_kind():
+    environment = parse_environment(PLANS, "x")
+    out, _ = dump_environment(environment)
+    assert parse_environment(out, "y").plans == environment.plans
+    assert '"error_rate > 0.29 %"' in out
+    assert "evidence: threshold" in out
 
 
 def test_hostile_text_survives_and_can_do_nothing():
@@ -121,7 +169,10 @@ def test_a_catalogue_is_an_environment_too():
         ("overrides:\n  - {flag: a.b, tenant: t, state: on, expires_at: soon}\n", "line 2, overrides[0].expires_at"),
         ("{}", "must have the list flags"),
         ("- a\n", "line 1, file: must be a mapping (got 'a list')"),
-        ("plans: {}\n", "line 1, plans: is not a field here; did you mean flags?"),
+        ("plans: {}\n", "line 1, plans: must be a list (got 'a mapping')"),
+        ("flag: []\n", "line 1, flag: is not a field here; did you mean flags?"),
+        ("plans:\n  - name: slow\n    phases:\n      - {name: a, kind: canary}\n", "line 4, phases[0]"),
+        ("plans:\n  - slow\n", "line 2, plans[0]: must be a mapping (got 'slow')"),
     ],
 )
 def test_a_mistake_is_named_by_line_and_field(wrong: str, said: str):

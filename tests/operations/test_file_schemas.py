@@ -11,8 +11,10 @@ from ruamel.yaml import YAML
 from flagconsole.domain.environment import Environment, OverrideEntry, entry_of
 from flagconsole.domain.playbook import PLAYBOOK_NAMES
 from flagconsole.domain.requests import FlagCreate
+from flagconsole.domain.stored_plan import PlanEntry
 from flagconsole.operations.environment_file import dump_environment, parse_environment
 from flagconsole.operations.environment_schema import environment_schema
+from flagconsole.operations.plan_file import shipped_plan
 from flagconsole.operations.playbook_schema import playbook_schema
 
 from ..conftest import ADMIN
@@ -41,7 +43,8 @@ async def test_what_is_exported_follows_it(operations):
     await operations.create(ADMIN, FlagCreate(flag_name="a.b", tags=("x",), expires_on="2027-01-01"))
     flag = (await operations.flag(ADMIN, "a.b")).flag.model_copy(update={"canary_holdout_ids": ("t",)})
     told = OverrideEntry(flag_name="a.b", tenant_id="t", override_state="on", expires_at="2027-01-01T00:00:00Z")
-    text, _ = dump_environment(Environment(flags=(entry_of(flag),), overrides=(told,)))
+    plan = PlanEntry(plan=shipped_plan("default").plan.model_copy(update={"name": "ours"}))
+    text, _ = dump_environment(Environment(flags=(entry_of(flag),), overrides=(told,), plans=(plan,)))
     FLAGS.validate(read(text))
 
 

@@ -18,7 +18,9 @@ from flagconsole.domain.errors import (
 )
 from flagconsole.domain.requests import Archive, FlagCreate, FlagUpdate, Kill, OverrideSet
 from flagconsole.domain.role import Actor, Role
+from flagconsole.domain.rollout_requests import RolloutStart
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.stored_plan import PlanEntry
 from flagconsole.operations.service import Operations
 from flagconsole.store import open_store
 
@@ -195,6 +197,56 @@ async def test_pruning_takes_what_the_lists_do_not_name(operations, flag):
     assert ([entry.flag_name for entry in exported.flags], exported.overrides) == ([flag], ())
     with pytest.raises(FlagNameRetired):
         await operations.plan(VIEWER, asked({"flag_name": "a.top"}))
+
+
+def a_plan(name="slow", percentage=5, **fields):
+    phases = [{"name": "pilot", "kind": "canary", "percentage": percentage, "min_hours": 1}]
+    return PlanEntry.model_validate({"plan": {"name": name, "phases": phases}, **fields})
+
+
+def with_plans(*plans, prune=False):
+    return PlanRequest(environment=Environment(plans=plans), prune=prune)
+
+
+LIMIT = {"metric": "error_rate", "comparison": "<=", "value": 0.01}
+OWN = {"pos.lite": {"flag_name": "pos.lite", "phases": {"pilot": {"success": [LIMIT]}}}}
+
+
+async def test_plans_are_kept_by_name_and_rollouts_begin_by_them(operations, flag):
+    request = with_plans(a_plan(flags=OWN))
+    first = await operations.plan(VIEWER, request)
+    assert [(item.action, item.plan_name) for item in first.plans] == [(PlanAction.ADD, "slow")]
+    assert first.changed == 1
+    done = await applied(operations, request)
+    assert (done.changed, done.plans, done.outcomes) == (1, ("slow",), ())
+    view = (await operations.flag(ADMIN, flag)).flag
+    meant = await operations.plan_to_start(view, RolloutStart(start_reason="x", plan_name="slow"))
+    assert (meant.phases[0].percentage, len(meant.phases[0].success)) == (5, 1)
+    await applied(operations, asked({"flag_name": flag, "plan": "slow"}))
+    view = (await operations.flag(ADMIN, flag)).flag
+    assert (await operations.plan_to_start(view, RolloutStart(start_reason="x"))).name == "slow"
+    with pytest.raises(InvalidInput, match="Plans here are default, demo, slow"):
+        await operations.plan_to_start(view, RolloutStart(start_reason="x", plan_name="slo"))
+    assert (await operations.export(VIEWER)).environment.plans == (a_plan(flags=OWN),)
+
+
+async def test_a_plan_that_changed_is_shown_and_one_that_moved_refused(operations):
+    await applied(operations, with_plans(a_plan()))
+    shown = await operations.plan(VIEWER, with_plans(a_plan(percentage=20)))
+    fields = [(field.field, field.old, field.new) for field in shown.plans[0].fields]
+    assert fields == [("phases.pilot.percentage", 5, 20)]
+    await applied(operations, with_plans(a_plan(percentage=30)))
+    with pytest.raises(PlanMoved, match="the plan slow was written by ada"):
+        await applied(operations, with_plans(a_plan(percentage=20)), plan_hash=shown.plan_hash)
+    assert (await operations.plan(VIEWER, with_plans(a_plan(percentage=30)))).changed == 0
+    gone = await applied(operations, with_plans(a_plan("other"), prune=True))
+    assert gone.plans == ("other", "slow")
+    assert [entry.name for entry in (await operations.export(VIEWER)).environment.plans] == ["other"]
+    # A name that was taken away may come back.
+    await applied(operations, with_plans(a_plan()))
+    assert len((await operations.export(VIEWER)).environment.plans) == 2
+    with pytest.raises(InvalidInput, match=r"plans\[0\].name: is a plan that ships"):
+        await operations.plan(VIEWER, with_plans(a_plan("default")))
 
 
 async def test_what_is_done_twice_is_done_once(operations, flag):

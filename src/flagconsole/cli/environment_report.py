@@ -12,7 +12,7 @@ from flagconsole.domain.environment import PlanAction, PlanRequest
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
-    from flagconsole.domain.environment import EnvironmentPlan, FieldChange, PlannedChange
+    from flagconsole.domain.environment import EnvironmentPlan, FieldChange, PlannedChange, PlannedPlan
 
 _SIGNS: Final = {
     PlanAction.ADD: Cell("+", "green", bold=True),
@@ -40,6 +40,8 @@ def show(plan: EnvironmentPlan) -> None:
     from flagconsole.operations.environment_file import FLAG_FIELDS, OVERRIDE_FIELDS
 
     written = {field: name for names in (FLAG_FIELDS, OVERRIDE_FIELDS) for name, field in names.items()}
+    for entry in plan.plans:
+        _show_plan(entry)
     for item in plan.items:
         subject = item.flag_name if item.tenant_id is None else f"{item.flag_name} for {item.tenant_id}"
         raises = Cell("  raises exposure", "yellow") if item.raises else Cell("")
@@ -51,13 +53,23 @@ def show(plan: EnvironmentPlan) -> None:
             say(f"    {name.ljust(width)}  {_values(item, change)}")
         for note in item.notes:
             say(f"    {safe_text(note, 300)}")
-    counts = {action: sum(item.action is action for item in plan.items) for action in PlanAction}
+    done = [item.action for item in plan.items] + [entry.action for entry in plan.plans]
+    counts = {action: done.count(action) for action in PlanAction}
     if plan.changed:
         added, changed, removed = (counts[action] for action in (PlanAction.ADD, PlanAction.CHANGE, PlanAction.REMOVE))
         say(f"{added} to add, {changed} to change, {removed} to remove; nothing has been changed yet")
     else:
         say(f"nothing to change at revision {plan.revision}")
     say(f"plan hash: {plan.plan_hash}")
+
+
+def _show_plan(item: PlannedPlan) -> None:
+    what = {PlanAction.ADD: " is new", PlanAction.REMOVE: " is removed"}.get(item.action, "")
+    say(f"{styled(_SIGNS[item.action], has_colours())} plan {safe_text(item.plan_name)}{what}")
+    for change in item.fields:
+        told = [", ".join(map(str, value)) if isinstance(value, list) else value for value in (change.old, change.new)]
+        both = f"{_shown(told[0])} → {_shown(told[1])}" if item.action is PlanAction.CHANGE else _shown(told[1])
+        say(f"    {safe_text(change.field, 300)}  {both}")
 
 
 def _what(item: PlannedChange) -> str:

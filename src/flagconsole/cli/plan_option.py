@@ -15,7 +15,7 @@ def asked_plan(flag: str, plan: str | None) -> dict[str, Any]:
 
     if plan is None:
         return {}
-    if plan in SHIPPED:
+    if plan in SHIPPED or not (Path(plan).suffix or "/" in plan or Path(plan).exists()):
         return {"plan_name": plan}
     return {"plan": parse_plan(read_text(plan), plan).for_flag(flag)}
 

@@ -85,13 +85,12 @@ class EmbeddedRollouts:
         dry_run: bool = False,
     ) -> RolloutResult:
         from flagconsole.domain.rollout_views import RolloutResult
-        from flagconsole.operations.plan_file import plan_for
 
         flag = (await self._operations.flag(self._actor, name)).flag
         rollout = await self._rollouts().start(
             self._actor,
             name,
-            plan_for(flag, body),
+            await self._operations.plan_to_start(flag, body),
             body.start_reason,
             version=version,
             idempotency_key=idempotency_key,

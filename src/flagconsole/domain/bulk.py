@@ -73,7 +73,8 @@ class BulkOutcome(Frozen):
 
 
 class BulkResult(Frozen):
-    """What a bulk change answers. The changes it made share ``correlation_id``; null where it made none."""
+    """What a bulk change answers. The changes it made share ``correlation_id``; null where it made none. ``plans`` are the rollout
+    plans that were written or removed, which count as changed too."""
 
     changed: int
     dry_run: bool = False
@@ -82,3 +83,4 @@ class BulkResult(Frozen):
     revision: int
     correlation_id: str | None = None
     outcomes: tuple[BulkOutcome, ...]
+    plans: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from flagconsole.domain.flag import Flag, FlagDefinition, Frozen, Setting
 from flagconsole.domain.names import FlagName, ReasonText, TenantId
 from flagconsole.domain.requests import FlagCreate, FlagFields
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
+from flagconsole.domain.stored_plan import PlanEntry
 
 #: The most flags, and the most overrides, that one file has.
 MOST: Final = 20_000
@@ -43,15 +44,18 @@ class OverrideEntry(Frozen):
 
 
 class Environment(Frozen):
-    """Flags and overrides. Lists that are left out are not spoken of: nothing in them changes, nothing is pruned."""
+    """Flags, overrides and rollout plans. Lists that are left out are not spoken of: nothing in them changes, nothing is
+    pruned."""
 
     flags: Annotated[tuple[FlagEntry, ...], Field(max_length=MOST)] = ()
     overrides: Annotated[tuple[OverrideEntry, ...], Field(max_length=MOST)] = ()
+    plans: Annotated[tuple[PlanEntry, ...], Field(max_length=200)] = ()
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         _refuse_twice("flags", [entry.flag_name for entry in self.flags])
         _refuse_twice("overrides", [f"{entry.flag_name} for {entry.tenant_id}" for entry in self.overrides])
+        _refuse_twice("plans", [entry.name for entry in self.plans])
         return self
 
 
@@ -64,7 +68,7 @@ def _refuse_twice(where: str, subjects: list[str]) -> None:
 
 
 class EnvironmentExport(Frozen):
-    """``GET /api/export``: every flag with all its properties, and every override in force, at this revision."""
+    """``GET /api/export``: every flag with all its properties, every override in force and every plan, at this revision."""
 
     epoch: str
     revision: int
@@ -113,14 +117,23 @@ class PlannedChange(Frozen):
     notes: tuple[str, ...] = ()
 
 
+class PlannedPlan(Frozen):
+    """What becomes of one rollout plan. Rollouts that are under way keep the one that they began with."""
+
+    action: PlanAction
+    plan_name: str
+    fields: tuple[FieldChange, ...] = ()
+
+
 class EnvironmentPlan(Frozen):
-    """What applying an environment would change, in the order in which it would be done."""
+    """What applying an environment would change, in the order in which it would be done: ``plans`` first, then ``items``."""
 
     plan_hash: str
     epoch: str
     revision: int
     changed: int
     items: tuple[PlannedChange, ...]
+    plans: tuple[PlannedPlan, ...] = ()
 
 
 class PlanHash(NamedTuple):

@@ -77,7 +77,9 @@ class BulkOperations:
         idempotency_key: str | None,
         dry_run: bool,
         urgent: bool,
+        plans: list[str] | None = None,
     ) -> BulkResult:
+        """Do the work in one transaction. It may name ``plans`` that it wrote."""
         fingerprint = fingerprint_of_parts(actor, type(request).__name__, request.model_dump_json())
         asked = Asked(actor, fingerprint, operation, "(many)", request.model_dump_json(exclude_unset=True))
 
@@ -94,7 +96,7 @@ class BulkOperations:
             )
             outcomes = await work(tx, context)
             head = await tx.head()
-            changed = sum(outcome.changed for outcome in outcomes)
+            changed = sum(outcome.changed for outcome in outcomes) + len(plans or ())
             result = BulkResult(
                 changed=changed,
                 dry_run=dry_run,
@@ -102,6 +104,7 @@ class BulkOperations:
                 revision=head.revision,
                 correlation_id=correlation_id if changed else None,
                 outcomes=tuple(outcomes),
+                plans=tuple(plans or ()),
             )
             await approvals.use(tx, approval)
             return result

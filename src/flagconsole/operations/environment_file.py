@@ -12,7 +12,10 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from flagconsole.domain.environment import Environment, FlagEntry, OverrideEntry
+from flagconsole.domain.stored_plan import PlanEntry
 from flagconsole.domain.text import safe_text
+from flagconsole.operations.plan_document import document_of
+from flagconsole.operations.plan_file import plan_of
 from flagconsole.operations.strict_yaml import Node, Place, kind_of, line_of, parse_yaml, plain
 from flagconsole.operations.validation import field_path, problem_of, shown_value
 from flagconsole.operations.yaml_comments import Comments, Line, Path, comments_of, with_comments
@@ -48,7 +51,7 @@ OVERRIDE_FIELDS: Final = {
 }
 #: Fields that may say that there is nothing. Of all others, what isn't said is left out.
 MAY_BE_NULL: Final = frozenset({"expires_on", "expires_at", "holdout_ids"})
-_ROOT: Final = ("flags", "overrides")
+_ROOT: Final = ("flags", "overrides", "plans")
 #: States are words here, as in every file of ours, also ``on`` and ``off``.
 _WORDS: Final = frozenset({"state", "default_state"})
 Model = TypeVar("Model", bound=BaseModel)
@@ -71,6 +74,8 @@ def parse_environment(text: str, source: str) -> Environment:
     if "overrides" in root.value:
         nodes = _items(root, "overrides", place)
         fields["overrides"] = tuple(_entry(OverrideEntry, OVERRIDE_FIELDS, node, path, place) for path, node in nodes)
+    if "plans" in root.value:
+        fields["plans"] = tuple(_plan(node, path, place) for path, node in _items(root, "plans", place))
     try:
         return Environment.model_validate(fields)
     except ValidationError as error:
@@ -87,6 +92,13 @@ def dump_environment(environment: Environment, existing: str | None = None, sour
         root = parse_yaml(existing, Place(safe_text(source, 100)), MAX_CHARACTERS)
         comments = comments_of(existing, root, _name_of)
     return with_comments(_lines(environment), comments)
+
+
+def _plan(node: Node, path: str, place: Place) -> PlanEntry:
+    if not isinstance(node.value, dict):
+        place.refuse(node.line, path, "must be a mapping", kind_of(node.value))
+    found = plan_of(node, place)
+    return PlanEntry(plan=found.plan, flags=found.flags)
 
 
 def _items(root: Node, name: str, place: Place) -> list[tuple[str, Node]]:
@@ -131,7 +143,8 @@ def _name_of(path: Path, item: Node) -> str | None:
             return str(named.get("name"))
         if path == ("overrides",):
             return _override_name(str(named.get("flag")), str(named.get("tenant")))
-        return None
+        # A plan and its phases have names; a limit is known by its words.
+        return str(named.get("name") or named.get("limit"))
     return None if isinstance(item.value, list) else str(item.value)
 
 
@@ -142,6 +155,33 @@ def _override_name(flag_name: str, tenant_id: str) -> str:
 def _lines(environment: Environment) -> Iterator[Line]:
     yield from _listed("flags", FLAG_FIELDS, environment.flags)
     yield from _listed("overrides", OVERRIDE_FIELDS, environment.overrides)
+    yield Line(("plans",), 0, "plans:" if environment.plans else "plans: []")
+    if environment.plans:
+        yield from _nested(("plans",), 2, [document_of(entry) for entry in environment.plans])
+
+
+def _nested(path: Path, indent: int, value: Any) -> Iterator[Line]:
+    """A mapping or list with all that is in it, where it begins in a line of its own."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            here = (*path, name)
+            key = name if name == yaml_scalar(name) else yaml_value(name)
+            if isinstance(item, dict | list) and item:
+                yield Line(here, indent, f"{key}:")
+                yield from _nested(here, indent + 2, item)
+            else:
+                yield Line(
+                    here, indent, f"{key}: {yaml_value(item) if isinstance(item, dict | list) else yaml_scalar(item)}"
+                )
+        return
+    for item in value:
+        if not isinstance(item, dict):
+            yield Line((*path, str(item)), indent, f"- {yaml_scalar(item)}")
+            continue
+        here = (*path, str(item.get("name") or item.get("limit")))
+        first, *rest = _nested(here, indent + 2, item)
+        yield Line(here, indent, f"- {first.text}")
+        yield from rest
 
 
 def _listed(

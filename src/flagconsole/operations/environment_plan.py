@@ -22,6 +22,7 @@ from flagconsole.domain.errors import FlagNotFound, InvalidInput
 from flagconsole.domain.exposure import raises, raises_state
 from flagconsole.domain.flag import Flag, Override, Setting
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.stored_plan import StoredPlan
 from flagconsole.operations.override import own_state
 from flagconsole.operations.setting import described_by
 
@@ -32,12 +33,14 @@ _STAYS_KILLED: Final = "is killed and stays: revive it before it is archived"
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What a store holds now. ``overrides`` are those in force, ``rollouts`` what rollouts under way are at, by flag."""
+    """What a store holds now. ``overrides`` are those in force, ``rollouts`` what rollouts under way are at, by flag, ``plans``
+    the newest versions of plans."""
 
     flags: Mapping[str, Flag]
     overrides: Mapping[tuple[str, str], Override]
     rollouts: Mapping[str, str]
     now: datetime
+    plans: Mapping[str, StoredPlan]
 
 
 def difference(request: PlanRequest, present: Present) -> list[PlannedChange]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from flagconsole.domain.environment import MOST, FlagEntry, OverrideEntry
 from flagconsole.operations.environment_file import FLAG_FIELDS, MAY_BE_NULL, OVERRIDE_FIELDS
 from flagconsole.operations.model_schema import SCHEMA_DIALECT, definitions_of
+from flagconsole.operations.plan_schema import plan_schema
 
 _SAID: Final = {
     "state": "What everybody gets; kill is cleared by a revive alone, never by a file.",
@@ -34,14 +35,18 @@ def environment_schema() -> dict[str, Any]:
         "flags": _entry(FlagEntry, FLAG_FIELDS, definitions),
         "overrides": _entry(OverrideEntry, OVERRIDE_FIELDS, definitions),
     }
+    plan = plan_schema()
+    definitions |= plan.pop("$defs")
+    del plan["$schema"], plan["title"]
     return {
         "$schema": SCHEMA_DIALECT,
         "title": "flagconsole environment",
-        "description": "Flags and tenants' overrides. What isn't named stays as it is.",
+        "description": "Flags, tenants' overrides and rollout plans. What isn't named stays as it is.",
         "type": "object",
         "additionalProperties": False,
         "minProperties": 1,
-        "properties": {name: {"type": "array", "maxItems": MOST, "items": item} for name, item in items.items()},
+        "properties": {name: {"type": "array", "maxItems": MOST, "items": item} for name, item in items.items()}
+        | {"plans": {"type": "array", "maxItems": 200, "items": plan}},
         "$defs": definitions,
     }
 

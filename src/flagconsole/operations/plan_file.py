@@ -8,7 +8,7 @@ with its ``query`` and ``freshness``. Mistakes are named by source, line and fie
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
 from importlib.resources import files
@@ -17,12 +17,10 @@ from typing import Any, Final, NamedTuple, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from flagconsole.domain.errors import InvalidInput
-from flagconsole.domain.flag import Flag
 from flagconsole.domain.metric import is_metric_name
 from flagconsole.domain.names import is_flag_name
 from flagconsole.domain.plan import Criterion, FlagCriteria, Phase, PhaseCriteria, Plan
 from flagconsole.domain.plan_metric import ONE_NUMBER, PlanMetric, refuse_metric
-from flagconsole.domain.rollout_requests import RolloutStart
 from flagconsole.domain.text import safe_text
 from flagconsole.operations.strict_yaml import Node, Place, kind_of, line_of, parse_yaml, plain
 from flagconsole.operations.validation import field_path, problem_of, shown_value
@@ -63,19 +61,12 @@ def shipped_plan(name: str) -> PlanFile:
     return parse_plan(text, f"{name}.yaml")
 
 
-def plan_for(flag: Flag, asked: RolloutStart) -> Plan:
-    """The plan that is meant, as it applies to the flag: given whole, named, the flag's own, or ``default``.
-
-    Raises ``InvalidInput`` for a name that isn't known.
-    """
-    return asked.plan or named_plan(asked.plan_name or flag.plan or SHIPPED[0], flag.flag_name)
-
-
-def named_plan(wanted: str, flag_name: str) -> Plan:
-    """A shipped plan as it applies to the flag. Raises ``InvalidInput`` for a name that isn't known."""
+def named_plan(wanted: str, flag_name: str, besides: Sequence[str] = ()) -> Plan:
+    """A shipped plan as it applies to the flag. Raises ``InvalidInput`` for a name that isn't known, which names those that are
+    ``besides``."""
     if wanted not in SHIPPED:
         raise InvalidInput(
-            f"Plans here are {', '.join(SHIPPED)}; or give one whole.",
+            f"Plans here are {', '.join((*SHIPPED, *besides))}; or give one whole.",
             field="plan_name",
             problem="is not a known plan",
             value=wanted,
@@ -89,7 +80,11 @@ def parse_plan(text: str, source: str) -> PlanFile:
     Raises ``InvalidInput`` whose ``field`` names source, line and field.
     """
     place = Place(safe_text(source, 100))
-    root = parse_yaml(text, place)
+    return plan_of(parse_yaml(text, place), place)
+
+
+def plan_of(root: Node, place: Place) -> PlanFile:
+    """The plan that a part of a file defines. Raises ``InvalidInput`` whose ``field`` names source, line and field."""
     _fields(root, "plan", _PLAN_FIELDS, place)
     listed = root.value.get("phases")
     if listed is None or not isinstance(listed.value, list):

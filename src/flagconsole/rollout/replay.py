@@ -18,7 +18,7 @@ from flagconsole.domain.replay import Looks, PhaseReplay, Replay, RollbackMade
 from flagconsole.domain.rollout import Rollout, RolloutStep
 from flagconsole.domain.rollout_requests import ReplayAsk
 from flagconsole.domain.verdict import VerdictKind
-from flagconsole.operations.plan_file import named_plan
+from flagconsole.operations.stored_plans import known_plan
 from flagconsole.rollout.judging import GroupValues
 from flagconsole.rollout.phase_judged_again import PhaseJudgedAgain
 from flagconsole.rollout.store_judging import Question, kept_question
@@ -49,7 +49,8 @@ async def replay_asked(store: Store, rollout: Rollout, asked: ReplayAsk, values:
     """The replay of a rollout that is asked for. Raises ``InvalidInput`` for a plan that isn't known."""
     plan = asked.plan or rollout.plan
     if asked.plan_name is not None:
-        plan = named_plan(asked.plan_name, rollout.flag_name)
+        async with store.read() as reader:
+            plan = await known_plan(reader, asked.plan_name, rollout.flag_name)
     return await replay(store, rollout, plan, values)
 
 

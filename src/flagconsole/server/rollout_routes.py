@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from flagconsole.domain import rollout_requests as ask
 from flagconsole.domain.replay import Replay
 from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
-from flagconsole.operations.plan_file import plan_for
 from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Before, Name, view_of
@@ -77,7 +76,7 @@ async def start(
     started = await _rollouts(state).start(
         actor,
         name,
-        plan_for(view_of(state, name), body),
+        await state.operations.plan_to_start(view_of(state, name), body),
         body.start_reason,
         version=version,
         idempotency_key=key,

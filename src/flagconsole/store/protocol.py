@@ -24,6 +24,7 @@ from flagconsole.store.cohort_protocol import CohortReader, CohortTransaction
 from flagconsole.store.environment_protocol import EnvironmentReader, EnvironmentTransaction
 from flagconsole.store.incident_protocol import IncidentReader, IncidentTransaction
 from flagconsole.store.metric_store import MetricStore
+from flagconsole.store.plan_protocol import PlanReader, PlanTransaction
 from flagconsole.store.rollout_protocol import RolloutReader, RolloutTransaction
 from flagconsole.store.schedule_protocol import ScheduleReader, ScheduleTransaction
 
@@ -83,6 +84,7 @@ class Reader(
     ApprovalReader,
     ScheduleReader,
     EnvironmentReader,
+    PlanReader,
     Protocol,
 ):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
@@ -165,6 +167,7 @@ class Transaction(
     ApprovalTransaction,
     ScheduleTransaction,
     EnvironmentTransaction,
+    PlanTransaction,
     Protocol,
 ):
     """A write: everything in it happens together or not at all."""

@@ -20,6 +20,7 @@ from flagconsole.store.sql_break_glass import SqlBreakGlassReader
 from flagconsole.store.sql_cohorts import SqlCohortReader
 from flagconsole.store.sql_environments import SqlEnvironmentReader
 from flagconsole.store.sql_incidents import SqlIncidentReader
+from flagconsole.store.sql_plans import SqlPlanReader
 from flagconsole.store.sql_rollouts import SqlRolloutReader
 from flagconsole.store.sql_schedules import SqlScheduleReader
 
@@ -38,6 +39,7 @@ class SqlReader(
     SqlApprovalReader,
     SqlScheduleReader,
     SqlEnvironmentReader,
+    SqlPlanReader,
 ):
     """A consistent view, in a session's transaction."""
 

@@ -21,6 +21,7 @@ from flagconsole.store.sql_break_glass import SqlBreakGlassTransaction
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
 from flagconsole.store.sql_environments import SqlEnvironmentTransaction
 from flagconsole.store.sql_incidents import SqlIncidentTransaction
+from flagconsole.store.sql_plans import SqlPlanTransaction
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_rollouts import SqlRolloutTransaction
 from flagconsole.store.sql_schedules import SqlScheduleTransaction
@@ -41,6 +42,7 @@ class SqlTransaction(
     SqlApprovalTransaction,
     SqlScheduleTransaction,
     SqlEnvironmentTransaction,
+    SqlPlanTransaction,
 ):
     """One write transaction."""
 

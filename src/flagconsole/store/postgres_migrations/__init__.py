@@ -19,6 +19,7 @@ from flagconsole.store.postgres_migrations.p0012_approvals import APPROVALS
 from flagconsole.store.postgres_migrations.p0013_schedules import SCHEDULES
 from flagconsole.store.postgres_migrations.p0014_environments import ENVIRONMENTS
 from flagconsole.store.postgres_migrations.p0015_row_security import ROW_SECURITY
+from flagconsole.store.postgres_migrations.p0016_plans import PLANS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -36,4 +37,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     SCHEDULES,
     ENVIRONMENTS,
     ROW_SECURITY,
+    PLANS,
 )

@@ -21,6 +21,7 @@ from flagconsole.store.sqlite_migrations.m0012_approvals import m0012_approvals
 from flagconsole.store.sqlite_migrations.m0013_schedules import m0013_schedules
 from flagconsole.store.sqlite_migrations.m0014_environments import m0014_environments
 from flagconsole.store.sqlite_migrations.m0015_row_security import m0015_row_security
+from flagconsole.store.sqlite_migrations.m0016_plans import m0016_plans
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -41,6 +42,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0013_schedules,
     m0014_environments,
     m0015_row_security,
+    m0016_plans,
 )
 
 __all__ = ["ALL"]
