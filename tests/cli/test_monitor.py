@@ -123,6 +123,7 @@ def test_it_rolls_back_by_what_the_failing_metric_asks_for(started, store_path, 
     assert (begun["incident_id"], begun["by"]) == ("inc-1", "flagconsole monitor")
     [moved] = [event for event in events[1:] if event["event"] == "rollout"]
     assert moved["rollout"]["status"] == "rolling_back"
+    assert all(event["printed_at"].endswith("Z") for event in events)
     assert events[-1] | {"printed_at": 0, "because": 0} == {
         "event": "end",
         "printed_at": 0,

@@ -90,7 +90,7 @@ class Report:
 
     def _tell(self, line: str, event: str, /, **data: Any) -> None:
         if self._as_json:
-            say(json_line({"event": event, "printed_at": datetime.now(UTC).isoformat(), **data}))
+            say(json_line({"event": event, "printed_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"), **data}))
         else:
             say(line)
 
