@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("abuse", "console", "evaluate", "judge", "load", "operation")
+NAMES = ("abuse", "all", "cli", "console", "evaluate", "judge", "load", "operation")
 
 
 def main() -> int:
