@@ -56,6 +56,7 @@ class EnvironmentsServer:
         self._listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.keys: dict[str, dict[Role, str]] = {}
+        self.roles: tuple[Role, ...] = tuple(Role)
         self._client = httpx.Client(timeout=30)
         self._ready = threading.Event()
         self._server: Server | None = None

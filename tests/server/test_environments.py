@@ -44,6 +44,8 @@ def server(request, tmp_path_factory):
         done(running, "POST", f"/api/instances/{SECRET}-1/receipt", receipt)
         made = {"flag_name": "pos.lite", "description": "ours"}
         assert running.ask(STAGING, "POST", "/api/flags", json=made).status_code == 201
+        # Where roles are checked is the same on both; one round of all is enough.
+        running.roles = tuple(Role) if request.param == "sqlite" else (Role.ADMIN,)
         yield running
 
 
@@ -61,7 +63,7 @@ def test_a_key_of_one_environment_sees_nothing_of_another(server):
         body = {} if method in {"POST", "PUT", "PATCH"} else None
         for name in ("pos.lite", f"{SECRET}.write") if "{" in path else ("",):
             filled = path.replace("{name}", name).replace("{key:any_text}", name)
-            for role in Role:
+            for role in server.roles:
                 answer = server.ask(STAGING, method, filled, role=role, json=body)
                 assert "unauthenticated" not in answer.text, (role, filled)
                 # What was asked for may be repeated; nothing else may be known of it.
