@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import schemathesis
+from schemathesis.generation.meta import TestPhase
 
 THERE = json.loads(os.environ["FUZZ_THERE"])
 _answers: defaultdict[str, Counter[str]] = defaultdict(Counter)
@@ -28,7 +29,7 @@ def before_call(context, case, kwargs):
             case.path_parameters[parameter] = known[dice // 4 % len(known)]
         if parameter == "key_id" and value in THERE["key_ids"]:
             case.path_parameters[parameter] = THERE["names"]["key_id"][0]
-    if case.headers and dice % 2:
+    if case.headers and dice % 2 and _is_valid(case):
         for name in [
             name for name in case.headers if name.lower() in {"idempotency-key", "x-flagconsole-position", "if-match"}
         ]:
@@ -36,6 +37,16 @@ def before_call(context, case, kwargs):
         version = _versions.get((case.path_parameters or {}).get("name"))
         if version is not None:
             case.headers["If-Match"] = f'"{version}"'
+
+
+def _is_valid(case) -> bool:
+    """Whether it is meant to keep to the document, rather than to break it in the very headers that would be replaced."""
+    meta = case.meta
+    return (
+        meta is not None
+        and meta.generation.mode.is_positive
+        and meta.phase.name in {TestPhase.FUZZING, TestPhase.STATEFUL}
+    )
 
 
 @schemathesis.hook
