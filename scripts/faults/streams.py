@@ -19,7 +19,9 @@ from faults.traffic import Traffic
 from faults.world import FILLER, world
 
 CLIENTS = 2_000
-_WARM = 100
+#: Clients that are there before memory is measured: the first ones also pay for what all share.
+_WARM = 200
+_AT_ONCE = 20
 _CHANGE = re.compile(rb"event: change\nid: [^:\n]+:(\d+)\n|id: [^:\n]+:(\d+)\nevent: change\n")
 
 
@@ -68,6 +70,9 @@ async def _read(url: str, key: str, pipe: Connection) -> None:
                     reader = _Reader(number, address.netloc, key)
                     await loop.create_connection(lambda reader=reader: reader, address.hostname, address.port)
                     readers.append(reader)
+                    # Not all at one instant: what is measured is what a client costs, not what a thousand requests under way do.
+                    while sum(not one.began for one in readers[-_AT_ONCE:]) >= _AT_ONCE:
+                        await asyncio.sleep(0.005)
                 while not all(reader.began for reader in readers):
                     await asyncio.sleep(0.02)
             pipe.send(len(readers))
@@ -108,8 +113,8 @@ def streams(store: str, trials: int, seed: int, clients: int = CLIENTS) -> dict[
         try:
             _open(pipe, _WARM)
             before = resident_kib(server)
-            _open(pipe, _WARM + clients)
-            held = (resident_kib(server) - before) / clients
+            _open(pipe, clients)
+            held = (resident_kib(server) - before) / (clients - _WARM)
             asked = {}
             for number in range(trials):
                 began = time.monotonic()
@@ -121,7 +126,7 @@ def streams(store: str, trials: int, seed: int, clients: int = CLIENTS) -> dict[
             pipe.send(("until", max(asked)))
             eventually(lambda: pipe.poll(), 90)
             seen = pipe.recv()
-            after = (resident_kib(server) - before) / clients
+            after = (resident_kib(server) - before) / (clients - _WARM)
         finally:
             readers.kill()
             readers.join()

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import resource
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, suppress
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import TYPE_CHECKING, Any, Final
 
+from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
+from flagconsole.server.event_stream import CONTINUATION, Continuation
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
@@ -50,6 +53,9 @@ class GuardedConnection(HttpProtocol):
         self._header_due: asyncio.TimerHandle | None = None
         self._stall_due: asyncio.TimerHandle | None = None
         self._unsent = 0
+        self._application = self.app
+        self.app = self._answer
+        self._streaming: asyncio.Task[object] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the connection, if need be in the place of another."""
@@ -67,6 +73,8 @@ class GuardedConnection(HttpProtocol):
         self._header_arrived()
         self._moves_again()
         super().connection_lost(exc)
+        if self._streaming is not None:
+            self._streaming.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Count what comes before a header is complete."""
@@ -89,6 +97,38 @@ class GuardedConnection(HttpProtocol):
         """It has taken nearly all of it."""
         self._moves_again()
         super().resume_writing()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the application answer. A stream it only begins: the rest is sent from here, where nothing else is kept for it."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        continuation = scope[CONTINUATION] = Continuation()
+        await self._application(scope, receive, send)
+        frames = continuation.frames
+        if frames is None:
+            return
+        method = scope["method"]
+        scope["headers"].clear()
+        scope.clear()
+        scope["method"] = method  # uvicorn looks at it with every part that it sends
+        self._streaming = asyncio.current_task()
+        with continuation.counted:
+            await self._stream(frames, send)
+
+    async def _stream(self, frames: AsyncGenerator[bytes], send: Send) -> None:
+        try:
+            async with aclosing(frames):
+                async for data in frames:
+                    await send({"type": "http.response.body", "body": data, "more_body": True})
+                    del data
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except asyncio.CancelledError:
+            # The client is gone, reads too slowly, or the server has waited long enough.
+            self.cycle.disconnected = True
+            self.transport.abort()
+        finally:
+            self._streaming = None
 
     def _is_between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import TypeAdapter, ValidationError
 from starlette.convertors import PathConvertor, register_url_convertor
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from flagconsole.domain.errors import InvalidInput, ShuttingDown, Unauthenticated
 from flagconsole.domain.names import TenantId
@@ -16,6 +16,7 @@ from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import actor_of, authenticate, key_hash
 from flagconsole.operations.service import tenant_of_actor
 from flagconsole.server import strict_json
+from flagconsole.server.event_stream import EventStream
 from flagconsole.server.hub import Channel, Subscription
 from flagconsole.server.ofrep_answer import (
     EVALUATE,
@@ -29,7 +30,6 @@ from flagconsole.server.ofrep_answer import (
 )
 from flagconsole.server.presented_key import PresentedKey, ProtocolClient
 from flagconsole.server.state import ServerState, State, admitted, at_least
-from flagconsole.server.stream import HEADERS
 
 
 class _AnyText(PathConvertor):
@@ -97,13 +97,13 @@ async def listener(
 
 
 @router.get(STREAM)
-async def stream(state: State, actor: Annotated[Actor, Depends(listener)]) -> StreamingResponse:
+async def stream(state: State, actor: Annotated[Actor, Depends(listener)]) -> EventStream:
     """Says when flags have changed. It begins with saying so, since what changed before it began isn't known to the client."""
     if state.hub.closing:
         raise ShuttingDown()
     subscription = Subscription(key_id=actor.key_id, instance_id=None, channel=Channel.OFREP)
     frames = state.hub.follow(subscription, lambda: refetch_frame(state.projection.ruleset))
-    return StreamingResponse(frames, media_type="text/event-stream", headers=HEADERS)
+    return EventStream(frames)
 
 
 async def _listener(state: ServerState, secret: str | None, ticket: str | None) -> Actor:

@@ -5,19 +5,17 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query
-from starlette.responses import StreamingResponse
 
 from flagconsole.domain.errors import InvalidInput, ShuttingDown
 from flagconsole.domain.instance import id_under
 from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.server.event_stream import EventStream
 from flagconsole.server.hub import Subscription, Topic
 from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, ServerState, State, at_least, parse_position
 
 router = APIRouter(dependencies=[KnownQuery])
 
-#: What every stream is sent with.
-HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 _WHO = r"^[\x20-\x7e]{1,200}$"
 _TOPIC: Final = "|".join(Topic)
 _TOPICS: Final = rf"^({_TOPIC})(,({_TOPIC}))*$"
@@ -26,7 +24,7 @@ _TOPICS: Final = rf"^({_TOPIC})(,({_TOPIC}))*$"
 @router.get(
     "/api/stream",
     summary="Changes, heartbeats and receipts as they happen",
-    response_class=StreamingResponse,
+    response_class=EventStream,
     responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}, "description": "The stream"}},
 )
 async def stream(
@@ -37,7 +35,7 @@ async def stream(
     x_flagconsole_instance: Annotated[str | None, Header(pattern=_WHO)] = None,
     x_flagconsole_service: Annotated[str | None, Header(pattern=_WHO)] = None,
     x_flagconsole_sdk: Annotated[str | None, Header(pattern=_WHO)] = None,
-) -> StreamingResponse:
+) -> EventStream:
     """Follow the store. With ``Last-Event-ID`` from there on, else from a snapshot.
 
     ``include`` asks for more: a list of receipts, incidents, rollouts. Incidents and rollouts name tenants and people, so
@@ -64,7 +62,7 @@ async def stream(
         tenant_id=actor.tenant_id,
     )
     frames = state.hub.follow(subscription, lambda: heartbeat + _backlog(state, position, actor.tenant_id))
-    return StreamingResponse(frames, media_type="text/event-stream", headers=HEADERS)
+    return EventStream(frames)
 
 
 async def _position(state: ServerState, last_event_id: str) -> tuple[str, int]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Response
-from starlette.responses import StreamingResponse
 
 from flagconsole.domain.errors import ShuttingDown
+from flagconsole.server.event_stream import EventStream
 from flagconsole.server.follower import HEARTBEAT_SECONDS
 from flagconsole.server.hub import Channel, Subscription
 from flagconsole.server.presented_key import ProtocolClient
 from flagconsole.server.state import ServerState, State, at_least, parse_position
-from flagconsole.server.stream import HEADERS
 from flagconsole.server.strict_route import StrictRoute
 from flagconsole.server.unleash_client import Asker, Metrics, Registration, UnleashClient
 from flagconsole.server.unleash_feed import etag_of, position_of
@@ -68,7 +67,7 @@ async def streaming(
     actor: ProtocolClient,
     asker: Asker,
     last_event_id: Annotated[str | None, Header(max_length=90)] = None,
-) -> StreamingResponse:
+) -> EventStream:
     """All flags, and then each change. It always begins with all, whatever the client has; but never with what is older."""
     if state.hub.closing:
         raise ShuttingDown()
@@ -79,7 +78,7 @@ async def streaming(
     )
     unleash, tenant = state.unleash, actor.tenant_id
     frames = state.hub.follow(subscription, lambda: unleash.of(tenant).hydration(state.projection.ruleset))
-    return StreamingResponse(_seen(state, asker, tenant, frames), media_type="text/event-stream", headers=HEADERS)
+    return EventStream(_seen(state, asker, tenant, frames))
 
 
 async def _heard(state: ServerState, client: UnleashClient) -> None:
@@ -88,7 +87,7 @@ async def _heard(state: ServerState, client: UnleashClient) -> None:
 
 async def _seen(
     state: ServerState, asker: UnleashClient, tenant_id: str | None, frames: AsyncGenerator[bytes]
-) -> AsyncIterator[bytes]:
+) -> AsyncGenerator[bytes]:
     """The frames. What the connection has taken the client was told, and it counts as heard from while that goes on. What it
     makes of them isn't known."""
     told, due = ("", 0), 0.0
