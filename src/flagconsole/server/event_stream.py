@@ -37,8 +37,9 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncGenerator[bytes]) -> None:
-        super().__init__(frames, headers=HEADERS)
+    def __init__(self, frames: AsyncGenerator[bytes], status_code: int = 200) -> None:
+        # The OpenAPI document reads the status off this signature.
+        super().__init__(frames, status_code, headers=HEADERS)
         self._frames = frames
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
