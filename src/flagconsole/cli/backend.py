@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
@@ -136,6 +137,10 @@ async def open_backend(target: Target, *, create: bool = False) -> AsyncIterator
     isn't there is made."""
     if target.url is not None:
         from flagconsole import __version__
+
+        # httpx brings its own command along, and with that rich and pygments: a sixth of what starting a command costs. It
+        # does without, as where that part of it isn't installed.
+        sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         from flagconsole.client.http import Client
 
         async with Client(target.url, target.api_key(), user_agent=f"flagconsole-cli/{__version__}") as client:

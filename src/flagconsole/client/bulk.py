@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flagconsole.client.caller import Caller
-from flagconsole.domain.bulk import BulkResult, BulkRollback, BulkSet
+
+if TYPE_CHECKING:
+    from flagconsole.domain.bulk import BulkResult, BulkRollback, BulkSet
 
 
 class BulkCalls:
@@ -13,6 +17,8 @@ class BulkCalls:
 
     async def bulk_set(self, body: BulkSet, *, idempotency_key: str | None = None, dry_run: bool = False) -> BulkResult:
         """Change every flag that ``body`` names."""
+        from flagconsole.domain.bulk import BulkResult
+
         return await self._caller.change(
             "POST", "/api/bulk/set", BulkResult, body, idempotency_key=idempotency_key, dry_run=dry_run
         )
@@ -21,6 +27,8 @@ class BulkCalls:
         self, body: BulkRollback, *, idempotency_key: str | None = None, dry_run: bool = False
     ) -> BulkResult:
         """Undo the newest standing change of each flag of a domain, or exactly the named changes."""
+        from flagconsole.domain.bulk import BulkResult
+
         return await self._caller.change(
             "POST", "/api/bulk/rollback", BulkResult, body, idempotency_key=idempotency_key, dry_run=dry_run
         )

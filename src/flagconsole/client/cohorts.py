@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flagconsole.client.caller import Caller
-from flagconsole.domain.cohort_views import CohortResult, CohortView
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.requests import CohortDraw, TenantsPut
 from flagconsole.domain.views import TenantList
+
+if TYPE_CHECKING:
+    from flagconsole.domain.cohort_views import CohortResult, CohortView
 
 
 class CohortCalls:
@@ -34,6 +37,8 @@ class CohortCalls:
         limit: int = 100,
     ) -> CohortView:
         """The newest cohort that was drawn for a flag, with a page of its tenants."""
+        from flagconsole.domain.cohort_views import CohortView
+
         only = None if inside is None else str(inside).lower()
         return await self._caller.get(
             _cohort_path(name), CohortView, tenant_id=tenant_id, inside=only, after=after, limit=limit
@@ -49,6 +54,8 @@ class CohortCalls:
         dry_run: bool = False,
     ) -> CohortResult:
         """Draw a cohort and give it to the flag, decided on ``version``."""
+        from flagconsole.domain.cohort_views import CohortResult
+
         return await self._caller.change(
             "POST",
             _cohort_path(name),

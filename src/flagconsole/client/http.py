@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import httpx
@@ -20,11 +21,8 @@ from flagconsole.client.rollouts import RolloutCalls
 from flagconsole.client.schedules import ScheduleCalls
 from flagconsole.client.shadow import ShadowCalls
 from flagconsole.domain import requests as ask
-from flagconsole.domain.approval import Approval, ApprovalList
-from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.role import ApiKey
-from flagconsole.domain.store_environment import EnvironmentList
 from flagconsole.domain.views import (
     AuditReport,
     BlastView,
@@ -37,6 +35,11 @@ from flagconsole.domain.views import (
     NewKey,
     Status,
 )
+
+if TYPE_CHECKING:
+    from flagconsole.domain.approval import Approval, ApprovalList
+    from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
+    from flagconsole.domain.store_environment import EnvironmentList
 
 
 class Client(
@@ -288,30 +291,44 @@ class Client(
 
     async def environments(self) -> EnvironmentList:
         """The environment that the key belongs to."""
+        from flagconsole.domain.store_environment import EnvironmentList
+
         return await self._caller.get("/api/environments", EnvironmentList)
 
     async def approvals(self) -> ApprovalList:
         """What waits for a second person, and what became of the rest."""
+        from flagconsole.domain.approval import ApprovalList
+
         return await self._caller.get("/api/approvals", ApprovalList)
 
     async def approve(self, approval_id: str) -> Approval:
         """Allow what somebody else asked for."""
+        from flagconsole.domain.approval import Approval
+
         return await self._caller.change("POST", f"/api/approvals/{_segment(approval_id)}/approve", Approval)
 
     async def break_glass(self) -> GrantList:
         """Admin's rights that were taken for a time, and what was done with them."""
+        from flagconsole.domain.break_glass import GrantList
+
         return await self._caller.get("/api/break-glass", GrantList)
 
     async def begin_break_glass(self, body: GrantBegin) -> GrantView:
         """Take admin's rights for a time."""
+        from flagconsole.domain.break_glass import GrantView
+
         return await self._caller.change("POST", "/api/break-glass", GrantView, body, repeatable=False)
 
     async def end_break_glass(self, grant_id: str) -> GrantView:
         """Give them back."""
+        from flagconsole.domain.break_glass import GrantView
+
         return await self._caller.change("DELETE", f"/api/break-glass/{_segment(grant_id)}", GrantView)
 
     async def review_break_glass(self, grant_id: str, body: GrantReview) -> GrantView:
         """Say that somebody else has looked at what was done."""
+        from flagconsole.domain.break_glass import GrantView
+
         return await self._caller.change("POST", f"/api/break-glass/{_segment(grant_id)}/review", GrantView, body)
 
     async def snapshot(self) -> bytes:

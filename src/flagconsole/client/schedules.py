@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from flagconsole.client.caller import Caller
 from flagconsole.domain.notification import Notification, NotificationList, TrialAnswer
-from flagconsole.domain.schedule import ScheduleCancel, ScheduleCreate, ScheduleList, ScheduleView
+
+if TYPE_CHECKING:
+    from flagconsole.domain.schedule import ScheduleCancel, ScheduleCreate, ScheduleList, ScheduleView
 
 
 class ScheduleCalls:
@@ -18,6 +21,8 @@ class ScheduleCalls:
         self, flag_name: str | None = None, *, open_only: bool = False, limit: int = 100
     ) -> ScheduleList:
         """Scheduled changes, open ones first."""
+        from flagconsole.domain.schedule import ScheduleList
+
         only = "true" if open_only else None
         return await self._caller.get("/api/schedules", ScheduleList, flag_name=flag_name, open=only, limit=limit)
 
@@ -31,6 +36,8 @@ class ScheduleCalls:
         dry_run: bool = False,
     ) -> ScheduleView:
         """Put a change down for later, decided on ``version``."""
+        from flagconsole.domain.schedule import ScheduleView
+
         return await self._caller.change(
             "POST",
             f"/api/flags/{quote(name.encode('utf-8', 'replace'), safe='')}/schedules",
@@ -45,6 +52,8 @@ class ScheduleCalls:
         self, schedule_id: str, body: ScheduleCancel, *, idempotency_key: str | None = None, dry_run: bool = False
     ) -> ScheduleView:
         """Let a scheduled change not happen."""
+        from flagconsole.domain.schedule import ScheduleView
+
         path = f"/api/schedules/{quote(schedule_id.encode('utf-8', 'replace'), safe='')}/cancel"
         return await self._caller.change(
             "POST", path, ScheduleView, body, idempotency_key=idempotency_key, dry_run=dry_run
