@@ -8,7 +8,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Any, Final, NamedTuple, Self
 
-from pydantic import AfterValidator, AwareDatetime, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.flag import Flag, FlagDefinition, Frozen, Setting
@@ -16,6 +16,7 @@ from flagconsole.domain.names import FlagName, ReasonText, TenantId
 from flagconsole.domain.requests import FlagCreate, FlagFields
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
 from flagconsole.domain.stored_plan import PlanEntry
+from flagconsole.domain.written_time import WrittenMoment
 
 #: The most flags, and the most overrides, that one file has.
 MOST: Final = 20_000
@@ -40,7 +41,7 @@ class OverrideEntry(Frozen):
     tenant_id: TenantId
     override_state: Annotated[FlagState, AfterValidator(_of_one_tenant)]
     override_reason: ReasonText | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: WrittenMoment | None = None
 
 
 class Environment(Frozen):

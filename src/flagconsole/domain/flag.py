@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from pydantic import (
@@ -20,6 +19,7 @@ from pydantic_core import CoreSchema
 from flagconsole.domain.evaluation import Rule
 from flagconsole.domain.names import ActorName, FlagName, Label, TenantId
 from flagconsole.domain.states import FlagState, FlagType
+from flagconsole.domain.written_time import WrittenDay
 
 
 def _no_boolean(value: object) -> object:
@@ -131,7 +131,7 @@ class FlagDefinition(Frozen):
     is_kill_switch: bool = False
     owner: Owner = ""
     tags: Tags = ()
-    expires_on: date | None = None
+    expires_on: WrittenDay | None = None
     plan: PlanName = ""
 
 

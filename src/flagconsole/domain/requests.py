@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Final
 
-from pydantic import AwareDatetime, Field, field_validator
+from pydantic import Field, field_validator
 
 from flagconsole.domain.cohort import Seed
 from flagconsole.domain.flag import (
@@ -25,6 +24,7 @@ from flagconsole.domain.names import ChangeId, Label, ReasonText, TenantId
 from flagconsole.domain.role import Role
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState, FlagType
 from flagconsole.domain.tenant import TenantProfile
+from flagconsole.domain.written_time import WrittenDay, WrittenMoment
 
 CohortIds = Annotated[tuple[TenantId, ...], Field(max_length=50_000)]
 
@@ -51,7 +51,7 @@ class FlagFields(Frozen):
     is_kill_switch: bool | None = None
     owner: Owner | None = None
     tags: Tags | None = None
-    expires_on: date | None = None
+    expires_on: WrittenDay | None = None
     plan: PlanName | None = None
 
 
@@ -88,7 +88,7 @@ class OverrideSet(Frozen):
 
     override_state: FlagState
     override_reason: ReasonText
-    expires_at: AwareDatetime | None = None
+    expires_at: WrittenMoment | None = None
     tenant_id: TenantId | None = None
 
     @field_validator("override_state")
@@ -118,7 +118,7 @@ class KeyCreate(Frozen):
     name: Label
     role: Role
     tenant_id: TenantId | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: WrittenMoment | None = None
 
 
 #: How long a key may live on beside the one that replaces it, seconds.

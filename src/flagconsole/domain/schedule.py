@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field, model_validator
 from flagconsole.domain.flag import Frozen, Percentage
 from flagconsole.domain.names import FlagName, Label, ReasonText
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.written_time import WrittenMoment
 
 
 class ScheduleStatus(StrEnum):
@@ -47,7 +48,7 @@ class ScheduleCreate(Frozen):
     change_reason: ReasonText
     current_state: FlagState
     canary_percentage: Percentage | None = None
-    at: AwareDatetime | None = None
+    at: WrittenMoment | None = None
     after_phase: Label | None = None
     after_flag: FlagName | None = None
 

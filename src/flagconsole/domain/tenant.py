@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from flagconsole.domain.flag import Frozen
 from flagconsole.domain.names import Label, TenantId, single_line
+from flagconsole.domain.written_time import WrittenDay
 
 
 class Size(StrEnum):
@@ -66,7 +67,7 @@ def _whole(value: date, name: str) -> date:
 Category = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$", examples=["us_west"])]
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=2**53)]
-Day = Annotated[date, AfterValidator(lambda value: _whole(value, "the day"))]
+Day = Annotated[WrittenDay, AfterValidator(lambda value: _whole(value, "the day"))]
 
 
 class Blackout(Frozen):
