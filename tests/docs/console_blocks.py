@@ -37,6 +37,10 @@ _BLOCK = re.compile(r"^(?:<!-- (file|not run): (.+?) -->\n)?```(\w*)\n(.*?)^```$
 _CODE = re.compile(r"\s+# exit code (\d+)$")
 
 
+class NotHere(Exception):
+    """A program besides ours that a page uses, and that isn't on this machine."""
+
+
 class Block(NamedTuple):
     """A fenced block with the comment above it: its kind (``file``, ``not run`` or nothing) and its text."""
 
@@ -111,7 +115,7 @@ class Typist:
     here: dict[str, str]
 
     def type_page(self, page: Path) -> None:
-        """Type all of it. Raises ``AssertionError`` with command and answer where an answer isn't the page's."""
+        """Type all of it. Raises ``AssertionError`` with command and answer where an answer isn't the page's, and ``NotHere``."""
         for block in blocks(page):
             if block.kind == "file":
                 (self.folder / block.comment).write_text(block.text)
@@ -122,8 +126,6 @@ class Typist:
 
     def _type(self, page: Path, step: Step) -> None:
         said = self._answer(self._of_here(step.command))
-        if said is None:
-            return
         told = f"{page.name}: $ {step.command}\n(exit code {said.code})\n{said.out}{said.err}"
         assert said.code == step.code, told
         if step.answer is not None:
@@ -136,8 +138,7 @@ class Typist:
             text = text.replace(written, real)
         return text
 
-    def _answer(self, command: str) -> Said | None:
-        """None where a program that the command needs besides ours isn't on this machine."""
+    def _answer(self, command: str) -> Said:
         if command.startswith("export "):
             name, _, value = command.removeprefix("export ").partition("=")
             self.environment[name] = Template("".join(split(value))).substitute(self.environment)
@@ -145,7 +146,7 @@ class Typist:
         kept = re.fullmatch(r"(\w+)=\$\((.*)\)", command)
         if kept:
             said = self._answer(kept[2])
-            self.environment[kept[1]] = said.out.strip() if said else ""
+            self.environment[kept[1]] = said.out.strip()
             return said
         own, rest = _before_the_pipe(command)
         words, environment = split(own, comments=True), dict(self.environment)
@@ -157,9 +158,10 @@ class Typist:
         said = self.flagconsole([Template(word).safe_substitute(self.environment) for word in words[1:]], environment)
         return self._shell(f"cat {rest}", said.out) if rest and not said.code else said
 
-    def _shell(self, command: str, stdin: str) -> Said | None:
-        if not all(shutil.which(part.split()[0]) for part in re.split(r"\s\|\s(?=[a-z])", command)):
-            return None
+    def _shell(self, command: str, stdin: str) -> Said:
+        for program in (part.split()[0] for part in re.split(r"\s\|\s(?=[a-z])", command)):
+            if shutil.which(program) is None:
+                raise NotHere(program)
         done = subprocess.run(
             ["bash", "-c", command], input=stdin, cwd=self.folder, env=self.environment, capture_output=True, text=True
         )

@@ -23,7 +23,7 @@ from flagconsole.sdk import FlagClient
 from flagconsole.store import open_store
 
 from ..live_server import LiveServer
-from .console_blocks import Said, Step, Typist, blocks, differences_filled_in, steps
+from .console_blocks import NotHere, Said, Step, Typist, blocks, differences_filled_in, steps
 
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [*sorted((ROOT / "docs" / "how-to").glob("*.md")), ROOT / "docs" / "security.md"]
@@ -98,7 +98,10 @@ def typist(
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_a_page_shows_is_what_happens(typist: Typist, page: Path) -> None:
-    typist.type_page(page)
+    try:
+        typist.type_page(page)
+    except NotHere as program:
+        pytest.skip(f"no {program} on this machine: the page was typed up to there")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
