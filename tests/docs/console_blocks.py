@@ -3,7 +3,7 @@
 ``…`` in an answer stands for anything in its line, a line that is only ``…`` for any lines. A command without an answer
 may say what it likes. ``# exit code 4`` behind a command says how it ends, if not with 0. Ids such as ``key-0d77532f8569``
 stand for the one that is given at that place of the answer, from there on.
-A block below ``<!-- file: NAME -->`` is a file of that name, one below ``<!-- not run: WHY -->`` isn't run.
+Pipes stand outside of quotes. A block below ``<!-- file: NAME -->`` is a file of that name, one below ``<!-- not run: WHY -->`` isn't run.
 """
 
 from __future__ import annotations
