@@ -117,6 +117,7 @@ def _judge(table: Table) -> None:
         0.9,
         "×",
         "high",
+        why="each answer carries its reason, revision and version as metadata, which the one in memory does without",
     )
 
 
