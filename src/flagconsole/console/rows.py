@@ -48,6 +48,16 @@ class ChangeRow(NamedTuple):
         return None if self.told is None else _intact(self.told)
 
     @property
+    def break_glass(self) -> str:
+        """The grant of admin's rights under which it was made; empty where there was none."""
+        return "" if self.told is None else str(self.told.get("break_glass") or "")
+
+    @property
+    def allowed_by(self) -> str:
+        """The second person who allowed it; empty where none was asked for."""
+        return "" if self.told is None else str(self.told.get("approved_by") or "")
+
+    @property
     def fields(self) -> tuple[tuple[str, str, str], ...]:
         """The fields that differ, each with what it was and what it became, in words."""
         return () if self.told is None else differing(self.told.get("previous"), self.told.get("new"))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from flagconsole.console.oversight import Oversight
 from flagconsole.console.profiles import TenantRow, tenant_row
 from flagconsole.console.rows import (
     ChangeRow,
@@ -150,6 +151,7 @@ class ConsoleState:
     incidents: Mapping[str, IncidentRow] = field(default_factory=dict)
     incident_stories: Mapping[str, IncidentStory] = field(default_factory=dict)
     playbooks: Mapping[str, PlaybookRow] = field(default_factory=dict)
+    oversight: Oversight = field(default_factory=Oversight)
     selected: str | None = None
     tenant: str | None = None
     filter_text: str = ""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from flagconsole.console import watched
 from flagconsole.console.cache_parts import INCIDENTS, METRICS, ROLLOUTS
 from flagconsole.console.clock import Clock
+from flagconsole.console.overseer import Overseer, OversightReader
 from flagconsole.console.state import Applied, ConsoleState, Phase
 from flagconsole.console.verdicts import FAIL
 from flagconsole.console.wish import Wish
@@ -41,7 +42,7 @@ MOST_ROLLOUTS: Final = 200
 LOOKS: Final = 100
 
 
-class RolloutReader(Protocol):
+class RolloutReader(OversightReader, Protocol):
     """What the watcher needs of a client."""
 
     async def rollouts(self, *, active: bool = False, limit: int = 50) -> RolloutList:
@@ -106,6 +107,7 @@ class Watcher:
         self._keeper = keeper
         self._host = host
         self._clock = clock
+        self._overseer = Overseer(client, host, clock)
         self._behind = False
         self._measured: tuple[str, int] | None = None
         self._measured_at = float("-inf")
@@ -182,7 +184,10 @@ class Watcher:
                 wish = self._host.wish()
                 await self._try(self._fetch, wish)
                 await asyncio.gather(
-                    self._try(self._measure, wish), self._try(self._tell, wish), self._try(self._tell_incident, wish)
+                    self._try(self._measure, wish),
+                    self._try(self._tell, wish),
+                    self._try(self._tell_incident, wish),
+                    self._try(lambda _: self._overseer.ask(), wish),
                 )
             await asyncio.sleep(GLANCE)
 

@@ -108,7 +108,8 @@ class ChangeTable(VirtualTable[int]):
             case "when":
                 return cell(moment_text(row.at, now), width, "muted")
             case "who":
-                return cell(row.who, width)
+                who = f"! {row.who}" if row.break_glass else row.who
+                return cell(who, width, "warning" if row.break_glass else "plain")
             case "did":
                 return cell(verb_of(row), width, _VERB_ROLE.get(row.action, "plain"))
             case "flag":
@@ -172,6 +173,7 @@ def entry_lines(state: ConsoleState, row: ChangeRow, before: ChangeRow | None, w
             span(f" · {kind} · {moment_text(row.at, now)}Z, {ago_words(now - row.at)} · v{row.version}", "muted"),
         ),
         *wrapped(f"“{row.reason}”", width, "plain", most=2),
+        *_rights_lines(row),
         _receipts(state, row),
         Integrity.of(row, before).words(row),
     ]
@@ -186,6 +188,16 @@ def entry_lines(state: ConsoleState, row: ChangeRow, before: ChangeRow | None, w
         rows.append(line(span("sent from here ", "header"), span(f"Idempotency-Key {own.key}", "muted")))
     for name, was, is_now in row.fields:
         rows.append(line(span("  "), cell(name, 22, "muted"), span(was), f" {ARROW} ", span(is_now, "strong")))
+    return rows
+
+
+def _rights_lines(row: ChangeRow) -> list[Line]:
+    """Under which rights it was made, and whose consent, where either is out of the ordinary."""
+    rows = []
+    if row.break_glass:
+        rows.append(line(span("! under break-glass ", "warning"), span(row.break_glass, "muted")))
+    if row.allowed_by:
+        rows.append(line(span("allowed by ", "header"), span(row.allowed_by)))
     return rows
 
 
@@ -213,6 +225,8 @@ def change_text(row: ChangeRow) -> str:
         + (f" for {row.tenant_id}" if row.tenant_id is not None else ""),
         f"{row.before} {ARROW} {row.after}",
         f"by {row.who} ({row.change_type}): {row.reason}",
+        *([f"under break-glass {row.break_glass}"] if row.break_glass else []),
+        *([f"allowed by {row.allowed_by}"] if row.allowed_by else []),
         f"hash {row.hash}",
     ]
     return "\n".join([*rows, *(f"{name}: {was} {ARROW} {is_now}" for name, was, is_now in row.fields)])

@@ -152,6 +152,18 @@ def change_lines(change: ChangeRow | None, now: float, width: int) -> list[Line]
     ]
 
 
+def schedule_lines(state: ConsoleState, row: FlagRow, now: float, width: int) -> list[Line]:
+    """What is scheduled for the flag: to what and when, and how it stands where it doesn't just wait."""
+    rows: list[Line] = []
+    for item in state.oversight.scheduled(row.name):
+        when = f"after {item.after}" if item.at is None else f"at {moment_text(item.at, now)}Z"
+        rows.append(line(span(item.wanted, "strong"), span(f"  {when}"), span(f"  by {item.who}", "muted")))
+        if item.status != "waiting":
+            role = "danger" if item.status == "needs_decision" else "warning"
+            rows += wrapped(f"! {item.status.replace('_', ' ')}: {item.because}", width, role, most=2)
+    return rows
+
+
 def section(heading: str, rows: Sequence[Line]) -> list[Line]:
     """Rows under a heading; nothing where there are no rows."""
     return [BLANK, line(span(heading, "header")), *rows] if rows else []
@@ -197,6 +209,7 @@ def pane(
         rows += section("TENANT", tenant_lines(state, row, now, width))
     if row.state is not FlagState.KILL and state.past is None:
         rows += section(impact_heading(impact, state), impact_lines(impact))
+    rows += section("SCHEDULED", schedule_lines(state, row, now, width))
     rows += section("MEASURED", course_lines(state, row.name, now, width, ascii_only=ascii_only))
     rows += section("LAST CHANGE", change_lines(row.last, now, width))
     rows += section("NEEDS", dependency_lines(state, row))

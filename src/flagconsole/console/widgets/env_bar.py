@@ -58,7 +58,7 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         _rights(state, wide),
         line(span(f"rev {state.revision}" if state.loaded else "rev –")),
     ]
-    problems = [_instances(state, wide), _problems(state, wide)]
+    problems = [_instances(state, wide), _problems(state, wide), *_oversight(state, wide, now + connection.skew)]
     if wide and state.tenant is not None:
         problems.append(line(span("tenant "), span(state.tenant, limit=30)))
     if note:
@@ -145,6 +145,20 @@ def _problems(state: ConsoleState, wide: bool) -> Line:
     text = (f"! {count} need{'s' if count == 1 else ''} attention" if wide else f"! {count}") if urgent else (
         f"■ {count} killed" if wide else f"■ {count}")  # fmt: skip
     return line(span(text, "alarm" if urgent and state.connection.phase is Phase.LIVE else "plain"))
+
+
+def _oversight(state: ConsoleState, wide: bool, now: float) -> list[Line]:
+    """Whether what is done here is done with rights that were taken for a time, and how many requests wait for somebody."""
+    rows = []
+    own = state.oversight.own_grant(state.connection.you, now)
+    if own is not None:
+        until = f" until {clock_text(own.ends_at)[:5]}Z" if wide else ""
+        rows.append(line(span(f"BREAK-GLASS{until}" if wide else "GLASS", "alarm")))
+    waiting = len(state.oversight.waiting(now))
+    if waiting:
+        words = f"{waiting} wait{'s' if waiting == 1 else ''} for approval" if wide else f"{waiting} to allow"
+        rows.append(line(span(words, "banner")))
+    return rows
 
 
 class EnvBar(Painted):

@@ -8,7 +8,14 @@ from flagconsole.console.flag_facts import FlagFacts, ReasonCount, counted_reaso
 from flagconsole.console.glyphs import ARROW, CURSOR, EMPTY, FULL
 from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.safe import Span, span
-from flagconsole.console.widgets.detail import columns_of, impact_heading, impact_lines, section, state_span
+from flagconsole.console.widgets.detail import (
+    columns_of,
+    impact_heading,
+    impact_lines,
+    schedule_lines,
+    section,
+    state_span,
+)
 from flagconsole.domain.evaluation import Reason
 from flagconsole.domain.states import FlagState
 
@@ -21,6 +28,7 @@ def lines(facts: FlagFacts, width: int) -> list[Line]:
     beside = width >= BESIDE
     half = (width - 3) // 2 if beside else width
     left = [*rule_lines(facts, half), BLANK, *who_lines(facts, half)]
+    left += section("SCHEDULED", schedule_lines(facts.state, facts.row, facts.now, half))
     right: list[Line] = []
     if facts.row.state is not FlagState.KILL:
         right += section(impact_heading(facts.impact, facts.state), impact_lines(facts.impact))[1:]
