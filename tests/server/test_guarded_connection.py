@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -78,27 +79,34 @@ def test_a_header_without_end_is_refused_by_its_size(live_server):
 
 
 def test_a_stream_that_nobody_reads_is_closed_and_one_that_is_read_slowly_is_not(live_server, monkeypatch):
-    monkeypatch.setattr(guarded_connection, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(guarded_connection, "STALL_SECONDS", 3.0)
     live_server.request("POST", "/api/flags", json={"flag_name": "pos.lite"})
     ask = f"GET /api/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {live_server.keys[Role.SDK]}\r\n\r\n".encode()
+    read, enough = 0, threading.Event()
+
+    def read_slowly() -> None:
+        nonlocal read
+        while not enough.wait(0.02) and (data := slow.recv(16_384)):
+            read += len(data)
+
     with connected(live_server, receive_bytes=4096) as deaf, connected(live_server, receive_bytes=65_536) as slow:
         for connection in (deaf, slow):
             connection.sendall(ask)
         wait_for(lambda: streams(live_server) == 2)
-        # Each of these changes is some hundred kilobytes on every stream.
-        for number in range(12):
-            ids = [f"tenant-{number}-{i:06}-{'x' * 20}" for i in range(6_000)]
-            body = {"current_state": "canary", "canary_tenant_ids": ids, "change_reason": "more"}
-            assert live_server.request("PUT", "/api/flags/pos.lite", json=body).status_code == 200
-            slow.recv(65_536)
-        read = 0
-        deadline = time.monotonic() + 20
-        while streams(live_server) == 2:
-            assert time.monotonic() < deadline
-            read += len(slow.recv(32_768))
-        while read < 1_000_000:
-            read += len(slow.recv(65_536))
-        assert streams(live_server) == 1
+        reader = threading.Thread(target=read_slowly)
+        reader.start()
+        try:
+            # Each of these changes is some hundred kilobytes on every stream.
+            for number in range(12):
+                ids = [f"tenant-{number}-{i:06}-{'x' * 20}" for i in range(6_000)]
+                body = {"current_state": "canary", "canary_tenant_ids": ids, "change_reason": "more"}
+                assert live_server.request("PUT", "/api/flags/pos.lite", json=body).status_code == 200
+            wait_for(lambda: streams(live_server) == 1)
+            wait_for(lambda: read > 1_000_000)
+            assert streams(live_server) == 1
+        finally:
+            enough.set()
+            reader.join()
 
 
 def test_where_there_are_too_many_connections_those_that_ask_for_nothing_go_first(live_server, monkeypatch):
