@@ -27,6 +27,11 @@ settings.register_profile("search", deadline=None)
 settings.load_profile("same")
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """``-n auto``: one more than there are cores, since many tests wait for processes, terminals and disks."""
+    return len(os.sched_getaffinity(0)) + 1
+
+
 class StandingClock:
     """A clock that moves only when told to."""
 
