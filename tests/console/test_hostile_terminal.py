@@ -159,6 +159,7 @@ def walk(session: Session) -> None:
     session.press("C", "\x1b", "X", "\x1b", pause=0.2)
     session.press("-", "4", *[down] * (len(HOSTILE) + 1))
     session.click_everywhere()
+    session.press("g", "m", "m", "R", "\x1b", "\x1b", pause=0.2)
     session.press("-", "5", page, page, page)
     session.click_everywhere()
     session.press("-", "6", *[page] * 7)

@@ -37,7 +37,18 @@ class Channel(StrEnum):
 class Subscription:
     """One client's place in the hub."""
 
-    __slots__ = ("_task", "_waiting", "_wake", "channel", "instance_id", "key_id", "tenant_id", "too_slow", "topics")
+    __slots__ = (
+        "_task",
+        "_waiting",
+        "_wake",
+        "channel",
+        "ending",
+        "instance_id",
+        "key_id",
+        "tenant_id",
+        "too_slow",
+        "topics",
+    )
 
     def __init__(
         self,
@@ -58,6 +69,7 @@ class Subscription:
         self._waiting: list[bytes | None] = []
         self._wake: asyncio.Future[None] | None = None
         self.too_slow = False
+        self.ending = False
         self._task: asyncio.Task[object] | None = None
         self.runs_in_this_task()
 
@@ -171,8 +183,11 @@ class Hub:
 
 
 def _end(subscription: Subscription, reason: str) -> None:
-    subscription.offer(_farewell(subscription, reason))
-    subscription.offer(None)
+    """Whatever ends a stream may be told twice, by who did it and by who saw it in the store: one goodbye is said."""
+    if not subscription.ending:
+        subscription.ending = True
+        subscription.offer(_farewell(subscription, reason))
+        subscription.offer(None)
 
 
 def _farewell(subscription: Subscription, reason: str) -> bytes:

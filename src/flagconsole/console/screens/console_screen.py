@@ -190,6 +190,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Put a sheet over the screen's lower rows; the bars and the rows above stay."""
         if self.sheet is not None:
             return
+        if not self.query(Ledger):  # the key was typed before this screen was put together: it counts, a moment later
+            self.call_after_refresh(self.open_sheet, sheet)
+            return
         self.sheet = sheet
         self.set_class(True, "-sheet")
         self.mount(sheet, before=self.query_one(Ledger))
