@@ -1,94 +1,97 @@
-"""All tables in one run: ``python -m bench all [--quick] [--only NAME,…]`` writes ``bench/results/`` and ``docs/benchmarks.md``.
+"""All benchmarks, one after the other: ``python -m bench all [--quick] [--only NAME,…] [--keep NAME,…]``.
 
-The figures of a machine that does other work as well are right as ratios only; the page says how busy it was.
+Each runs in a process of its own and is kept below ``bench/results`` and in ``docs/benchmarks.md`` as soon as it is done. One that fails
+is recorded as failed, and the others go on. ``--keep`` leaves a stored result as it is, with its own date and commit.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import json
 import os
-import platform
+import signal
+import subprocess
 import sys
-from datetime import UTC, datetime
-from pathlib import Path
+import time
+from collections.abc import Callable
+from contextlib import suppress
 
-from bench.table import Table
+from bench.record import keep_failure, kept
+from bench.registry import BENCHMARKS
+from bench.stamp import ROOT
 
-#: The benchmarks that make a table; judge and console keep their own pages.
-NAMES = ("evaluate", "load", "cli")
-ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results"
-PAGE = ROOT / "docs" / "benchmarks.md"
-
-_INTRODUCTION = """# Benchmarks
-
-How long users wait, beside what they would pick instead and beside what the machine can do at all, measured side by side in one run.
-This page is written by `python -m bench all`; `scripts/bench-peers` installs the tools that are compared with, each into an environment
-of its own, and `python -m bench NAME` measures one thing. What the console costs is in [the console's page](console.md), what the judge
-decides and costs in [the judge's](judge.md).
-
-Rounds are interleaved: each contender is measured once, then each again, every other round backwards. A figure is the median of the
-rounds, the spread half the distance between their quartiles. Trust the ratios before the figures: machines differ, and what else one does
-hits all contenders alike. Where CPU time is measured, other programs' work is not in it, though it slows caches and clocks.
-"""
+#: How a benchmark's process ends: 1 says that an answer was wrong, which is recorded; anything else that nothing was.
+_FOUND = (0, 1)
 
 
-def machine() -> dict[str, str]:
-    """What it was measured on."""
-    with open("/proc/cpuinfo") as file:
-        models = [line.partition(":")[2].strip() for line in file if line.startswith("model name")]
-    with open("/proc/meminfo") as file:
-        memory = int(file.readline().split()[1]) / (1 << 20)
-    return {
-        "machine": f"{os.cpu_count()} × {models[0] if models else platform.machine()}, {memory:.0f} GiB",
-        "system": f"{platform.system()} {platform.release()}, {platform.python_implementation()} {platform.python_version()}",
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
+def measured(name: str, *, quick: bool) -> str | None:
+    """Have one measured and recorded by a process of its own; what went wrong, if anything."""
+    before = kept().get(name)
+    command = [sys.executable, "-m", "bench", name, "--record", "--json", *(["--quick"] if quick else [])]
+    # In a session of its own, so that whatever it has started ends with it when it takes too long.
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    try:
+        _, said = process.communicate(timeout=60 * BENCHMARKS[name])
+    except subprocess.TimeoutExpired:
+        _end_all_of(process)
+        return f"not done after {BENCHMARKS[name]} minutes"
+    except BaseException:
+        _end_all_of(process)
+        raise
+    lines = [line for line in said.splitlines() if line.strip()]
+    if process.returncode not in _FOUND or kept().get(name) == before:
+        return lines[-1][:300] if lines else f"ended with {process.returncode}"
+    return None
 
 
-def busyness(before: float, after: float) -> str:
-    """How busy the machine was, in words: its load before and after, of which this run is about one."""
-    said = f"load {before:.1f} before, {after:.1f} after"
-    cores = os.cpu_count() or 1
-    if before > 0.5 * cores:
-        return f"{said}: **the machine was busy with other work**, so only the ratios say something"
-    return f"{said}: it did little else"
-
-
-def page(tables: list[Table], facts: dict[str, str], *, quick: bool) -> str:
-    """The whole page."""
-    lines = [_INTRODUCTION, "| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in facts.items())]
-    lines.append(f"| run | {'quick: few and short rounds' if quick else 'whole'} |")
-    for one in tables:
-        lines += ["", f"## {one.name}", "", one.markdown()]
-    return "\n".join(lines) + "\n"
+def run(names: list[str], measure: Callable[[str], str | None]) -> list[str]:
+    """Measure them in turn, telling on standard error how far it is; the names of those that failed or answered wrongly."""
+    bad = []
+    for number, name in enumerate(names, start=1):
+        print(f"[{number}/{len(names)}] {name} …", file=sys.stderr, flush=True)
+        begun = time.monotonic()
+        problem = measure(name)
+        if problem is not None:
+            keep_failure(name, problem)
+        wrong = problem is None and kept()[name].get("correct") is False
+        if problem is not None or wrong:
+            bad.append(name)
+        goals = kept()[name].get("goals", [])
+        said = (
+            f"{sum(goal['reached'] for goal in goals)} of {len(goals)} reached"
+            if problem is None
+            else f"FAILED: {problem}"
+        )
+        print(
+            f"[{number}/{len(names)}] {name}: {said}{', WRONG ANSWERS' if wrong else ''}, {time.monotonic() - begun:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
+    return bad
 
 
 def main(arguments: list[str]) -> int:
-    """Run them all and write what they found; 1 where an answer was wrong."""
+    """Run them all; 1 where one failed or an answer was wrong."""
     parser = argparse.ArgumentParser(prog="python -m bench all", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few and short rounds, less than ten minutes")
-    parser.add_argument("--only", default=",".join(NAMES), help="which, separated by commas")
+    parser.add_argument("--only", default=",".join(BENCHMARKS), help="which, separated by commas")
+    parser.add_argument("--keep", default="", metavar="NAMES", help="which to leave as they are recorded")
     chosen = parser.parse_args(arguments)
-    names = chosen.only.split(",")
-    if unknown := set(names) - set(NAMES):
-        parser.error(f"--only: there is no benchmark {min(unknown)!r}; there are {', '.join(NAMES)}")
-    before, tables = os.getloadavg()[0], []
-    for name in names:
-        print(f"{name} …", file=sys.stderr, flush=True)
-        tables.append(importlib.import_module(f"bench.{name}").table(quick=chosen.quick))
-    facts = {**machine(), "how busy": busyness(before, os.getloadavg()[0])}
-    RESULTS.mkdir(exist_ok=True)
-    for table in tables:
-        whole = {**facts, "quick": chosen.quick, **json.loads(table.json())}
-        (RESULTS / f"{table.name}.json").write_text(json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
-    if names == list(NAMES):
-        PAGE.write_text(page(tables, facts, quick=chosen.quick))
-    for table in tables:
-        print(f"## {table.name}\n\n{table.markdown()}\n")
-    return 1 if any(table.correct is False for table in tables) else 0
+    only, keeping = ([name for name in text.split(",") if name] for text in (chosen.only, chosen.keep))
+    for option, names in (("--only", only), ("--keep", keeping)):
+        if unknown := set(names) - set(BENCHMARKS):
+            parser.error(f"{option}: there is no benchmark {min(unknown)!r}; there are {', '.join(BENCHMARKS)}")
+    bad = run([name for name in only if name not in keeping], lambda name: measured(name, quick=chosen.quick))
+    if bad:
+        print(f"failed or wrong: {', '.join(bad)}", file=sys.stderr)
+    return 1 if bad else 0
+
+
+def _end_all_of(process: subprocess.Popen[str]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@ click does, the usual stack, and another tool's command line; the server has 30 
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -119,16 +118,3 @@ def measured(*, rounds: int) -> Table:
 def table(*, quick: bool) -> Table:
     """The table of a quick or a whole run."""
     return measured(rounds=5 if quick else 21)
-
-
-def main(arguments: list[str]) -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench cli", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="five rounds")
-    parser.add_argument("--json", action="store_true", help="only the JSON object")
-    chosen = parser.parse_args(arguments)
-    return table(quick=chosen.quick).print(only_json=chosen.json)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

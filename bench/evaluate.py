@@ -3,8 +3,6 @@ override, a thousand tenants in turn, among 30 and 1,000 flags, one thread; CPU 
 
 from __future__ import annotations
 
-import argparse
-import sys
 from contextlib import ExitStack
 
 from bench.correct import OVERRIDDEN, TENANTS, enabled_by_specification, wrong_answers
@@ -121,19 +119,6 @@ def _judge(table: Table) -> None:
     )
 
 
-def main(arguments: list[str]) -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench evaluate", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="three short rounds")
-    parser.add_argument("--json", action="store_true", help="only the JSON object")
-    chosen = parser.parse_args(arguments)
-    return table(quick=chosen.quick).print(only_json=chosen.json)
-
-
 def table(*, quick: bool) -> Table:
     """The table of a quick or a whole run."""
     return measured(rounds=3, seconds=0.1, calls=5_000) if quick else measured(rounds=9, seconds=0.5, calls=100_000)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

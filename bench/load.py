@@ -3,7 +3,6 @@ server sends them, into the SDK; its memory; and importing it, each in a new pro
 
 from __future__ import annotations
 
-import argparse
 import os
 import subprocess
 import sys
@@ -114,16 +113,3 @@ def _imports(table: Table, known: dict[str, str], rounds: int) -> None:
 def table(*, quick: bool) -> Table:
     """The table of a quick or a whole run."""
     return measured(rounds=3) if quick else measured(rounds=9)
-
-
-def main(arguments: list[str]) -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench load", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="three rounds")
-    parser.add_argument("--json", action="store_true", help="only the JSON object")
-    chosen = parser.parse_args(arguments)
-    return table(quick=chosen.quick).print(only_json=chosen.json)
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -116,10 +116,11 @@ class Table:
             ]
         return "\n".join(lines)
 
-    def json(self) -> str:
-        """All of it as one JSON object."""
-        body: dict[str, Any] = {
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as JSON's types."""
+        return {
             "benchmark": self.name,
+            "about": self.about,
             "correct": self.correct,
             "rows": [
                 {"work": r.work, "who": r.who, "median": r.measured.median, "unit": r.unit, "better": r.better}
@@ -134,7 +135,23 @@ class Table:
             "notes": self.notes,
             "versions": self.versions,
         }
-        return json.dumps(body, ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, found: dict[str, Any]) -> Table:
+        """What ``as_dict`` made."""
+        table = cls(found["benchmark"], found.get("about", ""), correct=found["correct"])
+        for row in found["rows"]:
+            measured = Measured(row["median"], row["spread"], row["rounds"])
+            table.add(row["work"], row["who"], measured, row["unit"], row["better"])
+        for goal in found["goals"]:
+            table.goal(goal["what"], goal["found"], goal["bound"], goal["unit"], goal["better"], goal["why"])
+        table.notes += found["notes"]
+        table.versions |= found["versions"]
+        return table
+
+    def json(self) -> str:
+        """All of it as one JSON object."""
+        return json.dumps(self.as_dict(), ensure_ascii=False)
 
     def print(self, *, only_json: bool) -> int:
         """Print it; the exit code: 1 where our answers were wrong. A figure that isn't reached is no failure of the run."""

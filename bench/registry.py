@@ -1,0 +1,15 @@
+"""The benchmarks that make a table, in the order in which they are run and shown.
+
+Each is a module of ``bench`` by its name with ``table(*, quick: bool) -> Table``; ``bench.record`` gives it its command line.
+"""
+
+from __future__ import annotations
+
+#: One line each, with the most minutes that a whole run may take; after that it is ended and recorded as failed.
+BENCHMARKS: dict[str, int] = {
+    "evaluate": 15,
+    "load": 15,
+    "cli": 10,
+}
+#: What is run by hand only: ``main(arguments)`` of the module of that name.
+BY_HAND = ("abuse", "all", "console", "judge", "operation")
