@@ -16,7 +16,7 @@ from flagconsole.domain.role import Role
 from flagconsole.operations.service import SYSTEM, Operations
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
-from flagconsole.server.quotas import Quota
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.run import Server, configured
 from flagconsole.store import open_store
 
@@ -31,12 +31,12 @@ class LiveServer:
         requires_versions: bool = False,
         requires_approvals: bool = False,
         port: int = 0,
-        quota: Quota | None = None,
+        bounds: Bounds | None = None,
         response: Response | None = None,
     ) -> None:
         self._store_url = store_url
         self._requires_versions = requires_versions
-        self._quota = quota
+        self._bounds = bounds
         self._response = response
         self._requires_approvals = requires_approvals
         # By its protocol asyncio knows that it may switch Nagle's algorithm off; without, each answer takes 40 ms.
@@ -98,8 +98,8 @@ class LiveServer:
                 name = f"{role.value}-{self.port}-{secrets.token_hex(2)}"
                 made = await operations.create_key(SYSTEM, KeyCreate(name=name, role=role))
                 self.keys[role] = made.secret
-            app = create_app(operations, quota=self._quota, response=self._response)
-            self._server = Server(configured(app), app.state.hub)
+            app = create_app(operations, bounds=self._bounds, response=self._response)
+            self._server = Server(configured(app, self._bounds), app.state.hub)
             waiting = asyncio.create_task(self._announce())
             await self._server.serve([self._listener])
             await waiting

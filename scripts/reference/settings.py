@@ -12,6 +12,7 @@ from flagconsole.cli.configuration import Configuration
 from flagconsole.cli.contexts import _KEYS as OF_CONTEXT
 from flagconsole.cli.manners_file import _SWITCHES as SWITCHES
 from flagconsole.console.manners import Manners
+from flagconsole.server.bounds import LIMITS, default_of
 from reference.page import code, page, table
 
 ABOUT = """What is configured, in the order in which it counts: an option of the command, the environment, the configuration file. The
@@ -76,6 +77,7 @@ def text() -> str:
         (code(name), _default(getattr(defaults, SWITCHES.get(name, name))), meaning)
         for name, meaning in OF_CONSOLE.items()
     ]
+    limits = [(code(name), code(f"{default_of(name):g}"), limit.meaning) for name, limit in LIMITS.items()]
     return page(
         "Settings",
         ABOUT,
@@ -91,6 +93,10 @@ def text() -> str:
         table(("key", "default", "meaning"), switches),
         "### `[keys]`",
         'Other keys for the console\'s commands, by the ids of [the page of keys](keys.md): `kill = "K"`, `detail = ["d", "enter"]`.',
+        "## What clients may ask of a server",
+        "`serve --limit NAME=VALUE`, as often as there is something to set: `serve --limit rate=20000 --limit burst=40000`. Each server "
+        "counts for itself. [What happens beyond them](../api.md#limits).",
+        table(("limit", "default", "bounds"), limits),
     )
 
 

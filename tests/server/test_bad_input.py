@@ -8,7 +8,7 @@ import pytest
 
 from flagconsole.domain.errors import MalformedBody
 from flagconsole.server import strict_json
-from flagconsole.server.limits import MAX_BODY_BYTES
+from flagconsole.server.bounds import Bounds
 
 from ..live_server import LiveServer
 
@@ -80,7 +80,7 @@ def test_names_that_are_no_flag_names_make_no_flags(api, name):
 
 
 def test_too_much_is_refused_before_it_is_read(api):
-    large = api.request("POST", "/api/keys", content=b" " * (MAX_BODY_BYTES + 1), headers=JSON)
+    large = api.request("POST", "/api/keys", content=b" " * (Bounds().body_bytes + 1), headers=JSON)
     assert large.status_code == 413
 
     def chunks():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from flagconsole.domain.role import Role
-from flagconsole.server import guarded_connection
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.guarded_connection import GuardedConnection, most_connections
 
 
@@ -52,7 +52,7 @@ def test_a_header_that_drips_in_is_given_up_also_on_a_connection_that_was_of_use
     with connected(live_server) as used:
         used.sendall(HEALTH + b"\r\n")
         assert used.recv(65_536).startswith(b"HTTP/1.1 200")
-        monkeypatch.setattr(guarded_connection, "HEADER_SECONDS", 0.5)
+        monkeypatch.setattr(GuardedConnection, "bounds", Bounds(header_seconds=0.5))
         new, silent = connected(live_server), connected(live_server)
         # Where the machine is slow the server has given up before: then the answer may be lost with the connection.
         with suppress(ConnectionError):
@@ -79,7 +79,7 @@ def test_a_header_without_end_is_refused_by_its_size(live_server):
 
 
 def test_a_stream_that_nobody_reads_is_closed_and_one_that_is_read_slowly_is_not(live_server, monkeypatch):
-    monkeypatch.setattr(guarded_connection, "STALL_SECONDS", 3.0)
+    monkeypatch.setattr(GuardedConnection, "bounds", Bounds(stall_seconds=3.0))
     live_server.request("POST", "/api/flags", json={"flag_name": "pos.lite"})
     ask = f"GET /api/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {live_server.keys[Role.SDK]}\r\n\r\n".encode()
     read, enough = 0, threading.Event()
@@ -124,4 +124,4 @@ def test_where_there_are_too_many_connections_those_that_ask_for_nothing_go_firs
 
 
 def test_as_many_connections_as_the_system_allows():
-    assert 16 <= most_connections() <= guarded_connection.MAX_CONNECTIONS
+    assert 16 <= most_connections(10_000) <= 10_000

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from flagconsole.domain.role import Role
-from flagconsole.server import limits
+from flagconsole.server.bounds import Bounds
+from flagconsole.server.limits import Limits
 
 LARGE = {"tenants": [{"tenant_id": f"t{number}", "name": "x" * 100} for number in range(1_000)]}
 
@@ -43,7 +44,7 @@ def test_200_mebibytes_are_refused_long_before_they_are_there(live_server, decla
 
 
 def test_large_bodies_that_are_too_many_at_once_come_again_and_a_kill_does_not_wait(live_server, monkeypatch):
-    monkeypatch.setattr(limits, "MAX_HELD_BYTES", 150_000)
+    monkeypatch.setattr(Limits, "bounds", Bounds(held_bytes=150_000))
     live_server.request("POST", "/api/flags", json={"flag_name": "pos.lite"})
     half_sent, go_on = threading.Event(), threading.Event()
 
@@ -71,5 +72,5 @@ def test_large_bodies_that_are_too_many_at_once_come_again_and_a_kill_does_not_w
     go_on.set()
     sender.join(10)
     assert answers[0].status_code == 422
-    monkeypatch.setattr(limits, "MAX_HELD_BYTES", 200_000)
+    monkeypatch.setattr(Limits, "bounds", Bounds(held_bytes=200_000))
     assert live_server.request("PUT", "/api/tenants", json=LARGE).status_code == 200

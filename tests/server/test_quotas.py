@@ -8,7 +8,8 @@ import pytest
 from flagconsole.domain.errors import TooManyRequests
 from flagconsole.domain.role import Actor, Role
 from flagconsole.operations.permissions import Operation
-from flagconsole.server.quotas import Quota, Quotas
+from flagconsole.server.bounds import Bounds
+from flagconsole.server.quotas import Quotas
 
 from ..live_server import LiveServer
 
@@ -22,7 +23,7 @@ def ask(quotas: Quotas, actor: Actor, operation: Operation = Operation.READ) -> 
 
 def test_a_key_that_asks_too_often_waits_and_others_do_not():
     now = [100.0]
-    quotas = Quotas(Quota(rate=0.5, burst=3), clock=lambda: now[0])
+    quotas = Quotas(Bounds(rate=0.5, burst=3), clock=lambda: now[0])
     for _ in range(3):
         ask(quotas, ONE)
     with pytest.raises(TooManyRequests) as refused:
@@ -38,7 +39,7 @@ def test_a_key_that_asks_too_often_waits_and_others_do_not():
 
 
 def test_only_so_many_at_once():
-    quotas = Quotas(Quota(streams=2, requests=1))
+    quotas = Quotas(Bounds(streams=2, requests=1))
     with quotas.asking(ONE, Operation.READ_RULES, streams=True), quotas.asking(ONE, Operation.READ_RULES, streams=True):
         with pytest.raises(TooManyRequests, match="open streams"):
             ask_stream(quotas)
@@ -56,8 +57,8 @@ def ask_stream(quotas: Quotas) -> None:
 
 
 def test_over_http_with_whole_seconds_to_wait_and_a_kill_that_does_not(tmp_path):
-    quota = Quota(rate=0.01, burst=4, streams=1)
-    with LiveServer(f"sqlite:{tmp_path / 'flags.db'}", quota=quota) as server:
+    bounds = Bounds(rate=0.01, burst=4, streams=1)
+    with LiveServer(f"sqlite:{tmp_path / 'flags.db'}", bounds=bounds) as server:
         server.request("POST", "/api/flags", json={"flag_name": "pos.lite"})
         sdk = {"Authorization": f"Bearer {server.keys[Role.SDK]}"}
         with httpx.stream("GET", server.url + "/api/stream", headers=sdk, timeout=10) as first:

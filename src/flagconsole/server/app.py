@@ -46,6 +46,7 @@ from flagconsole.server import (
     stream,
     unleash_routes,
 )
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.counting import Counting
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Channel, Hub
@@ -55,7 +56,7 @@ from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
 from flagconsole.server.ofrep_answer import refetch_frame
-from flagconsole.server.quotas import Quota, Quotas
+from flagconsole.server.quotas import Quotas
 from flagconsole.server.responder import Responder
 from flagconsole.server.rollout_teller import RolloutTeller
 from flagconsole.server.rollout_tender import RolloutTender
@@ -71,13 +72,13 @@ def create_app(
     response: Response | None = None,
     playbooks: Mapping[str, Playbook] | None = None,
     prometheus: PrometheusSource | None = None,
-    quota: Quota | None = None,
+    bounds: Bounds | None = None,
     anchoring: Anchoring | None = None,
 ) -> FastAPI:
     """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
     ``retention`` says how long measurements are kept, ``response`` what playbooks may reach (nothing, by default), and
     ``playbooks`` replaces those that ship. ``prometheus`` is asked for the metrics that plans have queries for; whoever made it
-    closes it. ``quota`` bounds what one key may ask for,
+    closes it. ``bounds`` is what clients may ask of the server,
     ``anchoring`` is carried on while the application runs."""
     hub = Hub()
 
@@ -110,7 +111,7 @@ def create_app(
             known_playbooks,
             prometheus,
             asyncio.Lock(),
-            Quotas(quota or Quota()),
+            Quotas(bounds or Bounds()),
             responder,
         )
         state.meters.watch(lambda: _gauges(state))
@@ -178,7 +179,7 @@ def create_app(
     app.state.routes = [route for module in modules for route in module.router.routes]
     route_table.refuse_unlisted(app.state.routes)
     app.add_middleware(Counting)
-    app.add_middleware(Limits)
+    app.add_middleware(Limits, bounds=bounds)
     _describe_problems(app)
     return app
 

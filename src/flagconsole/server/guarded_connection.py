@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.event_stream import CONTINUATION, Continuation
 
 if TYPE_CHECKING:
@@ -23,16 +24,10 @@ if TYPE_CHECKING:
 else:
     HttpProtocol = AutoHTTPProtocol
 
-#: Seconds that a request's header may take from its first byte, and a new connection to send one.
-HEADER_SECONDS: Final = 10.0
 #: Bytes of a header that isn't complete. One that is has its own bound, in ``limits``.
 MAX_INCOMPLETE_HEADER: Final = 64 * 1024
-#: Seconds in which a client must take at least one byte of what waits for it.
-STALL_SECONDS: Final = 10.0
 #: Bytes that the kernel keeps for one client beside what waits here: without a bound, megabytes.
 KERNEL_SEND_BYTES: Final = 256 * 1024
-#: Connections in all, where the system allows as many.
-MAX_CONNECTIONS: Final = 10_000
 #: File descriptors that aren't connections: the store's, the listener's, other servers'.
 _SPARE_DESCRIPTORS: Final = 128
 
@@ -43,8 +38,14 @@ _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nConnection
 class GuardedConnection(HttpProtocol):
     """One connection."""
 
+    bounds = Bounds()
     #: Set for tests; as long as the system's limit on open files is not known it is asked for at the first connection.
     most_connections: int | None = None
+
+    @classmethod
+    def within(cls, bounds: Bounds) -> type[GuardedConnection]:
+        """Connections with these bounds."""
+        return type(cls.__name__, (cls,), {"bounds": bounds})
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -136,7 +137,7 @@ class GuardedConnection(HttpProtocol):
     def _expect_header(self) -> None:
         self._waits_for_header = True
         if self._header_due is None:
-            self._header_due = self.loop.call_later(HEADER_SECONDS, self._refuse, _TOO_LATE)
+            self._header_due = self.loop.call_later(self.bounds.header_seconds, self._refuse, _TOO_LATE)
 
     def _header_arrived(self) -> None:
         self._waits_for_header, self._incomplete_header = False, 0
@@ -153,7 +154,7 @@ class GuardedConnection(HttpProtocol):
 
     def _watch_progress(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()
-        self._stall_due = self.loop.call_later(STALL_SECONDS, self._refuse_stall)
+        self._stall_due = self.loop.call_later(self.bounds.stall_seconds, self._refuse_stall)
 
     def _refuse_stall(self) -> None:
         if self.transport.get_write_buffer_size() < self._unsent:
@@ -169,7 +170,7 @@ class GuardedConnection(HttpProtocol):
     def _most(self) -> int:
         kind = type(self)
         if kind.most_connections is None:
-            kind.most_connections = most_connections()
+            kind.most_connections = most_connections(kind.bounds.connections)
         return kind.most_connections
 
     def _make_room(self) -> None:
@@ -183,12 +184,12 @@ class GuardedConnection(HttpProtocol):
         return iter(sorted(others, key=lambda c: c._header_due.when() if c._header_due else float("inf")))
 
 
-def most_connections() -> int:
-    """How many connections this process takes: what the system lets it open is used to the full."""
+def most_connections(most: int) -> int:
+    """How many connections this process takes, ``most`` at most: what the system lets it open is used to the full."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MAX_CONNECTIONS + _SPARE_DESCRIPTORS
+    wanted = most + _SPARE_DESCRIPTORS
     if soft < wanted:
         with suppress(OSError, ValueError):
             soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(min(MAX_CONNECTIONS, soft - _SPARE_DESCRIPTORS), 16)
+    return max(min(most, soft - _SPARE_DESCRIPTORS), 16)

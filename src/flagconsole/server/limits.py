@@ -19,19 +19,11 @@ from flagconsole.domain.errors import (
     UnsupportedMediaType,
 )
 from flagconsole.operations.keys import authenticate
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.problems import error_response
 
-MAX_HEADER_BYTES: Final = 32 * 1024
-MAX_BODY_BYTES: Final = 1024 * 1024
-#: Catalogues and cohorts are larger.
-MAX_LARGE_BODY_BYTES: Final = 16 * 1024 * 1024
-#: 100,000 tenants with their profiles.
-MAX_TENANTS_BODY_BYTES: Final = 48 * 1024 * 1024
-BODY_SECONDS: Final = 15.0
 #: What anybody may send before it is known who they are. A kill fits in many times.
 MAX_UNKNOWN_BODY_BYTES: Final = 64 * 1024
-#: Larger bodies that are under way, in all. What doesn't fit is asked to come again; a kill isn't large.
-MAX_HELD_BYTES: Final = 128 * 1024 * 1024
 #: Where a request's scope has the stack of what is counted until its answer is sent, streams to their end.
 UNDER_WAY: Final = "flagconsole.under_way"
 _BUSY_SECONDS: Final = 2
@@ -40,10 +32,15 @@ _LARGE_PATHS: Final = ("/api/flags", "/api/plan", "/api/apply")
 
 
 class Limits:
-    """ASGI middleware that reads the whole body itself, within bounds, before anything else runs."""
+    """ASGI middleware that reads the whole body itself, within ``bounds``, before anything else runs."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    #: Those of a server that was told nothing.
+    bounds = Bounds()
+
+    def __init__(self, app: ASGIApp, bounds: Bounds | None = None) -> None:
         self._app = app
+        if bounds is not None:
+            self.bounds = bounds
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,8 +61,8 @@ class Limits:
             await self._app(scope, _replaying(body, receive), send)
 
     def hold(self, size: int) -> None:
-        """Count ``size`` bytes as held. Raises ``ServerBusy`` where that is too much."""
-        if self._held + size > MAX_HELD_BYTES:
+        """Count ``size`` bytes as held. Raises ``ServerBusy`` where that is too much: what doesn't fit is asked to come again."""
+        if self._held + size > self.bounds.held_bytes:
             raise ServerBusy(retry_after=_BUSY_SECONDS)
         self._held += size
 
@@ -74,28 +71,29 @@ class Limits:
         self._held -= size
 
     async def _body(self, scope: Scope, receive: Receive, holding: _Holding) -> bytes:
-        headers = scope["headers"]
-        if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
-            raise InvalidInput(field="headers", problem=f"are larger than {MAX_HEADER_BYTES} bytes in all", value="…")
-        limit = _limit_of(scope["path"])
+        headers, bounds = scope["headers"], self.bounds
+        if sum(len(name) + len(value) for name, value in headers) > bounds.header_bytes:
+            problem = f"are larger than {bounds.header_bytes} bytes in all"
+            raise InvalidInput(field="headers", problem=problem, value="…")
+        limit = _limit_of(scope["path"], bounds)
         declared = next((value for name, value in headers if name == b"content-length"), b"")
         if declared.isdigit() and int(declared) > limit:
             raise BodyTooLarge(limit=limit)
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(bounds.body_seconds):
                 body = await _read(receive, limit, holding, lambda: _refuse_unknown(scope))
         except TimeoutError:
-            raise MalformedBody(problem=f"it took longer than {BODY_SECONDS:.0f} s to arrive") from None
+            raise MalformedBody(problem=f"it took longer than {bounds.body_seconds:g} s to arrive") from None
         if body:
             _refuse_type(headers)
         return body
 
 
-def _limit_of(path: str) -> int:
-    """How many bytes a body sent to ``path`` may have."""
+def _limit_of(path: str, bounds: Bounds) -> int:
+    """How many bytes a body sent to ``path`` may have: catalogues and cohorts are larger, and profiles of 100,000 tenants."""
     if path == _TENANTS_PATH:
-        return MAX_TENANTS_BODY_BYTES
-    return MAX_LARGE_BODY_BYTES if path.startswith(_LARGE_PATHS) else MAX_BODY_BYTES
+        return bounds.tenants_body_bytes
+    return bounds.large_body_bytes if path.startswith(_LARGE_PATHS) else bounds.body_bytes
 
 
 class _Holding:

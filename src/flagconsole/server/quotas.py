@@ -13,19 +13,7 @@ from typing import Final
 from flagconsole.domain.errors import TooManyRequests
 from flagconsole.domain.role import Actor
 from flagconsole.operations.permissions import URGENT, Operation
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """The bounds of one key. A fleet of services shares one, so that they are wide.
-
-    ``rate`` is in requests a second, ``burst`` what may come at once after a rest.
-    """
-
-    rate: float = 1_000.0
-    burst: float = 6_000.0
-    streams: int = 5_000
-    requests: int = 6_000
+from flagconsole.server.bounds import Bounds
 
 
 @dataclass(slots=True)
@@ -36,9 +24,10 @@ class _Bucket:
 
 @dataclass(slots=True)
 class Quotas:
-    """What every key has asked for lately. In memory, for this server: replicas count for themselves."""
+    """What every key has asked for lately. In memory, for this server: replicas count for themselves. A fleet of services shares a
+    key, so that the bounds are wide."""
 
-    quota: Quota = field(default_factory=Quota)
+    bounds: Bounds = field(default_factory=Bounds)
     clock: Callable[[], float] = time.monotonic
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _streams: Counter[str] = field(default_factory=Counter)
@@ -48,7 +37,7 @@ class Quotas:
     def asking(self, actor: Actor, operation: Operation, *, streams: bool = False) -> Iterator[None]:
         """Let the request through while the block runs. Raises ``TooManyRequests`` where it goes beyond the quota."""
         key = actor.key_id or actor.name
-        under_way, most = (self._streams, self.quota.streams) if streams else (self._requests, self.quota.requests)
+        under_way, most = (self._streams, self.bounds.streams) if streams else (self._requests, self.bounds.requests)
         if operation not in URGENT:
             self._take_token(key)
             if under_way[key] >= most:
@@ -63,13 +52,13 @@ class Quotas:
                 del under_way[key]
 
     def _take_token(self, key: str) -> None:
-        now, rate = self.clock(), self.quota.rate
+        now, rate = self.clock(), self.bounds.rate
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= _MOST_KEYS:
                 self._buckets.clear()  # all begin rested: a bound on memory, not on anybody's rate
-            bucket = self._buckets[key] = _Bucket(self.quota.burst, now)
-        bucket.tokens = min(self.quota.burst, bucket.tokens + (now - bucket.at) * rate)
+            bucket = self._buckets[key] = _Bucket(self.bounds.burst, now)
+        bucket.tokens = min(self.bounds.burst, bucket.tokens + (now - bucket.at) * rate)
         bucket.at = now
         if bucket.tokens < 1:
             wait = math.ceil((1 - bucket.tokens) / rate)

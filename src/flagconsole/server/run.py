@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.store_environment import FIRST
 from flagconsole.operations.store_environments import known_environments
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.front import Front
 from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER, GuardedConnection
 from flagconsole.server.served_environment import ServedEnvironment
@@ -109,17 +110,17 @@ async def _serve(store_url: str, listener: socket.socket, serving: Serving) -> N
 
 
 async def _answer(app: ASGIApp, streams: Streams, listener: socket.socket, serving: Serving) -> None:
-    server = Server(configured(app), streams)
+    server = Server(configured(app, serving.bounds), streams)
     if serving.own:
         _stop_at_end_of_input(server)
     await server.serve([listener])
 
 
-def configured(app: ASGIApp) -> uvicorn.Config:
+def configured(app: ASGIApp, bounds: Bounds | None = None) -> uvicorn.Config:
     """How uvicorn runs the application."""
     return uvicorn.Config(
         app,
-        http=GuardedConnection,
+        http=GuardedConnection if bounds is None else GuardedConnection.within(bounds),
         access_log=False,
         log_config=None,
         server_header=False,

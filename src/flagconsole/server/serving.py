@@ -19,6 +19,7 @@ from flagconsole.rollout.anchoring import Anchoring, Anchors
 from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
+from flagconsole.server.bounds import Bounds
 from flagconsole.server.key_file import ensure_admin_key, ensure_first_admin_key, key_file_of
 from flagconsole.store.opening import is_postgres, open_store
 from flagconsole.store.partition import file_of
@@ -47,7 +48,7 @@ class Serving:
     playbooks may reach and ``prometheus`` makes what is asked for the metrics that plans have queries for, by the name of the
     environment; the one without a name is the first's, since what is production's is none of staging's business.
     ``playbooks`` replaces those that ship, ``retention`` says how long measurements are kept, ``anchors`` where and how often
-    the audit log's head is kept. ``own`` says that a console started this server for itself; ``keys`` that it makes an admin's
+    the audit log's head is kept. ``bounds`` is what clients may ask. ``own`` says that a console started this server for itself; ``keys`` that it makes an admin's
     key for whoever sits at this machine.
     """
 
@@ -60,6 +61,7 @@ class Serving:
     retention: Retention | None = None
     prometheus: Mapping[str, Callable[[], PrometheusSource]] = field(default_factory=dict)
     anchors: Anchors | None = None
+    bounds: Bounds | None = None
     own: bool = False
     keys: bool = False
 
@@ -102,6 +104,7 @@ async def served_app(
             response=response,
             playbooks=serving.playbooks,
             prometheus=prometheus,
+            bounds=serving.bounds,
             anchoring=_anchoring(store, environment, serving.anchors),
         )
     finally:

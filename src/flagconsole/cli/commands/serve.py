@@ -77,6 +77,13 @@ if TYPE_CHECKING:
 @click.option("--prometheus-private", is_flag=True, help="Also where its name leads to a private address.")
 @click.option("--anchor", metavar="FILE|URL", help="Keep the audit log's signed head there (FLAGCONSOLE_ANCHOR_KEY).")
 @click.option("--anchor-every", default="1h", show_default=True, metavar="DURATION", help="How often.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Bound what clients may ask otherwise, such as rate=5000 (docs/reference/settings.md has all).",
+)
 @click.option("--end-with-stdin", is_flag=True, hidden=True, help="End when standard input ends.")
 @click.pass_obj
 def serve(
@@ -96,6 +103,7 @@ def serve(
     prometheus_private: bool,
     anchor: str | None,
     anchor_every: str,
+    limits: tuple[str, ...],
     end_with_stdin: bool,
 ) -> None:
     """Serve the environments of a store over HTTP until interrupted. Says on standard error where it listens."""
@@ -105,6 +113,7 @@ def serve(
     from flagconsole.rollout.playbook_file import playbook_files, read_playbooks
     from flagconsole.rollout.prometheus_source import PrometheusSource, prometheus_url
     from flagconsole.rollout.response import read_response
+    from flagconsole.server.bounds import bounds_of
     from flagconsole.server.run import serve as run_server
     from flagconsole.server.serving import Serving
 
@@ -129,6 +138,7 @@ def serve(
             for name, url in _by_name(prometheus, "prometheus").items()
         },
         anchors=None if anchor is None else _anchors(anchor, anchor_every),
+        bounds=bounds_of(limits) if limits else None,
     )
     run_server(resolve_store(store or invocation.store), host, port, serving, end_with_stdin=end_with_stdin)
 
