@@ -9,7 +9,7 @@ from bench.correct import OVERRIDDEN, TENANTS, enabled_by_specification, wrong_a
 from bench.peer import PEERS
 from bench.rounds import interleaved
 from bench.table import OURS, Table
-from bench.worker import Worker, WorkerFailed
+from bench.worker import Contender, WorkerFailed
 
 FLAG = "team.flag_00015"
 SIZES = (30, 1000)
@@ -31,12 +31,12 @@ SCRIPTS = {OURS: "ours", PROVIDER: "ours_provider", BOUND: "dictionary"} | {
 }
 
 
-def opened(stack: ExitStack, table: Table, scripts: dict[str, str] = SCRIPTS) -> dict[str, Worker]:
+def opened(stack: ExitStack, table: Table, scripts: dict[str, str] = SCRIPTS) -> dict[str, Contender]:
     """A worker for each contender that is there; of the others a note says why not."""
     workers = {}
     for who, script in scripts.items():
         try:
-            worker = stack.enter_context(Worker(script))
+            worker = stack.enter_context(Contender(script))
         except WorkerFailed as error:
             table.notes.append(f"left out: {error}")
             continue
@@ -45,7 +45,7 @@ def opened(stack: ExitStack, table: Table, scripts: dict[str, str] = SCRIPTS) ->
     return workers
 
 
-def unusable(worker: Worker, flags: int) -> str:
+def unusable(worker: Contender, flags: int) -> str:
     """Why a contender's answers are no use for comparing; empty where they are: about a tenth gets the flag, and the overridden."""
     if worker.name in ("dictionary", "openfeature"):
         return ""

@@ -15,7 +15,7 @@ from bench.evaluate import BOUND, PROVIDER, SCRIPTS, opened, unusable
 from bench.peer import PEERS
 from bench.rounds import interleaved
 from bench.table import OURS, Table
-from bench.worker import Worker, WorkerFailed
+from bench.worker import Contender, WorkerFailed
 
 SIZES = (1000, 10_000)
 BARE = "bare Python"
@@ -49,7 +49,7 @@ def imported(interpreter: str, statement: str) -> tuple[float, float]:
     return (usage.ru_utime + usage.ru_stime) * 1000, int(said) / MIB
 
 
-def _loading(worker: Worker, flags: int, memory: dict[str, list[float]], who: str) -> float:
+def _loading(worker: Contender, flags: int, memory: dict[str, list[float]], who: str) -> float:
     found = worker.ask("load", flags=flags)
     memory.setdefault(who, []).append(found["memory"] / MIB)
     return float(found["cpu"]) * 1000

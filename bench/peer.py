@@ -61,6 +61,11 @@ PEERS = {
             "typer + httpx + pydantic + rich",
             ("typer==0.29.2", "httpx==0.28.1", "pydantic==2.14.3", "rich==15.0.0"),
         ),
+        Peer(
+            "sse-starlette",
+            "sse-starlette",
+            ("sse-starlette==3.7.0", "starlette==1.10.0", "uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0"),
+        ),
         Peer("posting", "posting, a terminal API client", ("posting==2.11.1",)),
         Peer("harlequin", "harlequin, a terminal SQL client", ("harlequin==2.17.0",)),
         Peer("toolong", "toolong, a terminal log viewer", ("toolong==1.5.0",)),

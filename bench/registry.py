@@ -9,6 +9,7 @@ from __future__ import annotations
 BENCHMARKS: dict[str, int] = {
     "evaluate": 15,
     "load": 15,
+    "propagation": 15,
     "cli": 10,
 }
 #: What is run by hand only: ``main(arguments)`` of the module of that name.

@@ -6,11 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from bench.peer import PEERS, SCRIPTS
+from bench.peer import PEERS, SCRIPTS, Peer
 
 
 class WorkerFailed(Exception):
@@ -18,31 +19,18 @@ class WorkerFailed(Exception):
 
 
 class Worker:
-    """One contender: ``name`` is its script below ``bench/peers`` without the ending. A peer is run by its own interpreter, ours
-    by this one. Raises ``WorkerFailed`` where it isn't installed."""
+    """A process that is asked things. Raises ``WorkerFailed`` where it ends at once."""
 
-    def __init__(self, name: str) -> None:
-        peer = PEERS.get(name.partition(".")[0].replace("_", "-"))
-        if peer is not None and not peer.installed:
-            raise WorkerFailed(f"{peer.name} is not installed: scripts/bench-peers {peer.name}")
-        interpreter = sys.executable if peer is None else str(peer.interpreter)
-        environment = dict(os.environ)
-        if peer is not None:
-            environment.pop("PYTHONPATH", None)
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self.name = name
         self._process = subprocess.Popen(
-            [interpreter, str(Path(SCRIPTS) / "loop.py"), name],
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment,
+            env=None if environment is None else dict(environment),
         )
-        try:
-            self.version = str(self.ask("version")["version"])
-        except BaseException:
-            self.close()
-            raise
 
     def ask(self, what: str, **arguments: Any) -> dict[str, Any]:
         """Have it do something. Raises ``WorkerFailed`` where it can't."""
@@ -79,3 +67,37 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class Contender(Worker):
+    """One contender: ``name`` is its script below ``bench/peers`` without the ending. A peer is run by its own interpreter, ours
+    by this one. Raises ``WorkerFailed`` where it isn't installed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, [*interpreter_of(name), str(Path(SCRIPTS) / "loop.py"), name], environment_of(name))
+        try:
+            self.version = str(self.ask("version")["version"])
+        except BaseException:
+            self.close()
+            raise
+
+
+def interpreter_of(name: str) -> list[str]:
+    """How a script below ``bench/peers`` is run. Raises ``WorkerFailed`` where what it is of isn't installed."""
+    peer = _peer_of(name)
+    if peer is not None and not peer.installed:
+        raise WorkerFailed(f"{peer.name} is not installed: scripts/bench-peers {peer.name}")
+    return [sys.executable if peer is None else str(peer.interpreter)]
+
+
+def environment_of(name: str) -> dict[str, str]:
+    """What a script below ``bench/peers`` is run with: a peer must not find this package."""
+    return (
+        {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        if _peer_of(name)
+        else dict(os.environ)
+    )
+
+
+def _peer_of(name: str) -> Peer | None:
+    return PEERS.get(name.partition(".")[0].replace("_", "-"))
