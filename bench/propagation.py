@@ -60,7 +60,7 @@ class Requester:
 
     def ask(self, method: str, path: str, body: object) -> None:
         """One request. Raises ``WorkerFailed`` where it isn't answered with success."""
-        self._connection.request(method, path, json.dumps(body), self._headers)
+        self._connection.request(method, path, "" if body is None else json.dumps(body), self._headers)
         answer = self._connection.getresponse()
         said = answer.read()
         if answer.status >= 300:
@@ -161,7 +161,7 @@ def foreign(table: Table, run: Run) -> None:
 def bound(table: Table, sizes: Sequence[int], run: Run) -> None:
     """The least that can be."""
     for size in sizes:
-        with fanout("raw") as url, readers_of(url, "/stream") as readers:
+        with fanout("raw") as (url, _), readers_of(url, "/stream") as readers:
             readers.ask("open", count=size)
             asking, begun = Requester(url, {}), []
             for _ in range(run.kills[size]):
@@ -180,8 +180,8 @@ def readers_of(url: str, path: str, headers: str = "") -> Worker:
 
 
 @contextmanager
-def fanout(kind: str) -> Iterator[str]:
-    """A server that does only that, ``raw`` or by ``sse-starlette``; its address. Raises ``WorkerFailed``."""
+def fanout(kind: str) -> Iterator[tuple[str, int]]:
+    """A server that does only that, ``raw`` or by ``sse-starlette``; its address and process. Raises ``WorkerFailed``."""
     script = "sse_starlette" if kind == "sse-starlette" else "fanout"
     command = [*interpreter_of(script), str(SCRIPTS / "fanout.py"), kind]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment_of(script)) as process:
@@ -190,7 +190,7 @@ def fanout(kind: str) -> Iterator[str]:
             url = process.stdout.readline().strip()
             if not url:
                 raise WorkerFailed(f"{kind} did not start")
-            yield url
+            yield url, process.pid
         finally:
             process.kill()
 

@@ -10,6 +10,8 @@ BENCHMARKS: dict[str, int] = {
     "evaluate": 15,
     "load": 15,
     "propagation": 15,
+    "write": 15,
+    "streams": 15,
     "cli": 10,
 }
 #: What is run by hand only: ``main(arguments)`` of the module of that name.
