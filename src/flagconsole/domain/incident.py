@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, Field
 
+from flagconsole.domain.exposure import raises
 from flagconsole.domain.flag import Frozen, Setting
 from flagconsole.domain.states import FlagState
 
@@ -59,13 +60,18 @@ def _of_share(share: float) -> Impact:
     return Impact.MODERATE if share <= MODERATE_SHARE else Impact.SEVERE
 
 
+#: A trigger that tells of more is cut.
+TRIGGER_LENGTH: Final = 2000
+
+
 class Incident(Frozen):
     """One incident of one flag.
 
-    ``playbook`` is the newest one that ran, None for a rollback by hand. ``trigger`` says why it was opened. ``before`` is
-    the flag's setting right before, ``tenant_id`` is set where only that tenant's override was rolled back. ``change_ids``
-    are the changes that belong to it. ``affected_tenants`` is None until somebody has counted. ``completed_at`` is when
-    service was restored: the playbook's end, or every expected instance's receipt.
+    ``playbook`` is the newest one that ran, None for a rollback by hand. ``trigger`` says why it was opened, and what came
+    after that. ``before`` is the flag's setting right before, the most exposing one where several things happened;
+    ``tenant_id`` is set where only that tenant's override was rolled back. ``change_ids`` are the changes that belong to it.
+    ``affected_tenants`` is None until somebody has counted. ``completed_at`` is when service was restored: the playbook's
+    end, or every expected instance's receipt.
     """
 
     incident_id: str
@@ -119,6 +125,19 @@ class Incident(Frozen):
         return self.model_copy(
             update={"affected_tenants": affected, "tenants_known": tenants, "computed_impact": impact}
         )
+
+    def grown(self, trigger: str, before: Setting) -> Incident:
+        """The incident after something more happened to its flag, which was ``before`` until then. Where more tenants had
+        the feature than when it was opened, they are its tenants too, and are counted anew."""
+        told = trigger if trigger in self.trigger else f"{self.trigger}; then {trigger}"
+        if len(told) > TRIGGER_LENGTH:
+            told = f"{told[: TRIGGER_LENGTH - 1]}…"
+        grown = self.model_copy(update={"trigger": told})
+        wider = raises(self.before, before, self.flag_name) and not raises(before, self.before, self.flag_name)
+        if not wider:
+            return grown
+        uncounted = {"before": before, "affected_tenants": None, "tenants_known": 0, "computed_impact": None}
+        return grown.model_copy(update=uncounted)
 
     def counted_as(self, counted: Incident) -> Incident:
         """The incident with what was counted of it elsewhere, where it has no count yet."""

@@ -37,6 +37,11 @@ class StepKind(StrEnum):
     NOTIFY = "notify"
     MANUAL = "manual"
 
+    @property
+    def acts_outside(self) -> bool:
+        """Whether it does something that the store can't take back or look up."""
+        return self in {StepKind.COMMAND, StepKind.HTTP}
+
 
 class FlagEffect(StrEnum):
     """What a ``flag`` step does to the flag. None of them ever raises exposure.
@@ -153,7 +158,7 @@ class Step(Frozen):
     @property
     def acts_outside(self) -> bool:
         """Whether it does something that the store can't take back or look up."""
-        return self.kind in {StepKind.COMMAND, StepKind.HTTP}
+        return self.kind.acts_outside
 
 
 class Notice(Frozen):

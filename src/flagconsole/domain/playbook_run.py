@@ -29,7 +29,8 @@ class RunStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """``uncertain``: it was started, and nobody knows whether it happened. ``skipped`` says why in its output."""
+    """``uncertain``: it was started, and nobody knows whether it happened. ``skipped`` says why in its output;
+    ``superseded`` was not reached, or not finished, when its run was ended by something else, which its output names."""
 
     PENDING = "pending"
     STARTED = "started"
@@ -37,6 +38,7 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     UNCERTAIN = "uncertain"
     SKIPPED = "skipped"
+    SUPERSEDED = "superseded"
 
     @property
     def finished(self) -> bool:
@@ -145,7 +147,8 @@ class StepRecord(Frozen):
         return self.model_copy(
             update={
                 "status": status,
-                "started_at": self.started_at or now,
+                # What was superseded before it began has never begun.
+                "started_at": self.started_at or (None if status is StepStatus.SUPERSEDED else now),
                 "finished_at": now,
                 "output": output,
                 "by": by,

@@ -11,11 +11,12 @@ from pydantic import AwareDatetime, Field
 from flagconsole.domain.cohort import CohortSelection
 from flagconsole.domain.duration import part_of
 from flagconsole.domain.flag import Frozen, Setting
+from flagconsole.domain.improvement import failed_metrics
 from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.playbook import GRADUAL, IMMEDIATE, KILL_SWITCH
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
-from flagconsole.domain.verdict import CohortBasis, CriterionResult, VerdictKind
+from flagconsole.domain.verdict import CohortBasis, CriterionResult, GuardResult, VerdictKind
 
 
 class RolloutStatus(StrEnum):
@@ -49,7 +50,8 @@ class StoredVerdict(Frozen):
     any. ``findings`` holds one object a criterion (a ``CriterionResult``), ``guards`` one a guard (a ``GuardResult``).
     ``cohort_size`` and ``by_chance`` are a ``Verdict``'s. ``seconds`` is how long the phase had run; ``operations`` and ``tenants`` are those of the group under judgement, and
     ``budget_spent`` is the part of ``budget``, the chance of rolling a healthy canary back, that is used up (0 to 1); all
-    null where there was no look.
+    null where there was no look. ``watched_since`` is set where only what those who kept the feature did since then was
+    judged: the ``watch`` of a rollback.
     """
 
     rollout_id: str
@@ -71,6 +73,7 @@ class StoredVerdict(Frozen):
     tenants: int | None = None
     budget: float | None = None
     budget_spent: float | None = None
+    watched_since: AwareDatetime | None = None
 
     @property
     def criteria(self) -> tuple[CriterionResult, ...]:
@@ -84,7 +87,8 @@ class Rollout(Frozen):
     Two pauses have two names: ``progression_paused`` keeps the controller from promoting (it goes on judging, and rolls
     back); ``exposure_frozen`` keeps everyone from raising the flag's exposure. ``fresh_seconds`` is how long the phase has
     run on fresh data, which alone counts towards its minimum. ``expected_version`` is the flag's version that the rollout
-    left behind: where it differs, somebody else changed the flag.
+    left behind: where it differs, somebody else changed the flag. ``rolled_back_for`` are the metrics that had failed when
+    its rollback began, or became graver; looks go on during a rollback, so ``verdict`` moves on.
     """
 
     rollout_id: str
@@ -103,6 +107,7 @@ class Rollout(Frozen):
     looked_at: AwareDatetime | None = None
     expected_version: int
     verdict: StoredVerdict | None = None
+    rolled_back_for: tuple[str, ...] = ()
     ended_at: AwareDatetime | None = None
     end_reason: str = ""
 
@@ -116,6 +121,15 @@ class Rollout(Frozen):
         """The phase that would follow."""
         return self.plan.after(self.phase)
 
+    @property
+    def failed_metrics(self) -> tuple[str, ...]:
+        """The metrics that failed at the newest look, and those that it is rolled back for."""
+        failed = set(self.rolled_back_for)
+        if self.verdict is not None and self.verdict.kind is VerdictKind.FAIL:
+            guards = (GuardResult.model_validate(guard) for guard in self.verdict.guards)
+            failed |= failed_metrics(self.verdict.criteria, guards)
+        return tuple(sorted(failed))
+
     def due(self, now: datetime) -> bool:
         """Whether it is time for the phase's next look."""
         if self.looked_at is None:
@@ -124,9 +138,10 @@ class Rollout(Frozen):
 
     def looked(self, verdict: StoredVerdict) -> Rollout:
         """The rollout after a look. Time since the look before counts only where the data was fresh, and at most two
-        ticks of it: a controller that was away has not watched."""
+        ticks of it: a controller that was away has not watched. While it is rolled back, none counts."""
         fresh = self.fresh_seconds
-        if verdict.kind is not VerdictKind.NO_DATA and self.looked_at is not None:
+        running = self.status is RolloutStatus.RUNNING
+        if running and verdict.kind is not VerdictKind.NO_DATA and self.looked_at is not None:
             elapsed = (verdict.at - self.looked_at).total_seconds()
             fresh += min(max(elapsed, 0.0), 2.0 * self.current_phase.tick_seconds)
         return self.model_copy(update={"verdict": verdict, "looked_at": verdict.at, "fresh_seconds": fresh})
@@ -168,6 +183,7 @@ class Move(StrEnum):
     COMPLETE = "complete"
     PAUSE = "pause"
     ROLL_BACK = "roll_back"
+    ESCALATE = "escalate"
 
 
 class Decision(NamedTuple):

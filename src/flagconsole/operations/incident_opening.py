@@ -12,6 +12,7 @@ from flagconsole.domain.incident import Incident
 from flagconsole.domain.playbook import KILL_SWITCH, Playbook
 from flagconsole.domain.playbook_run import PlaybookRun, RunStatus
 from flagconsole.operations.context import Context
+from flagconsole.operations.run_end import end_run
 from flagconsole.store.protocol import Transaction
 
 
@@ -75,7 +76,7 @@ async def begin_run(
     """Put down a run for whoever tends runs. One that is under way for the flag is superseded."""
     under_way = await tx.active_run(incident.flag_name)
     if under_way is not None:
-        await tx.save_run(under_way.ended(RunStatus.SUPERSEDED, context.now, f"{playbook} took over"))
+        await end_run(tx, context, under_way, RunStatus.SUPERSEDED, f"{playbook} took over")
     number = len(await tx.runs_of(incident.incident_id)) + 1
     run = PlaybookRun(
         run_id=f"{incident.incident_id}-{number}",
@@ -106,6 +107,8 @@ async def _opened(
     incident = await tx.incident_under_way(flag_name)
     if incident is None:
         incident = await _new(tx, context, flag_name, before, trigger, playbook)
+    else:
+        incident = incident.grown(trigger, before)
     added = () if change is None else (change.change_id,)
     incident = incident.model_copy(
         update={"change_ids": (*incident.change_ids, *added), "playbook": playbook or incident.playbook}

@@ -12,6 +12,7 @@ from flagconsole.domain.playbook_run import CheckResult, PlaybookRun, RunStatus,
 from flagconsole.operations.context import Context
 from flagconsole.operations.incident_reading import existing_incident
 from flagconsole.operations.rollout_end import end_rolling_back
+from flagconsole.operations.run_end import end_run
 from flagconsole.store.protocol import Transaction
 
 #: How the points of the verification list are named where steps are: ``verification_1`` is the first.
@@ -44,7 +45,7 @@ async def close(tx: Transaction, context: Context, counted: Incident, request: I
         return incident
     for run in await tx.runs_of(incident.incident_id):
         if run.status.active:
-            await tx.save_run(run.ended(RunStatus.SUPERSEDED, context.now, "the incident was closed"))
+            await end_run(tx, context, run, RunStatus.SUPERSEDED, "the incident was closed")
             await end_rolling_back(tx, context, run.flag_name, "its incident was closed")
     closed = incident.model_copy(
         update={

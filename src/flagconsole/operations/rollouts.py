@@ -149,11 +149,13 @@ async def hold(
 ) -> Rollout:
     """Keep the rollout from promoting; with ``freeze_exposure`` also everyone from raising the flag's exposure."""
     rollout = await under_way(tx, flag_name)
+    rolling_back = rollout.status is RolloutStatus.ROLLING_BACK
     held = rollout.model_copy(
         update={
             "progression_paused": True,
             "exposure_frozen": rollout.exposure_frozen or freeze_exposure,
-            "pause_reason": reason,
+            # What it is rolled back for must stay in sight.
+            "pause_reason": f"{rollout.pause_reason}; held: {reason}" if rolling_back else reason,
         }
     )
     if held != rollout:
@@ -181,7 +183,8 @@ async def resume(tx: Transaction, context: Context, flag_name: str, reason: str)
 
 
 async def abort(tx: Transaction, context: Context, flag_name: str, reason: str) -> Rollout:
-    """End the rollout and leave the flag as it is."""
+    """End the rollout and leave the flag as it is. A playbook that rolls it back goes on by itself, but nobody judges any
+    more whether it helps: without an improvement it is completed."""
     return await end(tx, context, await under_way(tx, flag_name), RolloutStatus.ABORTED, reason)
 
 
@@ -191,9 +194,27 @@ async def begin_rollback(tx: Transaction, context: Context, rollout: Rollout, pl
     """
     if not await tx.take_step(step_of(rollout, f"roll back {rollout.phase}", context, f"{playbook.name}: {reason}")):
         return False
+    await _roll_back_by(tx, context, rollout, playbook, reason)
+    return True
+
+
+async def escalate(tx: Transaction, context: Context, rollout: Rollout, playbook: Playbook, reason: str) -> bool:
+    """Let a graver playbook take over from the one that rolls this rollout back, whose steps that are left are superseded;
+    the incident stays the same. False when that was done before.
+    """
+    if not await tx.take_step(step_of(rollout, f"escalate to {playbook.name}", context, reason)):
+        return False
+    await _roll_back_by(tx, context, rollout, playbook, reason)
+    return True
+
+
+async def _roll_back_by(
+    tx: Transaction, context: Context, rollout: Rollout, playbook: Playbook, reason: str
+) -> None:
+    """Begin the playbook, its flag step first, and note on the rollout what it is rolled back by and for."""
     await playbook_flag.begin(tx, context, rollout.flag_name, playbook, reason[:1000])
     if playbook.name == KILL_SWITCH:
-        return True  # the kill has ended the rollout
+        return  # the kill has ended the rollout
     flag = await existing(tx, rollout.flag_name)
     moved = rollout.model_copy(
         update={
@@ -202,10 +223,10 @@ async def begin_rollback(tx: Transaction, context: Context, rollout: Rollout, pl
             "progression_paused": True,
             "pause_reason": f"rolling back ({playbook.name}): {reason}",
             "expected_version": flag.version,
+            "rolled_back_for": rollout.failed_metrics,
         }
     )
     await tx.save_rollout(moved)
-    return True
 
 
 async def tick_items(tx: Transaction, context: Context, flag_name: str, items: Sequence[str], note: str) -> list[Tick]:

@@ -1,4 +1,4 @@
-"""The controller: tends every rollout, level-triggered.
+"""The controller: tends every rollout, level-triggered, also while a playbook rolls it back: what gets worse then escalates.
 
 A tick recomputes everything from the store. What it decides is carried out in one transaction together with the step's
 name, which is unique, and with a check that this controller still leads; killed at any point, the next tick of any
@@ -17,6 +17,7 @@ from typing import Final
 
 from flagconsole.domain.change import ChangeType
 from flagconsole.domain.errors import ChecklistIncomplete, FlagConsoleError, FlagKilled, LeaseLost
+from flagconsole.domain.escalation import escalation
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor, Role
@@ -39,6 +40,8 @@ CONTROLLER: Final = Actor(name="controller", role=Role.ADMIN)
 LOOK_SECONDS: Final = 20.0
 #: How often the controller wakes up (seconds); each phase's monitoring level decides whether it is looked at.
 WAKE_SECONDS: Final = 5.0
+#: So many looks can have been kept between two of the controller's: its own, and those of a playbook that watches.
+_LOOKS_AT_ONCE: Final = 10
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +87,7 @@ class Controller:
         async with self._store.read() as reader:
             active, now = await reader.active_rollouts(), await reader.now()
         for rollout in active:
-            if rollout.status is RolloutStatus.RUNNING and rollout.due(now):
+            if rollout.due(now):
                 try:
                     await self._tend(rollout)
                 except LeaseLost:
@@ -174,7 +177,7 @@ class Controller:
         if flag is None:
             await self._flag_gone(tx, context, rollout)
             return
-        decision = decide(rollout, flag.version)
+        decision = await self._decided(tx, rollout, flag)
         match decision.move:
             case Move.WAIT:
                 return
@@ -188,6 +191,21 @@ class Controller:
                 assert decision.playbook is not None
                 playbook = self._playbooks[decision.playbook]
                 await rollouts.begin_rollback(tx, context, rollout, playbook, decision.because)
+            case Move.ESCALATE:
+                assert decision.playbook is not None
+                playbook = self._playbooks[decision.playbook]
+                await rollouts.escalate(tx, context, rollout, playbook, decision.because)
+
+    async def _decided(self, tx: Transaction, rollout: Rollout, flag: Flag) -> Decision:
+        """What to do with a rollout that has just been looked at. While it is rolled back, the playbook's own looks at
+        those who kept the feature count as well."""
+        if rollout.status is not RolloutStatus.ROLLING_BACK:
+            return decide(rollout, flag.version)
+        run = await tx.active_run(rollout.flag_name)
+        if run is None:
+            return Decision(Move.WAIT, "its playbook is over")
+        newest = await tx.verdicts(rollout.flag_name, rollout_id=rollout.rollout_id, limit=_LOOKS_AT_ONCE)
+        return escalation(rollout, run.playbook, [look for _, look in newest if look.at >= run.created_at])
 
     async def _promote(
         self, tx: Transaction, context: Context, rollout: Rollout, decision: Decision, draw: PhaseDraw | None

@@ -19,13 +19,13 @@ from flagconsole.domain.bucketing import in_percentage
 from flagconsole.domain.errors import FlagConsoleError, LeaseLost
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.group import Group
-from flagconsole.domain.improvement import failed_metrics, improvement
+from flagconsole.domain.improvement import improvement
 from flagconsole.domain.judge import Assignment, Baseline, Counts, Judge, JudgeSettings
 from flagconsole.domain.plan import Phase
 from flagconsole.domain.rollout import Rollout, RolloutStatus, StoredVerdict
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.text import safe_text
-from flagconsole.domain.verdict import GuardResult, Verdict, VerdictKind
+from flagconsole.domain.verdict import Verdict, VerdictKind
 from flagconsole.operations.fence import Fence
 from flagconsole.rollout.phase_measurements import PhaseMeasurements, Subject
 from flagconsole.rollout.phase_values import values_since, with_conversions
@@ -91,7 +91,7 @@ class ImprovementVerdicts:
             async with asyncio.timeout(LOOK_SECONDS):
                 watched = await self._watch(rollout, flag, since)
                 if watched is None:
-                    return _nothing(rollout, now, "the phase was never judged, or nobody has the feature any more")
+                    return _nothing(rollout, since, now, "the phase was never judged, or nobody has the feature any more")
                 return await self._judged(rollout, watched, now)
         except LeaseLost:
             raise
@@ -99,7 +99,7 @@ class ImprovementVerdicts:
             because = f"the metrics took longer than {LOOK_SECONDS:g} s"
         except (FlagConsoleError, KeyError, TypeError, ValueError) as error:
             because = f"the metrics can't be read: {safe_text(str(error) or type(error).__name__, 200)}"
-        return _nothing(rollout, now, because)
+        return _nothing(rollout, since, now, because)
 
     async def _watch(self, rollout: Rollout, flag: Flag, since: datetime) -> _Watched | None:
         known = self._watched.get(flag.flag_name)
@@ -144,7 +144,7 @@ class ImprovementVerdicts:
             return judge.look(replace(measured.observation(moment, moment, age), metrics=values))
 
         seen = await asyncio.to_thread(look)
-        kind, because = improvement(seen, _failed(rollout.verdict))
+        kind, because = improvement(seen, frozenset(rollout.failed_metrics))
         said = stored_verdict(rollout, seen, now)
         tenants = int(watched.assignment.canary.sum())
         return said.model_copy(
@@ -152,6 +152,7 @@ class ImprovementVerdicts:
                 "kind": kind,
                 "urgency": said.urgency if kind is VerdictKind.FAIL else None,
                 "because": f"{tenants} tenants that kept it, since {watched.since:%H:%M:%S} UTC: {because}"[:1000],
+                "watched_since": watched.since,
                 "notes": ("Asked during the rollback: are those who kept the feature well again?",),
             }
         )
@@ -163,7 +164,7 @@ class ImprovementVerdicts:
             if present is None or present.rollout_id != stored.rollout_id:
                 tx.discard()
                 return
-            # The rollout's own verdict stays the one that it is rolled back for.
+            # The rollout's own verdict is the controller's, on the whole phase.
             await tx.add_verdict(stored)
 
 
@@ -192,13 +193,7 @@ def _of_some(baseline: Baseline, among: np.ndarray[Any, np.dtype[np.bool_]]) -> 
     return Baseline(cut(baseline.first_half), cut(baseline.second_half), baseline.broken_tenants)
 
 
-def _failed(verdict: StoredVerdict | None) -> frozenset[str]:
-    if verdict is None or verdict.kind is not VerdictKind.FAIL:
-        return frozenset()
-    return failed_metrics(verdict.criteria, (GuardResult.model_validate(guard) for guard in verdict.guards))
-
-
-def _nothing(rollout: Rollout, now: datetime, because: str) -> StoredVerdict:
+def _nothing(rollout: Rollout, since: datetime, now: datetime, because: str) -> StoredVerdict:
     return StoredVerdict(
         rollout_id=rollout.rollout_id,
         flag_name=rollout.flag_name,
@@ -206,4 +201,5 @@ def _nothing(rollout: Rollout, now: datetime, because: str) -> StoredVerdict:
         at=now,
         kind=VerdictKind.NO_DATA,
         because=because[:1000],
+        watched_since=since,
     )

@@ -27,6 +27,7 @@ from flagconsole.operations.incident_reading import existing_incident
 from flagconsole.operations.notices import tell, tell_of_opening
 from flagconsole.operations.playbook_plan import planned
 from flagconsole.operations.rollout_end import end_rolling_back
+from flagconsole.operations.run_end import end_run
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.restoration import finish, restore_by_receipts
 from flagconsole.rollout.sources import MetricSource
@@ -141,7 +142,7 @@ class PlaybookRunner:
             if context.now - present.created_at > EXPIRES:
                 minutes = EXPIRES.total_seconds() / 60
                 problem = f"nobody was there to run it within {minutes:g} min"
-                await tx.save_run(present.ended(RunStatus.EXPIRED, context.now, problem))
+                await end_run(tx, context, present, RunStatus.EXPIRED, problem)
                 await end_rolling_back(tx, context, present.flag_name, problem)
                 return False
             if present.definition is None:
@@ -254,7 +255,7 @@ class PlaybookRunner:
                 tx.discard()
                 return
             context = Context(RUNNER, await tx.now())
-            await tx.save_run(present.ended(status, context.now, problem))
+            await end_run(tx, context, present, status, problem)
             await end_rolling_back(tx, context, run.flag_name, problem)
 
 

@@ -111,7 +111,11 @@ class StoreJudging:
 
     async def _rebuilt(self, rollout: Rollout, flag: Flag, state: dict[str, Any] | None) -> _Watched:
         async with self._store.read() as reader:
-            drawn = await reader.cohort_in_force(flag)
+            if state is None:
+                drawn = await reader.cohort_in_force(flag)
+            else:
+                # Not the flag's present cohort, of which a rollback keeps half: the one that the phase began with.
+                drawn = await reader.cohort_with(flag.flag_name, state["fixed"]["question"]["cohort"])
             active = tuple(tenant.tenant_id for tenant in await reader.tenants() if tenant.active)
             steps = await reader.rollout_steps(rollout.rollout_id)
         metrics, phase = self._store.metrics, rollout.current_phase

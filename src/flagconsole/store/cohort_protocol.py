@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -32,6 +33,11 @@ class CohortReader(Protocol):
     async def cohort_in_force(self, flag: Flag) -> DrawnCohort | None:
         """The draw that gave the flag the cohort it has, which after a rollback is an older one; None where its cohort is by
         hash, chosen by hand, or not among its newest draws."""
+
+
+    async def cohort_with(self, flag_name: str, members: Collection[str]) -> DrawnCohort | None:
+        """The newest draw of the flag that chose exactly these members, in force or not; None where it isn't among its newest
+        draws."""
 
 
 class CohortTransaction(CohortReader, Protocol):

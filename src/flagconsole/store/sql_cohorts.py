@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Final
 
@@ -42,6 +42,11 @@ class SqlCohortReader:
             return None
         drawn = await self._newest_first(flag.flag_name, _LOOKED_AT)
         return next((item for item in drawn if item.selection.is_cohort_of(flag.setting)), None)
+
+    async def cohort_with(self, flag_name: str, members: Collection[str]) -> DrawnCohort | None:
+        wanted = frozenset(members)
+        drawn = await self._newest_first(flag_name, _LOOKED_AT)
+        return next((item for item in drawn if wanted == set(item.selection.design.members)), None)
 
 
 class SqlCohortTransaction(SqlCohortReader):

@@ -14,13 +14,14 @@ async def watch(scene: Scene) -> Result | None:
 
     Only an explicit ``pass`` is an improvement: no data and inconclusive data are none.
     """
-    verdict = VerdictKind.NO_DATA
-    if scene.elapsed_minutes >= scene.step.settle_minutes:
-        # What is still settling says neither that it helped nor that it didn't.
-        since = (scene.record.started_at or scene.now) + timedelta(minutes=scene.step.settle_minutes)
-        verdict = await scene.verdicts.verdict(scene.run.flag_name, since, scene.now)
-        if verdict is VerdictKind.PASS:
-            return Result(StepStatus.DONE, f"improved after {scene.elapsed_minutes:.1f} min", improved=True)
+    since = scene.record.started_at or scene.now
+    settled = scene.elapsed_minutes >= scene.step.settle_minutes
+    if settled:
+        since += timedelta(minutes=scene.step.settle_minutes)
+    verdict = await scene.verdicts.verdict(scene.run.flag_name, since, scene.now)
+    # What is still settling says neither that it helped nor that it didn't: it is only shown, and may ask for more.
+    if settled and verdict is VerdictKind.PASS:
+        return Result(StepStatus.DONE, f"improved after {scene.elapsed_minutes:.1f} min", improved=True)
     if not scene.time_is_over:
         return None
     return Result(StepStatus.DONE, f"no improvement within {scene.step.minutes:g} min: {verdict.value}", improved=False)
