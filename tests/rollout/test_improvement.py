@@ -60,6 +60,7 @@ class World:
     def __init__(self, store, operations, service, clock, flag, connection) -> None:
         self.store, self.operations, self.service, self.clock, self.flag = store, operations, service, clock, flag
         self.slower, self.errors, self.quiet = 1.0, 0.005, False
+        self.canary_errors = 0.0
         self._chance = random.Random(5)
         self._batches = itertools.count()
         leadership = Leadership(store, holder="c1", monotonic=lambda: clock().timestamp())
@@ -99,7 +100,8 @@ class World:
             sketch = LatencySketch()
             for _ in range(20):
                 sketch.add(self._chance.lognormvariate(-1.4, 0.5) * (self.slower if group is Group.CANARY else 1))
-            errors = sum(self._chance.random() < self.errors for _ in range(20))
+            rate = self.errors + (self.canary_errors if group is Group.CANARY else 0.0)
+            errors = sum(self._chance.random() < rate for _ in range(20))
             tally = Tally(20, 20 - errors, errors, 0, 0, 20, 5.0)
             tenants.append(TenantBucket(self.flag, name, group, start, 30, tally, sketch.to_bytes()))
             total = groups.setdefault(group, [Tally(), LatencySketch()])
@@ -146,7 +148,10 @@ async def test_where_it_is_over_the_half_is_kept(world):
     looks = await world.looks()
     assert looks[-1].kind is VerdictKind.PASS
     assert "back within limits: p95_regression" in looks[-1].because
-    assert {look.kind for look in looks[:-1]} == {VerdictKind.NO_DATA, VerdictKind.INCONCLUSIVE}
+    # While it settles it is looked at, but nothing counts yet.
+    assert len({look.watched_since for look in looks}) == 2
+    settled = [look for look in looks if look.watched_since == looks[-1].watched_since]
+    assert {look.kind for look in settled[:-1]} == {VerdictKind.NO_DATA, VerdictKind.INCONCLUSIVE}
     assert await world.state() == "canary 25 %"
     rollout = await world.rollout()
     assert rollout.status is RolloutStatus.ROLLED_BACK
@@ -203,3 +208,19 @@ async def test_what_can_not_be_read_is_no_improvement(world):
     world.store.metrics.tenant_rows = original
     assert {look.verdict.kind for look in looks[:3]} == {VerdictKind.NO_DATA}
     assert "disk away" in looks[0].verdict.because
+
+
+async def test_errors_that_come_while_it_is_watched_end_it_at_once_in_the_same_incident(world):
+    """Latencies had called for the gentle playbook; errors of those who kept the feature call for another."""
+    world.errors = 0.5  # of everybody, with the feature and without: that is no reason
+    await world.move(2)
+    assert await world.state() == "canary 25 %"
+    world.errors, world.canary_errors = 0.005, 0.5
+    await world.move(3)
+    assert await world.state() == "off"
+    [incident] = (await world.operations.incidents(ADMIN)).incidents
+    assert incident.playbook == "immediate"
+    assert incident.trigger.startswith("p95_regression: ")
+    assert "; then error_rate: " in incident.trigger  # as the metrics are called, whoever looked
+    rollout = await world.rollout()
+    assert "p95_regression" in rollout.rolled_back_for

@@ -14,11 +14,14 @@ from flagconsole.domain.requests import TenantRecord, TenantsPut
 from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.sketch import LatencySketch
 from flagconsole.domain.tally import Tally
-from flagconsole.domain.verdict import VerdictKind
+from flagconsole.domain.verdict import CohortBasis, VerdictKind
+from flagconsole.operations import rollouts as rollouts_of_store
+from flagconsole.operations.context import Context
 from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
+from flagconsole.rollout.playbook_file import shipped_playbook
 from flagconsole.rollout.store_judging import StoreJudging
 from flagconsole.store.metric_store import GroupBucket, MetricWrite, TenantBucket
 
@@ -226,3 +229,40 @@ async def test_metrics_of_others_take_the_place_of_the_stores_own(store, operati
     rollout = await newest(rollouts, flag)
     assert rollout.phase == "shadow"
     assert "no data for error_rate" in rollout.verdict.because
+
+
+async def test_while_it_is_rolled_back_the_drawn_cohort_is_judged_on_after_a_restart_too(
+    store, operations, clock, flag
+):
+    records = tuple(
+        TenantRecord(
+            tenant_id=name,
+            size="small",
+            industry="restaurants",
+            region="eu",
+            risk_score=0.1,
+            engagement_score=0.9,
+            timezone="Europe/Berlin",
+        )
+        for name in TENANTS
+    )
+    await operations.put_tenants(ADMIN, TenantsPut(tenants=records))
+    service = RolloutOperations(store)
+    await service.tick(OPERATOR, flag, CHECKLIST)
+    await service.start(ADMIN, flag, PLAN, "go")
+    traffic = Traffic(store, clock)
+    await run(store, operations, clock, flag, traffic, 16)
+    before = await newest(service, flag)
+    assert (before.phase, before.verdict.cohort) == ("canary 50", CohortBasis.DRAWN)
+    async with store.write() as tx:
+        playbook = shipped_playbook("gradual")
+        await rollouts_of_store.begin_rollback(tx, Context(ADMIN, clock()), before, playbook, "by hand")
+    halved = (await operations.flag(ADMIN, flag)).flag.canary_tenant_ids
+    assert len(halved) == 15
+    traffic.canary_errors = 0.5
+    await run(store, operations, clock, flag, traffic, 3, StoreJudging(store))
+    after = await newest(service, flag)
+    assert after.verdict.cohort is CohortBasis.DRAWN
+    assert after.verdict.cohort_size == 30  # as it was drawn: those who lost it since are its tenants still
+    assert after.verdict.kind is VerdictKind.FAIL
+    assert (await operations.flag(ADMIN, flag)).flag.current_state == "off"

@@ -203,10 +203,30 @@ def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: in
     )
     because = span(judged.because or "no reason was given", "plain")
     facts = joined(_facts(rollout, judged, now), " · ")
+    watched = _watch_rows(state, rollout, now, width)
     if width >= 110:
-        return [cut(line(*head, because), width), cut(line("   ", *facts), width), *_top_rows(state, judged, width)]
+        top = _top_rows(state, judged, width)
+        return [cut(line(*head, because), width), cut(line("   ", *facts), width), *watched, *top]
     rows = wrapped(judged.because or "no reason was given", width - 1 - line_width(head), most=1)
-    return [line(*head, *rows[0]), cut(line("   ", *facts), width)]
+    return [line(*head, *rows[0]), cut(line("   ", *facts), width), *watched]
+
+
+def _watch_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: int) -> list[Line]:
+    """What a rollback's own watch says of those who kept the feature: whether it helped."""
+    if rollout.status != "rolling_back":
+        return []
+    looks = state.verdicts.get(rollout.flag_name, ())
+    newest = next((look for look in looks if look.watched_since is not None), None)
+    if newest is None or newest.rollout_id != rollout.rollout_id:
+        return []
+    said = f"{OUTCOME_SIGN[newest.kind]} {OUTCOME_WORD[newest.kind]}"
+    row = line(
+        span(" watch ", "muted"),
+        span(said, OUTCOME_ROLE[newest.kind]),
+        span(f"  looked {ago_words(max(0.0, now - newest.at))}: ", "muted"),
+        span(newest.because),
+    )
+    return [cut(row, width)]
 
 
 def _asked_for(judged: VerdictRow, rollout: RolloutRow) -> Line:

@@ -21,6 +21,7 @@ _STEP_SIGN: Final = {
     "failed": ("✗", "danger"),
     "uncertain": ("?", "danger"),
     "skipped": ("–", "muted"),
+    "superseded": ("–", "muted"),
 }
 _RUN_WORDS: Final = {
     "pending": ("waits for a runner", "warning"),
@@ -51,17 +52,21 @@ def restoration_line(row: IncidentRow, now: float) -> Line:
     elapsed = row.elapsed(now)
     estimate = row.estimate
     over = estimate is not None and elapsed > estimate * 60
+    planned = row.run is not None and row.run.status == "pending"
     words = "RESTORED after" if row.completed_at is not None else "NOT RESTORED for"
     role = (
         "danger"
-        if over or (row.completed_at is None and estimate is None)
+        if over or (row.completed_at is None and estimate is None and not planned)
         else "good"
         if row.completed_at
         else "warning"
     )
-    against = (
-        f" of the estimated {minutes_text(estimate)}" if estimate is not None else "  no estimate: no playbook runs"
-    )
+    if estimate is not None:
+        against = f" of the estimated {minutes_text(estimate)}"
+    elif planned:
+        against = f"  {row.playbook} begins, its estimate comes with it"
+    else:
+        against = "  no estimate: no playbook runs"
     parts = [span(f"{words} {duration_text(elapsed)}", role), span(against, "muted")]
     if over and estimate is not None:
         parts.append(span(f"  {duration_text(elapsed - estimate * 60)} over", "danger"))

@@ -64,7 +64,8 @@ class GuardRow(NamedTuple):
 
 
 class VerdictRow(NamedTuple):
-    """One look of the judge. ``number`` is 0 where it isn't known; times are seconds since the epoch, ages seconds."""
+    """One look of the judge. ``number`` is 0 where it isn't known; times are seconds since the epoch, ages seconds.
+    ``watched_since`` is set where a rollback's watch looked at those who kept the feature."""
 
     number: int
     rollout_id: str
@@ -85,6 +86,7 @@ class VerdictRow(NamedTuple):
     tenants: int | None = None
     budget: float | None = None
     budget_spent: float | None = None
+    watched_since: float | None = None
 
     @property
     def playbook(self) -> str:
@@ -122,6 +124,7 @@ def verdict_row(data: Json, verdict_id: int = 0) -> VerdictRow:
         whole_or_none(data.get("tenants")),
         number(data.get("budget")),
         number(data.get("budget_spent")),
+        seconds_of(data.get("watched_since")),
     )
 
 
@@ -134,6 +137,8 @@ def failing_since(verdicts: Sequence[VerdictRow], metric: str) -> float | None:
     """Since when ``metric`` fails without a break in ``verdicts`` (newest first); None where it doesn't fail now."""
     since = None
     for verdict in verdicts:
+        if verdict.watched_since is not None:
+            continue  # of half the tenants, beside the phase's own looks
         if not any(row.metric == metric and row.outcome == FAIL for row in verdict.criteria):
             break
         since = verdict.at

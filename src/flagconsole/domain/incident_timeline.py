@@ -10,6 +10,8 @@ from flagconsole.domain.incident import Incident, TimelineEntry, TimelineKind
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.playbook_run import Delivery, DeliveryStatus, PlaybookRun, StepRecord
 from flagconsole.domain.rollout import StoredVerdict
+from flagconsole.domain.urgency import Urgency
+from flagconsole.domain.verdict import VerdictKind
 
 
 def timeline(
@@ -53,14 +55,16 @@ def _changes(changes: Iterable[Change]) -> Iterable[TimelineEntry]:
 
 
 def _verdicts(verdicts: Iterable[StoredVerdict]) -> Iterable[TimelineEntry]:
-    """A verdict is told where it differs from the one before it, not at every look."""
-    previous = None
+    """A verdict is told where it differs from the one before it, not at every look; those of a watch, which go on beside the
+    phase's own, from those of the same watch."""
+    previous: dict[datetime | None, tuple[str, VerdictKind, Urgency | None]] = {}
     for verdict in sorted(verdicts, key=lambda item: item.at):
-        if (verdict.phase, verdict.kind) != previous:
+        said = (verdict.phase, verdict.kind, verdict.urgency)
+        if previous.get(verdict.watched_since) != said:
             because = f": {verdict.because}" if verdict.because else ""
             text = f"verdict on {verdict.phase}: {verdict.kind.value}{because}"
             yield _entry(verdict.at, TimelineKind.VERDICT, text)
-        previous = (verdict.phase, verdict.kind)
+        previous[verdict.watched_since] = said
 
 
 def _receipts(incident: Incident, instances: Iterable[Instance]) -> Iterable[TimelineEntry]:

@@ -88,7 +88,7 @@ class Rollout(Frozen):
     back); ``exposure_frozen`` keeps everyone from raising the flag's exposure. ``fresh_seconds`` is how long the phase has
     run on fresh data, which alone counts towards its minimum. ``expected_version`` is the flag's version that the rollout
     left behind: where it differs, somebody else changed the flag. ``rolled_back_for`` are the metrics that had failed when
-    its rollback began, or became graver; looks go on during a rollback, so ``verdict`` moves on.
+    its rollback began; looks go on during it, so ``verdict`` moves on.
     """
 
     rollout_id: str

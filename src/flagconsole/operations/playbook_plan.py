@@ -29,7 +29,8 @@ async def planned(
     await tx.save_run(run)
     incident = await tx.incident(run.incident_id)
     if incident is not None:
-        await tx.save_incident(
-            incident.model_copy(update={"estimate_minutes": playbook.estimate_for(incident.flag_name)})
-        )
+        # Of the whole incident: what took over from a gentler playbook begins with the time that one took.
+        before = (run.created_at - incident.started_at).total_seconds() / 60
+        estimate = round(before + playbook.estimate_for(incident.flag_name), 2)
+        await tx.save_incident(incident.model_copy(update={"estimate_minutes": estimate}))
     return run

@@ -90,9 +90,13 @@ async def _begun(
             raise FlagKilled("No playbook does more than that.", flag=flag_name)
         if flag.current_state is FlagState.OFF:
             raise NothingToRollBack("It is off.", flag=flag_name)
-    running = rollout is not None and rollout.status is RolloutStatus.RUNNING
-    if rollout is None or not running or not await rollouts.begin_rollback(tx, context, rollout, playbook, reason):
+    if rollout is None:
         return await playbook_flag.begin(tx, context, flag_name, playbook, reason)
+    begun = rollout.status is RolloutStatus.RUNNING and await rollouts.begin_rollback(
+        tx, context, rollout, playbook, reason
+    )
+    if not begun:
+        await rollouts.roll_back_by(tx, context, rollout, playbook, reason)
     under_way = await tx.incident_under_way(flag_name)
     assert under_way is not None, "a rollback opens an incident"
     return under_way

@@ -194,7 +194,7 @@ async def begin_rollback(tx: Transaction, context: Context, rollout: Rollout, pl
     """
     if not await tx.take_step(step_of(rollout, f"roll back {rollout.phase}", context, f"{playbook.name}: {reason}")):
         return False
-    await _roll_back_by(tx, context, rollout, playbook, reason)
+    await roll_back_by(tx, context, rollout, playbook, reason)
     return True
 
 
@@ -204,14 +204,13 @@ async def escalate(tx: Transaction, context: Context, rollout: Rollout, playbook
     """
     if not await tx.take_step(step_of(rollout, f"escalate to {playbook.name}", context, reason)):
         return False
-    await _roll_back_by(tx, context, rollout, playbook, reason)
+    await roll_back_by(tx, context, rollout, playbook, reason)
     return True
 
 
-async def _roll_back_by(
-    tx: Transaction, context: Context, rollout: Rollout, playbook: Playbook, reason: str
-) -> None:
-    """Begin the playbook, its flag step first, and note on the rollout what it is rolled back by and for."""
+async def roll_back_by(tx: Transaction, context: Context, rollout: Rollout, playbook: Playbook, reason: str) -> None:
+    """Begin the playbook, its flag step first, and note on the rollout what it is rolled back by and for. A playbook
+    that rolls it back already is superseded."""
     await playbook_flag.begin(tx, context, rollout.flag_name, playbook, reason[:1000])
     if playbook.name == KILL_SWITCH:
         return  # the kill has ended the rollout

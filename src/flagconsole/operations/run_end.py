@@ -7,9 +7,7 @@ from flagconsole.operations.context import Context
 from flagconsole.store.protocol import Transaction
 
 
-async def end_run(
-    tx: Transaction, context: Context, run: PlaybookRun, status: RunStatus, problem: str
-) -> PlaybookRun:
+async def end_run(tx: Transaction, context: Context, run: PlaybookRun, status: RunStatus, problem: str) -> PlaybookRun:
     """End the run, and say of each step that is left that it isn't done any more, and why.
 
     A step that acts outside and has begun stays as it is: what came of it is still written down by whoever began it.

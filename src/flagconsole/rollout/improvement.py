@@ -91,7 +91,9 @@ class ImprovementVerdicts:
             async with asyncio.timeout(LOOK_SECONDS):
                 watched = await self._watch(rollout, flag, since)
                 if watched is None:
-                    return _nothing(rollout, since, now, "the phase was never judged, or nobody has the feature any more")
+                    return _nothing(
+                        rollout, since, now, "the phase was never judged, or nobody has the feature any more"
+                    )
                 return await self._judged(rollout, watched, now)
         except LeaseLost:
             raise
@@ -151,7 +153,7 @@ class ImprovementVerdicts:
             update={
                 "kind": kind,
                 "urgency": said.urgency if kind is VerdictKind.FAIL else None,
-                "because": f"{tenants} tenants that kept it, since {watched.since:%H:%M:%S} UTC: {because}"[:1000],
+                "because": f"{because[:900]} ({tenants} tenants that kept it, since {watched.since:%H:%M:%S} UTC)",
                 "watched_since": watched.since,
                 "notes": ("Asked during the rollback: are those who kept the feature well again?",),
             }

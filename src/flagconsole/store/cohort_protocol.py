@@ -34,7 +34,6 @@ class CohortReader(Protocol):
         """The draw that gave the flag the cohort it has, which after a rollback is an older one; None where its cohort is by
         hash, chosen by hand, or not among its newest draws."""
 
-
     async def cohort_with(self, flag_name: str, members: Collection[str]) -> DrawnCohort | None:
         """The newest draw of the flag that chose exactly these members, in force or not; None where it isn't among its newest
         draws."""

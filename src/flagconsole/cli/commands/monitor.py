@@ -193,7 +193,7 @@ class Watch:
     def _is_silent(self) -> bool:
         assert self._rollout is not None
         patience = 2 * self._rollout.current_phase.tick_seconds + _LATE_SECONDS
-        return self._rollout.status.value == "running" and time.monotonic() - self._look_seen_at > patience
+        return self._rollout.status.active and time.monotonic() - self._look_seen_at > patience
 
     def _trouble(self, kind: str, problem: str, *, over: str = "") -> None:
         """Say it once, until it is another one; and when it is over, that."""

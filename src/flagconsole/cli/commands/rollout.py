@@ -181,10 +181,12 @@ def _row(rollout: Rollout) -> list[Cell | str]:
     # A verdict without its time could be of an hour ago.
     looked = "–" if rollout.looked_at is None else f"{age(rollout.looked_at, datetime.now(UTC))} ago"
     why = rollout.pause_reason or ("" if verdict is None else verdict.because)
-    if rollout.progression_paused:
-        said += ", held"
-    left = max(0.0, phase.min_seconds - rollout.fresh_seconds)
-    return [rollout.flag_name, rollout.phase, f"{phase.percentage} %", _duration(left), said, looked, near, why]
+    if rollout.status.value == "rolling_back":
+        said, left = f"{said}, rolling back", "–"  # no time is left that it could pass in
+    else:
+        said += ", held" if rollout.progression_paused else ""
+        left = _duration(max(0.0, phase.min_seconds - rollout.fresh_seconds))
+    return [rollout.flag_name, rollout.phase, f"{phase.percentage} %", left, said, looked, near, why]
 
 
 def _duration(seconds: float) -> str:
