@@ -213,7 +213,7 @@ def test_init_reads_files_and_standard_input(fc: Any, home: Path):
     assert fc("init", "--catalogue", str(catalogue), *store).code == 0
     assert fc("get", "a.b", "--json", *store).json["dependents"] == ["a.c"]
     piped = fc("init", "--catalogue", "-", "--store", f"sqlite:{home / 'b.db'}", stdin='{"flags": [{"name": "x.y"}]}')
-    assert piped.out.startswith("loaded 1 flags")
+    assert piped.out.startswith("loaded 1 flag ")
 
 
 def test_init_refuses_bad_catalogues_wholly(fc: Any, home: Path):

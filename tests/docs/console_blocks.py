@@ -2,8 +2,8 @@
 
 ``…`` in an answer stands for anything in its line, a line that is only ``…`` for any lines. A command without an answer
 may say what it likes. ``# exit code 4`` behind a command says how it ends, if not with 0. Ids such as ``key-0d77532f8569``
-stand for the one that is given at that place of the answer, from there on.
-Pipes stand outside of quotes. A block below ``<!-- file: NAME -->`` is a file of that name, one below ``<!-- not run: WHY -->`` isn't run.
+stand for the one that is given at that place of the answer, from there on, and times like ``38 ms`` for any.
+Pipes stand outside of quotes. A block below ``<!-- file: NAME -->`` is a file of that name. What isn't run is listed in ``pages.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import shlex, split
 from string import Template
@@ -31,9 +31,10 @@ class Said(NamedTuple):
 Flagconsole = Callable[[list[str], Mapping[str, str]], Said]
 
 #: Ids that are made up each time: those on a page stand for those that are really given.
-_ID = re.compile(r"\b(?:key|appr|glass)-[0-9a-f]{12}\b")
+_ID = re.compile(r"\b(?:(?:key|appr|glass|sched)-[0-9a-f]{12}|\d+-[0-9a-f]{16}-[0-9a-f]{16})\b")
+_MILLISECONDS = re.compile(r"\d+\\ ms\b")
 
-_BLOCK = re.compile(r"^(?:<!-- (file|not run): (.+?) -->\n)?```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^(?:<!-- (file|run): (.+?) -->\n)?```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"\s+# exit code (\d+)$")
 
 
@@ -42,7 +43,7 @@ class NotHere(Exception):
 
 
 class Block(NamedTuple):
-    """A fenced block with the comment above it: its kind (``file``, ``not run`` or nothing) and its text."""
+    """A fenced block with the comment above it: its kind (``file``, ``run`` for ``scripts/walk-docs``, or nothing) and its text."""
 
     kind: str
     comment: str
@@ -88,7 +89,7 @@ def differences_filled_in(answer: list[str], said: str) -> dict[str, str] | None
         parts = []
         for part in re.split(f"({_ID.pattern})", text):
             if not _ID.fullmatch(part):
-                parts.append(re.escape(part))
+                parts.append(_MILLISECONDS.sub(r"[\\d,]+\\ ms", re.escape(part)))
             elif part in ids:
                 parts.append(rf"(?P=id{ids.index(part)})")
             else:
@@ -114,15 +115,25 @@ class Typist:
     #: What stands on the page, and what it is here.
     here: dict[str, str]
 
-    def type_page(self, page: Path) -> None:
-        """Type all of it. Raises ``AssertionError`` with command and answer where an answer isn't the page's, and ``NotHere``."""
-        for block in blocks(page):
+    #: What reads the files that no command on the page does, by their names. Raises where it can't.
+    readers: Mapping[str, Callable[[Path], object]] = field(default_factory=dict)
+
+    def type_page(self, page: Path, typed: Iterable[Block]) -> None:
+        """Type these blocks of it. Raises ``AssertionError`` with command and answer where an answer isn't the page's, and ``NotHere``."""
+        for block in typed:
             if block.kind == "file":
-                (self.folder / block.comment).write_text(block.text)
-            elif block.kind != "not run":
-                assert block.language == "console", f"{page.name}: neither run nor said why not:\n{block.text}"
-                for step in steps(block.text):
-                    self._type(page, step)
+                self._save(block)
+                continue
+            assert block.language == "console", f"{page.name}: neither run nor said why not:\n{block.text}"
+            for step in steps(block.text):
+                self._type(page, step)
+
+    def _save(self, block: Block) -> None:
+        file = self.folder / block.comment
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(self._of_here(block.text))
+        if file.name in self.readers:
+            self.readers[file.name](file)
 
     def _type(self, page: Path, step: Step) -> None:
         said = self._answer(self._of_here(step.command))

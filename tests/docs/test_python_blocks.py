@@ -27,14 +27,18 @@ FLAGS = {
 TENANT = "tenant-0042"
 
 
+def python_in(path: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", path.read_text(), re.DOTALL | re.MULTILINE)
+
+
 def blocks(page: str) -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+    return python_in((ROOT if page == "README.md" else DOCS) / page)
 
 
 def test_every_page_with_python_is_run():
     # protocols.md needs other clients, and is run by tests/interop; tutorial.md is run by tests/scripts/test_walk.py.
-    pages = {path.name for path in DOCS.glob("*.md") if blocks(path.name)}
-    assert pages == {"sdk.md", "middleware.md", "shadow.md", "judge.md", "protocols.md", "tutorial.md"}
+    pages = {path.name for path in [*DOCS.rglob("*.md"), *ROOT.glob("*.md")] if python_in(path)}
+    assert pages == {"README.md", "sdk.md", "middleware.md", "shadow.md", "judge.md", "protocols.md", "tutorial.md"}
 
 
 @pytest.fixture
@@ -68,6 +72,12 @@ def client_of(server) -> FlagClient:
     client = FlagClient(server.url, server.keys[Role.SDK], cache_dir=False)
     assert client.wait_ready(10)
     return client
+
+
+def test_readme(run):
+    wrote: list[bool] = []
+    run("README.md", write_invoice=lambda: wrote.append(True))
+    assert wrote == []  # the flag is in shadow
 
 
 def test_sdk(run, live_server):

@@ -51,7 +51,7 @@ def init(invocation: Invocation, catalogue: str) -> None:
         print_json({"loaded": 0 if invocation.dry_run else count, "dry_run": invocation.dry_run, "flags": names})
     else:
         did = "would load" if invocation.dry_run else "loaded"
-        say(f"{did} {count} flags into {safe_text(store)}")
+        say(f"{did} {count} flag{'' if count == 1 else 's'} into {safe_text(store)}")
 
 
 def _read(catalogue: str) -> list[FlagCreate]:

@@ -106,7 +106,9 @@ def import_tenants(invocation: Invocation, file: str, kind: str | None) -> None:
         print_json({**counts, "dry_run": invocation.dry_run})
         return
     would = "would be " if invocation.dry_run else ""
-    say(f"{added} tenants {would}added, {updated} {would}updated, {unchanged} unchanged; {len(then)} in all")
+    say(
+        f"{added} tenant{'' if added == 1 else 's'} {would}added, {updated} {would}updated, {unchanged} unchanged; {len(then)} in all"
+    )
 
 
 @tenants.command("export")

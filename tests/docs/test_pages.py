@@ -1,4 +1,4 @@
-"""The how-to pages, and others with console blocks, do what they show: every console block runs, in the order of its page, and answers what stands there."""
+"""The pages do what they show: every block that can run runs, in the order of its page, and answers what stands there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -22,13 +23,15 @@ from flagconsole.operations.service import Operations
 from flagconsole.sdk import FlagClient
 from flagconsole.store import open_store
 
+from ..fake_server import until
 from ..live_server import LiveServer
 from .console_blocks import NotHere, Said, Step, Typist, blocks, differences_filled_in, steps
+from .pages import PAGES, READERS, ROOT, UNRUN, WALKED, WRITTEN, typed
 
-ROOT = Path(__file__).parent.parent.parent
-PAGES = [*sorted((ROOT / "docs" / "how-to").glob("*.md")), ROOT / "docs" / "security.md"]
 #: Pages about an environment that asks for more than others.
 OPTIONS = {"approvals": {"requires_approvals": True}}
+#: Pages about the embedded store: commands find it in the data folder, where a server with so many instances runs on it.
+EMBEDDED = {"README": 12}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +61,11 @@ def typist(
 ) -> Iterator[Typist]:
     """Somebody with an empty home and an admin's key, in front of a server that two instances of a service follow."""
     page: Path = request.getfixturevalue("page")
-    store = tmp_path / "flags.db"
-    shutil.copy(fleet, store)
+    embedded = page.stem in EMBEDDED
+    store = tmp_path / (".local/share/flagconsole/flagconsole.db" if embedded else "flags.db")
+    store.parent.mkdir(parents=True, exist_ok=True)
+    if not embedded:
+        shutil.copy(fleet, store)
     for name in [name for name in os.environ if name.startswith(("FLAGCONSOLE_", "XDG_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -70,16 +76,24 @@ def typist(
             monkeypatch.setattr(option, "default", 60)  # a machine may be slow
     with ExitStack() as ending:
         server = ending.enter_context(LiveServer(f"sqlite:{store}", **OPTIONS.get(page.stem, {})))
-        for _ in range(2):
+        instances = EMBEDDED.get(page.stem, 2)
+        for _ in range(instances):
             client = FlagClient(server.url, server.keys[Role.SDK], service="billing", cache_dir=False)
             assert ending.enter_context(client).wait_ready(60)
         second = server.request("POST", "/api/keys", json={"name": "second", "role": "admin"}).json()["secret"]
         keys = {"SECOND_KEY": second} | {f"{role.value.upper()}_KEY": key for role, key in server.keys.items()}
-        here = {"FLAGCONSOLE_URL": server.url, "FLAGCONSOLE_API_KEY": server.keys[Role.ADMIN]}
+        here = {} if embedded else {"FLAGCONSOLE_URL": server.url, "FLAGCONSOLE_API_KEY": server.keys[Role.ADMIN]}
         typist = Typist(
             folder=tmp_path,
             environment={**os.environ, **keys, **here},
-            here={"http://127.0.0.1:8765": server.url},
+            here={
+                "http://127.0.0.1:8765": server.url,
+                "/home/olu": str(tmp_path),
+                "/etc/flagconsole": str(tmp_path),
+                # Nothing can be scheduled for a day that is over, or more than a year ahead.
+                "2026-12-01": f"{datetime.now(UTC) + timedelta(days=30):%Y-%m-%d}",
+            },
+            readers=READERS,
             flagconsole=lambda words, environment: Said(-1),
         )
 
@@ -87,6 +101,8 @@ def typist(
             with monkeypatch.context() as changed:
                 for name, value in environment.items():
                     changed.setenv(name, value)
+                if words[0] == "bulk-verify":  # it doesn't wait for receipts
+                    until(lambda: server.request("GET", "/api/instances").json()["confirmed"] == instances, 60)
                 capsys.readouterr()
                 code = run(words, "flagconsole")
             said = capsys.readouterr()
@@ -99,7 +115,7 @@ def typist(
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_what_a_page_shows_is_what_happens(typist: Typist, page: Path) -> None:
     try:
-        typist.type_page(page)
+        typist.type_page(page, typed(page))
     except NotHere as program:
         pytest.skip(f"no {program} on this machine: the page was typed up to there")
 
@@ -119,9 +135,17 @@ def test_the_index_leads_to_every_page() -> None:
     assert sorted(pages - linked) == []
 
 
-def test_every_page_with_console_blocks_is_run() -> None:
-    pages = {page for page in (ROOT / "docs").rglob("*.md") if any(b.language == "console" for b in blocks(page))}
-    assert pages == set(PAGES)
+def test_every_block_is_run_or_listed_with_a_reason() -> None:
+    for page in WRITTEN - WALKED:
+        for block in typed(page):
+            assert block.kind == "file" or block.language == "console", f"{page.name}:\n{block.text}"
+
+
+def test_what_isnt_run_is_there() -> None:
+    for name, listed in UNRUN.items():
+        texts = [block.text for block in blocks(ROOT / name)]
+        for beginning in listed:
+            assert sum(text.startswith(beginning) for text in texts) == 1, f"{name}: {beginning}"
 
 
 def test_an_answer_that_differs_is_found(tmp_path: Path) -> None:
@@ -135,4 +159,4 @@ def test_an_answer_that_differs_is_found(tmp_path: Path) -> None:
     page.write_text("```console\n$ flagconsole list | cat\nflags\n```\n")
     typist = Typist(lambda words, environment: Said(0, "none\n"), tmp_path, dict(os.environ), {})
     with pytest.raises(AssertionError, match="none"):
-        typist.type_page(page)
+        typist.type_page(page, blocks(page))
