@@ -21,6 +21,7 @@ from flagconsole.console.manners import Manners
 from flagconsole.console.session import Link
 from flagconsole.console.theme import load_theme
 from flagconsole.domain.audit import hash_of, verify_chain
+from flagconsole.domain.audit_report import AuditReport
 from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.cohort_views import CohortView
 from flagconsole.domain.errors import CohortNotFound, FlagConsoleError, NothingToRollBack
@@ -31,7 +32,6 @@ from flagconsole.domain.role import Role
 from flagconsole.domain.shadow_report import ShadowReport
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.views import (
-    AuditReport,
     ChangeResult,
     FlagDetail,
     FlagListing,

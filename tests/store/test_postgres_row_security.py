@@ -17,6 +17,7 @@ from flagconsole.operations.service import Operations
 from flagconsole.operations.transfer import transfer
 from flagconsole.store import open_store
 from flagconsole.store.acting import act_for, on_own_account
+from flagconsole.store.postgres_migrations import p0017_acts
 from flagconsole.store.postgres_migrations.p0015_row_security import OF_TENANTS, OF_THE_FLEET
 from flagconsole.store.postgres_role import APP_ROLE
 from flagconsole.store.sql_reader import SqlReader
@@ -25,6 +26,8 @@ from ..conftest import ADMIN
 from ..live_server import LiveServer
 
 OWN, OTHER = "tenant-own", "tenant-other"
+TENANTS = (*OF_TENANTS, *p0017_acts.OF_TENANTS)
+HELD = (*TENANTS, *OF_THE_FLEET, *p0017_acts.OF_THE_FLEET, "flag_events", "audit_log")
 
 
 @pytest.fixture
@@ -69,7 +72,7 @@ def everything(connection: psycopg.Connection) -> str:
                 list(map(str, row))
                 for row in connection.execute(sql.SQL("SELECT * FROM {}").format(sql.Identifier(name))).fetchall()
             ]
-            for name in (*OF_TENANTS, *OF_THE_FLEET, "flag_events")
+            for name in HELD
         }
     )
 
@@ -107,6 +110,10 @@ async def test_the_role_cannot_edit_the_log_nor_write_for_another_tenant(lived, 
             "ALTER TABLE flag_change_log DISABLE TRIGGER ALL",
             "ALTER TABLE flag_change_log NO FORCE ROW LEVEL SECURITY",
             "DROP POLICY flag_change_log_of_whom ON flag_change_log",
+            "UPDATE audit_log SET done_by = ''",
+            "DELETE FROM audit_log",
+            "TRUNCATE audit_log",
+            "DROP POLICY audit_log_of_whom ON audit_log",
             "UPDATE schema_version SET version = 1",
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
@@ -126,8 +133,8 @@ async def test_every_table_with_a_tenant_is_held_and_its_owner_too(lived, store_
         with_tenant = connection.execute(
             "SELECT table_name FROM information_schema.columns WHERE column_name = 'tenant_id' AND table_schema = 'public'"
         ).fetchall()
-        assert {row[0] for row in with_tenant} == set(OF_TENANTS)
-        for name in (*OF_TENANTS, *OF_THE_FLEET, "flag_events"):
+        assert {row[0] for row in with_tenant} == set(TENANTS)
+        for name in HELD:
             held = connection.execute(
                 "SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = %s::regclass", (name,)
             ).fetchone()

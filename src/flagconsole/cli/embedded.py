@@ -18,7 +18,9 @@ from flagconsole.cli.schedule_backend import EmbeddedSchedules
 from flagconsole.cli.shadow_backend import EmbeddedShadow
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
+from flagconsole.domain.act import ActPage
 from flagconsole.domain.approval import Approval, ApprovalList
+from flagconsole.domain.audit_report import AuditReport
 from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.role import Actor, ApiKey, Role
 from flagconsole.domain.store_environment import FIRST, EnvironmentList
@@ -195,8 +197,11 @@ class Embedded(
             self._actor, name, request, version=version, idempotency_key=idempotency_key, dry_run=dry_run
         )
 
-    async def verify_audit(self) -> views.AuditReport:
+    async def verify_audit(self) -> AuditReport:
         return await self._operations.verify_audit(self._actor)
+
+    async def audit_log(self, *, before: int | None = None, limit: int = 50) -> ActPage:
+        return await self._operations.audit_log(self._actor, before=before, limit=limit)
 
     async def keys(self) -> views.KeyList:
         return await self._operations.keys(self._actor)

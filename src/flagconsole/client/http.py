@@ -9,6 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from flagconsole.client.attempts import KILL
+from flagconsole.client.audit import AuditCalls
 from flagconsole.client.bulk import BulkCalls
 from flagconsole.client.caller import Caller
 from flagconsole.client.cohorts import CohortCalls
@@ -24,7 +25,6 @@ from flagconsole.domain import requests as ask
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.views import (
-    AuditReport,
     BlastView,
     ChangeResult,
     FlagDetail,
@@ -51,6 +51,7 @@ class Client(
     BulkCalls,
     EnvironmentCalls,
     ScheduleCalls,
+    AuditCalls,
 ):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
@@ -267,10 +268,6 @@ class Client(
             idempotency_key=idempotency_key,
             dry_run=dry_run,
         )
-
-    async def verify_audit(self) -> AuditReport:
-        """Whether the log's hash chain holds."""
-        return await self._caller.get("/api/audit/verify", AuditReport)
 
     async def keys(self) -> KeyList:
         """All API keys, without their secrets."""

@@ -12,12 +12,13 @@ from flagconsole.console.rows import ChangeRow, Json, change_row
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
+    from flagconsole.domain.audit_report import AuditReport
     from flagconsole.domain.bulk import BulkResult, BulkRollback
     from flagconsole.domain.cohort_views import CohortView
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
     from flagconsole.domain.requests import Rollback
     from flagconsole.domain.shadow_report import ShadowReport
-    from flagconsole.domain.views import AuditReport, ChangeResult, FlagDetail, HistoryPage
+    from flagconsole.domain.views import ChangeResult, FlagDetail, HistoryPage
 
 Answer = TypeVar("Answer")
 

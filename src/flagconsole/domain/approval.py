@@ -15,7 +15,7 @@ VALID_FOR: Final = timedelta(hours=1)
 
 class Approval(Frozen):
     """One request. ``fingerprint`` tells whether another is the same: by the same key, for the same thing. ``request`` is what
-    was asked for, as JSON, for the second person to judge."""
+    was asked for, as JSON, for the second person to judge; ``tenant_id`` the tenant that the key which asked is bound to."""
 
     approval_id: str
     fingerprint: str
@@ -24,6 +24,7 @@ class Approval(Frozen):
     request: str
     requested_by: str
     requested_key: str | None
+    tenant_id: str | None = None
     requested_at: AwareDatetime
     ends_at: AwareDatetime
     approved_by: str | None = None

@@ -9,14 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from flagconsole.domain.change import Change
+from typing import Any, Final, NamedTuple, Protocol
 
 GENESIS: Final = "0" * 64
 #: Fields that older entries were hashed without: where they are null they are no part of the hash.
 _LATER_FIELDS: Final = ("break_glass", "approved_by")
+
+
+class Chained(Protocol):
+    """An entry of a chain: a model with these fields."""
+
+    @property
+    def number(self) -> int:
+        """Its place, from 1 on."""
+
+    @property
+    def previous_hash(self) -> str:
+        """The hash of the entry before it."""
+
+    @property
+    def hash(self) -> str:
+        """Its own."""
+
+    def model_dump(self, *, mode: str, exclude: set[str]) -> dict[str, Any]:
+        """Its fields as JSON has them."""
 
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:
@@ -30,13 +46,13 @@ def entry_hash(previous_hash: str, entry: Mapping[str, Any]) -> str:
     return hashlib.sha256(previous_hash.encode() + canonical_json(entry)).hexdigest()
 
 
-def hash_of(change: Change) -> str:
-    """The hash that ``change`` must carry, computed from its other fields."""
-    return entry_hash(change.previous_hash, change.model_dump(mode="json", exclude={"hash"}))
+def hash_of(entry: Chained) -> str:
+    """The hash that ``entry`` must carry, computed from its other fields."""
+    return entry_hash(entry.previous_hash, entry.model_dump(mode="json", exclude={"hash"}))
 
 
 class ChainReport(NamedTuple):
-    """What verifying a chain found. ``first_broken`` is the change id, ``problem`` says what is wrong with it."""
+    """What verifying a chain found. ``first_broken`` is the entry's number, ``problem`` says what is wrong with it."""
 
     verified: bool
     entries: int
@@ -53,39 +69,39 @@ class ChainVerifier:
         self._count = 0
         self._broken: tuple[int, str] | None = None
 
-    def add(self, change: Change) -> bool:
+    def add(self, entry: Chained) -> bool:
         """Check the next entry. False, once and for all, when the chain is broken."""
         if self._broken is None:
-            problem = self._problem(change)
+            problem = self._problem(entry)
             if problem is None:
-                self._previous_hash, self._count = change.hash, self._count + 1
+                self._previous_hash, self._count = entry.hash, self._count + 1
             else:
-                self._broken = min(self._count + 1, change.change_id), problem
+                self._broken = min(self._count + 1, entry.number), problem
         return self._broken is None
 
-    def report(self, head_revision: int, head_hash: str) -> ChainReport:
+    def report(self, head_number: int, head_hash: str) -> ChainReport:
         """The result, given what the head row names."""
-        if self._broken is None and self._count != head_revision:
-            self._broken = self._count + 1, f"the head names revision {head_revision}"
+        if self._broken is None and self._count != head_number:
+            self._broken = self._count + 1, f"the head names entry {head_number}"
         elif self._broken is None and self._previous_hash != head_hash:
             self._broken = self._count, "the head names another hash"
         first_broken, problem = self._broken or (None, None)
         return ChainReport(self._broken is None, self._count, self._previous_hash, first_broken, problem)
 
-    def _problem(self, change: Change) -> str | None:
-        if change.change_id != self._count + 1:
-            return "it comes twice" if change.change_id <= self._count else f"entry {self._count + 1} is missing"
-        if change.previous_hash != self._previous_hash:
+    def _problem(self, entry: Chained) -> str | None:
+        if entry.number != self._count + 1:
+            return "it comes twice" if entry.number <= self._count else f"entry {self._count + 1} is missing"
+        if entry.previous_hash != self._previous_hash:
             return "its previous_hash is not the hash of the entry before it"
-        if hash_of(change) != change.hash:
+        if hash_of(entry) != entry.hash:
             return "its content does not match its hash"
         return None
 
 
-def verify_chain(changes: Iterable[Change], head_revision: int, head_hash: str) -> ChainReport:
+def verify_chain(entries: Iterable[Chained], head_number: int, head_hash: str) -> ChainReport:
     """Check every entry, oldest first, and that the last one is what the head row names."""
     verifier = ChainVerifier()
-    for change in changes:
-        if not verifier.add(change):
+    for entry in entries:
+        if not verifier.add(entry):
             break
-    return verifier.report(head_revision, head_hash)
+    return verifier.report(head_number, head_hash)

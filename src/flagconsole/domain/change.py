@@ -67,6 +67,11 @@ class Change(Frozen):
     hash: str
 
     @property
+    def number(self) -> int:
+        """Its place in the chain."""
+        return self.change_id
+
+    @property
     def revision(self) -> int:
         """The store's revision after this change."""
         return self.change_id

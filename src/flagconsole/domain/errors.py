@@ -359,7 +359,7 @@ class StoreInUse(FlagConsoleError):
 
 
 class ChainBroken(FlagConsoleError):
-    """The log of {place} is broken at entry {first_broken} ({problem}), so nothing was moved."""
+    """The log of {place} is broken ({problem}), so nothing was moved."""
 
     code = "chain_broken"
     status = 409

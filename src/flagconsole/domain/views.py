@@ -138,18 +138,6 @@ class NewKey(Frozen):
     secret: str
 
 
-class AuditReport(Frozen):
-    """``GET /api/audit/verify``."""
-
-    verified: bool
-    entries: int
-    epoch: str = ""
-    head_revision: int
-    head_hash: str
-    first_broken: int | None = None
-    problem: str | None = None
-
-
 class DependentView(Frozen):
     """What a change would do to one dependent flag."""
 

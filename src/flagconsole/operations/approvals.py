@@ -12,9 +12,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from flagconsole.domain.act import ActKind
 from flagconsole.domain.approval import VALID_FOR, Approval, ApprovalList
 from flagconsole.domain.errors import ApprovalNotFound, ApprovalOver, ApprovalRequired, NotAllowed
 from flagconsole.domain.role import Actor
+from flagconsole.operations.acts import digest, record
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Store, Transaction
 
@@ -74,11 +76,24 @@ async def _kept(store: Store, asked: Asked) -> Approval:
             request=asked.request,
             requested_by=asked.actor.name,
             requested_key=asked.actor.key_id,
+            tenant_id=asked.actor.tenant_id,
             requested_at=now,
             ends_at=now + VALID_FOR,
         )
         await tx.save_approval(approval)
+        kind = ActKind.APPROVAL_ASKED
+        await record(tx, asked.actor, now, kind, approval.approval_id, details=_told(approval))
         return approval
+
+
+def _told(approval: Approval) -> dict[str, str]:
+    """What is, or was, asked for, as the log of acts keeps it."""
+    return {
+        "operation": approval.operation,
+        "flag_name": approval.flag_name,
+        "requested_by": approval.requested_by,
+        "request_sha256": digest(approval.request),
+    }
 
 
 class ApprovalOperations:
@@ -109,4 +124,5 @@ class ApprovalOperations:
             update = {"approved_by": actor.name, "approved_at": now, "ends_at": now + VALID_FOR}
             approved = approval.model_copy(update=update)
             await tx.save_approval(approved)
+            await record(tx, actor, now, ActKind.APPROVAL_GIVEN, approval_id, details=_told(approval))
             return approved

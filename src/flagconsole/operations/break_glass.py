@@ -6,9 +6,11 @@ import secrets
 from datetime import timedelta
 from typing import Final
 
+from flagconsole.domain.act import ActKind
 from flagconsole.domain.break_glass import Deed, Grant, GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.errors import BreakGlassUnderWay, GrantNotFound, InvalidInput, NotAllowed
 from flagconsole.domain.role import Actor, Role
+from flagconsole.operations.acts import record
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Reader, Store, Transaction
 
@@ -48,6 +50,9 @@ class BreakGlassOperations:
                 ends_at=now + timedelta(minutes=request.minutes),
             )
             await tx.save_grant(grant)
+            details = {"ends_at": grant.ends_at.isoformat()}
+            kind = ActKind.BREAK_GLASS_BEGUN
+            await record(tx, actor, now, kind, grant.grant_id, reason=request.reason, details=details)
         return GrantView(grant=grant, in_force=True, changes=(), deeds=())
 
     async def end_break_glass(self, actor: Actor, grant_id: str) -> GrantView:
@@ -59,6 +64,8 @@ class BreakGlassOperations:
                 raise NotAllowed(required="admin", role=actor.role.value, operation=Operation.BREAK_GLASS.value)
             if grant.is_in_force_at(now):
                 await tx.save_grant(grant.model_copy(update={"ended_at": now}))
+                details = {"taken_by": grant.taken_by}
+                await record(tx, actor, now, ActKind.BREAK_GLASS_ENDED, grant_id, details=details)
             return await _view(tx, await _existing(tx, grant_id))
 
     async def review_break_glass(self, actor: Actor, grant_id: str, request: GrantReview) -> GrantView:
@@ -73,6 +80,9 @@ class BreakGlassOperations:
             if grant.reviewed_at is None:
                 seen = {"reviewed_at": now, "reviewed_by": actor.name, "review_note": request.note}
                 await tx.save_grant(grant.model_copy(update=seen))
+                details = {"taken_by": grant.taken_by}
+                kind = ActKind.BREAK_GLASS_REVIEWED
+                await record(tx, actor, now, kind, grant_id, reason=request.note, details=details)
             return await _view(tx, await _existing(tx, grant_id))
 
     async def break_glass(self, actor: Actor) -> GrantList:
@@ -88,7 +98,10 @@ class BreakGlassOperations:
         if actor.break_glass is None or operation in _NOT_NOTED:
             return
         async with self.store.write() as tx:
-            await tx.add_deed(actor.break_glass, Deed(at=await tx.now(), operation=operation.value, call=call))
+            now = await tx.now()
+            await tx.add_deed(actor.break_glass, Deed(at=now, operation=operation.value, call=call))
+            details = {"operation": operation.value, "call": call}
+            await record(tx, actor, now, ActKind.BREAK_GLASS_USED, actor.break_glass, details=details)
 
 
 async def _existing(reader: Reader, grant_id: str) -> Grant:

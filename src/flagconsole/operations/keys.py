@@ -6,10 +6,12 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
+from flagconsole.domain.act import ActKind
 from flagconsole.domain.errors import InvalidInput, KeyEnded, KeyNotFound, LastAdmin, NotAllowed, Unauthenticated
 from flagconsole.domain.requests import KeyCreate, KeyRotate
 from flagconsole.domain.role import Actor, ApiKey, Role, may
 from flagconsole.domain.views import NewKey
+from flagconsole.operations.acts import record
 from flagconsole.operations.context import Context
 from flagconsole.store.protocol import Reader, Transaction
 
@@ -35,6 +37,7 @@ async def create_key(tx: Transaction, context: Context, request: KeyCreate) -> N
         created_by=context.actor.name,
         expires_at=request.expires_at,
     )
+    await record(tx, context.actor, context.now, ActKind.KEY_CREATED, key.key_id, details=_told(key))
     return await _added(tx, key)
 
 
@@ -55,11 +58,12 @@ async def rotate_key(tx: Transaction, context: Context, key_id: str, request: Ke
         created_by=context.actor.name,
         expires_at=old.expires_at,
     )
-    made = await _added(tx, new)
     over = context.now + timedelta(seconds=request.overlap_seconds)
     ends = over if old.expires_at is None else min(over, old.expires_at)
     await tx.save_api_key(old.model_copy(update={"expires_at": ends, "replaced_by": new.key_id}))
-    return made
+    details = _told(new) | {"replaced_by": new.key_id, "valid_until": ends.isoformat()}
+    await record(tx, context.actor, context.now, ActKind.KEY_ROTATED, key_id, details=details)
+    return await _added(tx, new)
 
 
 async def revoke_key(tx: Transaction, context: Context, key_id: str) -> ApiKey:
@@ -74,6 +78,7 @@ async def revoke_key(tx: Transaction, context: Context, key_id: str) -> ApiKey:
             raise LastAdmin("Make another admin's key first, or rotate this one.", key_id=key_id)
     revoked = key.model_copy(update={"revoked_at": context.now, "revoked_by": context.actor.name})
     await tx.save_api_key(revoked)
+    await record(tx, context.actor, context.now, ActKind.KEY_REVOKED, key_id, details=_told(key))
     return revoked
 
 
@@ -107,6 +112,12 @@ async def _added(tx: Transaction, key: ApiKey) -> NewKey:
     secret = f"fc_{key.role.value}_{secrets.token_urlsafe(32)}"
     await tx.add_api_key(key, key_hash(secret))
     return NewKey(api_key=key, secret=secret)
+
+
+def _told(key: ApiKey) -> dict[str, str | None]:
+    """What a key may do, as the log of acts keeps it."""
+    ends = None if key.expires_at is None else key.expires_at.isoformat()
+    return {"name": key.name, "role": key.role.value, "tenant_id": key.tenant_id, "expires_at": ends}
 
 
 def _new_id() -> str:

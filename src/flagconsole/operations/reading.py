@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from flagconsole import __version__
-from flagconsole.domain.audit import ChainVerifier
 from flagconsole.domain.blast import blast_radius
 from flagconsole.domain.errors import FlagNotFound
 from flagconsole.domain.evaluation import OverrideRule, Ruleset
@@ -16,7 +15,6 @@ from flagconsole.domain.role import Actor
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tenant_view import view_of_tenant
 from flagconsole.domain.views import (
-    AuditReport,
     BlastView,
     EvaluationView,
     FlagDetail,
@@ -28,8 +26,6 @@ from flagconsole.domain.views import (
     You,
 )
 from flagconsole.store.protocol import Head, Reader
-
-_PAGE = 1000
 
 
 def ruleset_of(head: Head, flags: Sequence[Flag], overrides: Sequence[Override]) -> Ruleset:
@@ -127,26 +123,6 @@ async def history(
         revision=head.revision,
         changes=page,
         next_before=page[-1].change_id if len(found) > limit else None,
-    )
-
-
-async def verify(reader: Reader) -> AuditReport:
-    """Read the whole log and check its chain."""
-    head = await reader.head()
-    verifier = ChainVerifier()
-    last, holds = 0, True
-    while holds and (page := await reader.changes_after(last, _PAGE)):
-        holds = all(verifier.add(change) for change in page)
-        last = page[-1].change_id
-    report = verifier.report(head.revision, head.audit_hash)
-    return AuditReport(
-        verified=report.verified,
-        entries=report.entries,
-        epoch=head.epoch,
-        head_revision=head.revision,
-        head_hash=report.head_hash,
-        first_broken=report.first_broken,
-        problem=report.problem,
     )
 
 

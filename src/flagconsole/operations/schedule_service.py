@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from flagconsole.domain.act import ActKind
 from flagconsole.domain.errors import FlagNotFound, InvalidInput, NotificationNotFound, NotificationNotGivenUp
 from flagconsole.domain.notification import Notification, NotificationList, SubscriptionView
 from flagconsole.domain.playbook_run import DeliveryStatus
 from flagconsole.domain.role import Actor
 from flagconsole.domain.schedule import ScheduleCancel, ScheduleCreate, ScheduleList, ScheduleView
 from flagconsole.operations import approvals, schedules
+from flagconsole.operations.acts import record
 from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context
 from flagconsole.operations.once import fingerprint_of, fingerprint_of_parts, once
@@ -54,6 +56,22 @@ class ScheduleOperations:
             )
             made = await schedules.create(tx, context, flag_name, request)
             await approvals.use(tx, approval)
+            await record(
+                tx,
+                actor,
+                context.now,
+                ActKind.SCHEDULE_CREATED,
+                made.schedule_id,
+                reason=made.change_reason,
+                details={
+                    "flag_name": flag_name,
+                    "wanted": made.wanted,
+                    "at": None if made.at is None else made.at.isoformat(),
+                    "after": None if made.after is None else made.after.model_dump(mode="json"),
+                    "decided_version": made.decided_version,
+                    "approved_by": made.approved_by,
+                },
+            )
             return (await schedules.view_of(tx, made)).model_copy(update={"dry_run": dry_run})
 
         async with put_to_somebody(self.store, asked, dry_run=dry_run):
@@ -74,7 +92,12 @@ class ScheduleOperations:
 
         async def work(tx: Transaction) -> ScheduleView:
             context = Context(actor, await tx.now())
+            before = await tx.schedule(schedule_id)
             cancelled = await schedules.cancel(tx, context, schedule_id, request.cancel_reason)
+            if before != cancelled:
+                kind, details = ActKind.SCHEDULE_CANCELLED, {"flag_name": cancelled.flag_name}
+                reason = request.cancel_reason
+                await record(tx, actor, context.now, kind, schedule_id, reason=reason, details=details)
             return (await schedules.view_of(tx, cancelled)).model_copy(update={"dry_run": dry_run})
 
         return await once(self.store, work, ScheduleView, idempotency_key, fingerprint, dry_run=dry_run)

@@ -14,29 +14,28 @@ from pydantic import BaseModel
 
 from flagconsole.domain import requests as ask
 from flagconsole.domain.errors import FlagNotFound, InvalidInput, StoreNotEmpty
-from flagconsole.domain.role import Actor, ApiKey, Role
+from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tenant_view import result_of_tenant
 from flagconsole.domain.views import (
-    AuditReport,
     BlastView,
     ChangeResult,
     FlagDetail,
     FlagListing,
     HistoryPage,
     InstanceList,
-    KeyList,
-    NewKey,
     Status,
     TenantList,
 )
-from flagconsole.operations import approvals, creation, keys, kill, override, reading, rollback, setting
+from flagconsole.operations import approvals, creation, kill, override, reading, rollback, setting
 from flagconsole.operations.approvals import ApprovalOperations, Asked, put_to_somebody
+from flagconsole.operations.auditing import AuditOperations
 from flagconsole.operations.break_glass import BreakGlassOperations
 from flagconsole.operations.cohorts import CohortOperations
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.environments import EnvironmentOperations
 from flagconsole.operations.incident_service import IncidentOperations
+from flagconsole.operations.key_service import KeyOperations
 from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.playbook_service import PlaybookOperations
@@ -62,6 +61,8 @@ class Operations(
     ApprovalOperations,
     ScheduleOperations,
     StoreEnvironmentOperations,
+    KeyOperations,
+    AuditOperations,
 ):
     """All use cases on one store."""
 
@@ -233,24 +234,6 @@ class Operations(
                 tx.discard()
             return TenantList(tenants=tenants)
 
-    async def create_key(self, actor: Actor, request: ask.KeyCreate) -> NewKey:
-        """Make an API key; the answer is the only place that shows it."""
-        authorize(actor, Operation.KEYS)
-        async with self.store.write() as tx:
-            return await keys.create_key(tx, Context(actor, await tx.now()), request)
-
-    async def rotate_key(self, actor: Actor, key_id: str, request: ask.KeyRotate) -> NewKey:
-        """Make the key that takes this one's place; both are valid until the overlap is over."""
-        authorize(actor, Operation.KEYS)
-        async with self.store.write() as tx:
-            return await keys.rotate_key(tx, Context(actor, await tx.now()), key_id, request)
-
-    async def revoke_key(self, actor: Actor, key_id: str) -> ApiKey:
-        """Make an API key invalid."""
-        authorize(actor, Operation.KEYS)
-        async with self.store.write() as tx:
-            return await keys.revoke_key(tx, Context(actor, await tx.now()), key_id)
-
     async def _change(
         self,
         operation: Operation,
@@ -385,18 +368,6 @@ class Operations(
                 requires_versions=self.requires_versions,
                 now=await reader.now(),
             )
-
-    async def verify_audit(self, actor: Actor) -> AuditReport:
-        """Whether the log's hash chain holds."""
-        authorize(actor, Operation.READ_FLEET)
-        async with self.store.read() as reader:
-            return await reading.verify(reader)
-
-    async def keys(self, actor: Actor) -> KeyList:
-        """All keys, without their secrets."""
-        authorize(actor, Operation.KEYS)
-        async with self.store.read() as reader:
-            return KeyList(keys=tuple(await reader.api_keys()))
 
     async def _instances(self, reader: Reader, revision: int | None) -> InstanceList:
         return reading.instance_list(await reader.head(), await reader.instances(), revision, await reader.now())

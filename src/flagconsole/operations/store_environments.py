@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flagconsole.domain.act import ActDraft, ActKind
 from flagconsole.domain.errors import EnvironmentExists, EnvironmentNotFound, InvalidInput, TargetNotEmpty
 from flagconsole.domain.role import Actor
 from flagconsole.domain.store_environment import (
@@ -88,6 +89,8 @@ async def create_environment(url: str, name: str, by: str) -> EnvironmentView:
             _refuse_taken(await tx.environments(), name)
             made = StoreEnvironment(name=name, partition=name, created_at=await tx.now(), created_by=by)
             await tx.save_environment(made)
+            kind = ActKind.ENVIRONMENT_CREATED
+            await tx.record(ActDraft(kind=kind, subject=name, by=by, at=await tx.now(), details={"partition": name}))
     finally:
         await store.close()
     return await _view(url, made)
@@ -111,6 +114,8 @@ async def rename_environment(url: str, old: str, new: str, by: str) -> Environme
                 }
             )
             await tx.save_environment(named)
+            kind, details = ActKind.ENVIRONMENT_RENAMED, {"partition": named.partition, "name": new}
+            await tx.record(ActDraft(kind=kind, subject=old, by=by, at=await tx.now(), details=details))
     finally:
         await store.close()
     return await _view(url, named)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from flagconsole.domain.act import ActKind
 from flagconsole.domain.environment import FieldChange, PlanAction, PlannedPlan, PlanRequest
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.plan import Plan
 from flagconsole.domain.rollout_requests import RolloutStart
 from flagconsole.domain.stored_plan import PlanEntry, StoredPlan
+from flagconsole.operations.acts import digest, record
 from flagconsole.operations.context import Context
 from flagconsole.operations.plan_document import document_of, flattened
 from flagconsole.store.protocol import Reader, Transaction
@@ -62,18 +64,23 @@ async def write_plan(
 ) -> None:
     """Keep another version of a plan, or that it is removed."""
     entry = next((entry for entry in request.environment.plans if entry.name == item.plan_name), None)
-    await tx.save_plan(
-        StoredPlan(
-            plan_name=item.plan_name,
-            version=1 if known is None else known.version + 1,
-            entry=None if item.action is PlanAction.REMOVE else entry,
-            change_reason=reason,
-            changed_by=context.actor.name,
-            changed_at=context.now,
-            revision=(await tx.head()).revision,
-            correlation_id=context.correlation_id,
-        )
+    stored = StoredPlan(
+        plan_name=item.plan_name,
+        version=1 if known is None else known.version + 1,
+        entry=None if item.action is PlanAction.REMOVE else entry,
+        change_reason=reason,
+        changed_by=context.actor.name,
+        changed_at=context.now,
+        revision=(await tx.head()).revision,
+        correlation_id=context.correlation_id,
     )
+    await tx.save_plan(stored)
+    details: dict[str, object] = {"version": stored.version, "correlation_id": stored.correlation_id}
+    if stored.entry is None:
+        kind = ActKind.PLAN_REMOVED
+    else:
+        kind, details["entry_sha256"] = ActKind.PLAN_WRITTEN, digest(stored.entry.model_dump_json())
+    await record(tx, context.actor, context.now, kind, stored.plan_name, reason=reason, details=details)
 
 
 def told_moved(plans: Sequence[StoredPlan], revision: int) -> list[str]:

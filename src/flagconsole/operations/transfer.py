@@ -9,10 +9,10 @@ from datetime import datetime
 from hashlib import blake2b
 from typing import NamedTuple
 
+from flagconsole.domain.audit_report import AuditReport
 from flagconsole.domain.errors import ChainBroken, StoreInUse, StoreUnavailable, TargetNotEmpty
 from flagconsole.domain.store_environment import FIRST
-from flagconsole.domain.views import AuditReport
-from flagconsole.operations.reading import verify
+from flagconsole.operations.auditing import verify
 from flagconsole.store.opening import is_postgres
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
@@ -122,9 +122,7 @@ async def _tables(source: Source, destination: Destination) -> dict[str, tuple[s
 async def _verified(end: Source, url: str) -> AuditReport:
     report = await verify(SqlReader(end.session))
     if not report.verified:
-        raise ChainBroken(
-            "See flagconsole audit verify.", place=_place(url), first_broken=report.first_broken, problem=report.problem
-        )
+        raise ChainBroken("See flagconsole audit verify.", place=_place(url), problem=report.fault)
     return report
 
 

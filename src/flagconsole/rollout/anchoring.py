@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from flagconsole.domain.anchor import Anchor, anchor_line
-from flagconsole.domain.errors import AnchorNotKept, FlagConsoleError
+from flagconsole.domain.errors import AnchorNotKept, FlagConsoleError, LeaseLost
 from flagconsole.domain.text import safe_text
+from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.signature import signed_headers
 from flagconsole.store.protocol import Store
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 TIMEOUT_SECONDS: Final = 10.0
+#: How often a server that doesn't lead looks whether it does now, seconds.
+LOOK_SECONDS: Final = 5.0
 #: After an anchor that couldn't be kept, the next try, seconds.
 RETRY_SECONDS: Final = 60.0
 
@@ -74,17 +77,20 @@ class Anchors:
 
 
 class Anchoring:
-    """Keeps an anchor of the store's head every so many seconds, the first at once."""
+    """Keeps an anchor of the store's heads every so many seconds while ``leadership`` is held, the first at once: of several servers on
+    one store the one that leads, for all. ``environment`` says what the store's environment is called at the time."""
 
     def __init__(
         self,
         store: Store,
         anchors: Anchors,
+        leadership: Leadership,
         *,
-        environment: str,
+        environment: Callable[[], str],
         pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._store, self._anchors, self._environment, self._pause = store, anchors, environment, pause
+        self._store, self._anchors, self._leadership = store, anchors, leadership
+        self._environment, self._pause = environment, pause
         self._task: asyncio.Task[None] | None = None
         #: The newest anchor that was kept.
         self.newest: Anchor | None = None
@@ -99,12 +105,27 @@ class Anchoring:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def tick(self) -> Anchor:
-        """Anchor the head as it is now. Raises ``AnchorNotKept`` or ``StoreUnavailable``."""
-        async with self._store.read() as reader:
-            head, now = await reader.head(), await reader.now()
+    async def tick(self) -> Anchor | None:
+        """Anchor the heads as they are now; None where another server leads. Raises ``LeaseLost``, ``AnchorNotKept`` and
+        ``StoreUnavailable``.
+
+        A server that is stopped between looking and writing may write late, after the next leader: what it writes was true, and
+        anchors have no order of their own.
+        """
+        if not await self._leadership.acquire():
+            return None
+        async with self._store.write() as tx:
+            await self._leadership.check(tx)
+            head, acts, now = await tx.head(), await tx.act_head(), await tx.now()
+            tx.discard()
         anchor = Anchor(
-            environment=self._environment, epoch=head.epoch, revision=head.revision, audit_hash=head.audit_hash, at=now
+            environment=self._environment(),
+            epoch=head.epoch,
+            revision=head.revision,
+            audit_hash=head.audit_hash,
+            act_id=acts.act_id,
+            act_hash=acts.act_hash,
+            at=now,
         ).signed(self._anchors.key)
         await keep(anchor, self._anchors.place, self._anchors.key)
         self.newest = anchor
@@ -114,7 +135,10 @@ class Anchoring:
         while True:
             wait = self._anchors.every
             try:
-                await self.tick()
+                if await self.tick() is None:
+                    wait = min(LOOK_SECONDS, wait)
+            except LeaseLost:
+                wait = min(LOOK_SECONDS, wait)
             except FlagConsoleError as error:
                 log.warning("the audit log is not anchored: %s", safe_text(error))
                 wait = min(RETRY_SECONDS, wait)

@@ -16,7 +16,7 @@ from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.retention import Retention
 from flagconsole.domain.views import Problem
 from flagconsole.operations.service import Operations
-from flagconsole.rollout.anchoring import Anchoring
+from flagconsole.rollout.anchoring import Anchoring, Anchors
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import read_playbooks
 from flagconsole.rollout.prometheus_source import PrometheusSource
@@ -73,13 +73,13 @@ def create_app(
     playbooks: Mapping[str, Playbook] | None = None,
     prometheus: PrometheusSource | None = None,
     bounds: Bounds | None = None,
-    anchoring: Anchoring | None = None,
+    anchors: Anchors | None = None,
 ) -> FastAPI:
     """The ASGI application on an open store. Its lifespan follows the store; whoever opened the store closes it.
     ``retention`` says how long measurements are kept, ``response`` what playbooks may reach (nothing, by default), and
     ``playbooks`` replaces those that ship. ``prometheus`` is asked for the metrics that plans have queries for; whoever made it
     closes it. ``bounds`` is what clients may ask of the server,
-    ``anchoring`` is carried on while the application runs."""
+    ``anchors`` says where the audit log's heads are kept."""
     hub = Hub()
 
     @asynccontextmanager
@@ -117,6 +117,9 @@ def create_app(
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
+        anchoring = None
+        if anchors is not None:
+            anchoring = Anchoring(operations.store, anchors, leadership, environment=lambda: operations.environment)
         tender = RolloutTender(operations.store, leadership, known_playbooks, prometheus, pages=reached)
         follower.on_change(unleash.tell)
         follower.on_change(lambda ruleset: hub.publish(refetch_frame(ruleset), channel=Channel.OFREP))

@@ -8,10 +8,13 @@ from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel
 
 from flagconsole.domain import requests as ask
+from flagconsole.domain.act import ActPage
+from flagconsole.domain.audit_report import AuditReport
 from flagconsole.domain.instance import ReceiptBatch, id_under
 from flagconsole.domain.role import ApiKey
-from flagconsole.domain.views import AuditReport, InstanceList, KeyList, NewKey, Status, TenantList
+from flagconsole.domain.views import InstanceList, KeyList, NewKey, Status, TenantList
 from flagconsole.operations import reading
+from flagconsole.operations.auditing import ACTS_LIMIT
 from flagconsole.server.change_routes import DryRun
 from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State, at_least
@@ -85,8 +88,19 @@ async def put_tenants(state: State, actor: Caller, body: ask.TenantsPut, dry_run
 
 @router.get("/api/audit/verify", summary="Check the audit chain", responses=problems())
 async def verify_audit(state: State, actor: Caller) -> AuditReport:
-    """Read the whole log and check its hash chain."""
+    """Read the whole log, of changes and of acts, and check both hash chains."""
     return await state.operations.verify_audit(actor)
+
+
+@router.get("/api/audit/log", summary="The log of acts", responses=problems())
+async def audit_log(
+    state: State,
+    actor: Caller,
+    before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+    limit: Annotated[int, Query(ge=1, le=ACTS_LIMIT)] = 50,
+) -> ActPage:
+    """What was done to keys, rights, approvals, schedules, plans and environments, newest first."""
+    return await state.operations.audit_log(actor, before=before, limit=limit)
 
 
 @router.get("/api/keys", summary="API keys", responses=problems())

@@ -55,6 +55,7 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "GET /api/export": Operation.READ_FLEET,
     "POST /api/plan": Operation.READ_FLEET,
     "GET /api/audit/verify": Operation.READ_FLEET,
+    "GET /api/audit/log": Operation.READ_FLEET,
     "PUT /api/flags/{name}/override": Operation.OVERRIDE,
     "DELETE /api/flags/{name}/override": Operation.OVERRIDE,
     "POST /api/flags/{name}/kill": Operation.KILL,

@@ -15,7 +15,7 @@ from flagconsole.domain.retention import Retention
 from flagconsole.domain.store_environment import FIRST, UNNAMED, StoreEnvironment
 from flagconsole.operations.service import Operations
 from flagconsole.operations.store_environments import chosen
-from flagconsole.rollout.anchoring import Anchoring, Anchors
+from flagconsole.rollout.anchoring import Anchors
 from flagconsole.rollout.prometheus_source import PrometheusSource
 from flagconsole.rollout.response import Response
 from flagconsole.server.app import create_app
@@ -105,7 +105,7 @@ async def served_app(
             playbooks=serving.playbooks,
             prometheus=prometheus,
             bounds=serving.bounds,
-            anchoring=_anchoring(store, environment, serving.anchors),
+            anchors=_anchors_of(environment, serving.anchors),
         )
     finally:
         if prometheus is not None:
@@ -126,13 +126,11 @@ def _for(environment: StoreEnvironment, values: Mapping[str, T]) -> T | None:
     return values.get(environment.name, fallback)
 
 
-def _anchoring(store: Store, environment: StoreEnvironment, anchors: Anchors | None) -> Anchoring | None:
+def _anchors_of(environment: StoreEnvironment, anchors: Anchors | None) -> Anchors | None:
     """Each log has a file of its own; what is posted says itself which it is of."""
-    if anchors is None:
-        return None
-    if not anchors.place.startswith(("https://", "http://")):
+    if anchors is not None and not anchors.place.startswith(("https://", "http://")):
         anchors = replace(anchors, place=file_of(anchors.place, environment.partition))
-    return Anchoring(store, anchors, environment=environment.name)
+    return anchors
 
 
 async def _make_admin_key(operations: Operations, store_url: str, environment: StoreEnvironment, *, own: bool) -> None:

@@ -30,11 +30,14 @@ _MAKE: Final = f"""
 _TABLES: Final = """
     SELECT oid FROM pg_class WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
 """
+#: The chains of the audit log, which a server adds to and does nothing else with.
+_LOGS: Final = ("flag_change_log", "audit_log")
 _GRANTED: Final = f"""
-    SELECT has_schema_privilege(%s, current_schema(), 'USAGE')
-        AND NOT EXISTS (SELECT FROM ({_TABLES}) AS tables WHERE NOT has_table_privilege(%s, oid, 'SELECT'))
-        AND NOT has_table_privilege(%s, 'flag_change_log', 'UPDATE')
-        AND NOT has_table_privilege(%s, 'flag_change_log', 'DELETE')
+    SELECT has_schema_privilege(%(role)s, current_schema(), 'USAGE')
+        AND NOT EXISTS (SELECT FROM ({_TABLES}) AS tables WHERE NOT has_table_privilege(%(role)s, oid, 'SELECT'))
+        AND NOT EXISTS (
+            SELECT FROM unnest(%(logs)s::text[]) AS log WHERE has_table_privilege(%(role)s, log, 'UPDATE, DELETE, TRUNCATE')
+        )
 """
 
 log = logging.getLogger(__name__)
@@ -82,7 +85,7 @@ async def _may_become(connection: Connection) -> bool:
 
 async def _grant(connection: Connection) -> None:
     """Everything that a server does with the tables, but editing the log and the schema."""
-    row = await (await connection.execute(_GRANTED, (APP_ROLE,) * 4)).fetchone()
+    row = await (await connection.execute(_GRANTED, {"role": APP_ROLE, "logs": list(_LOGS)})).fetchone()
     if row is not None and row[0]:
         return
     named = await (await connection.execute("SELECT current_schema()")).fetchone()
@@ -92,7 +95,7 @@ async def _grant(connection: Connection) -> None:
         "GRANT USAGE ON SCHEMA {schema} TO {role}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {schema} TO {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {role}",
-        "REVOKE UPDATE, DELETE, TRUNCATE ON {schema}.flag_change_log FROM {role}",
+        *(f"REVOKE UPDATE, DELETE, TRUNCATE ON {{schema}}.{log} FROM {{role}}" for log in _LOGS),
         "REVOKE INSERT, UPDATE, DELETE ON {schema}.schema_version FROM {role}",
     ):
         await connection.execute(sql.SQL(statement).format(**names))

@@ -18,6 +18,7 @@ from flagconsole.domain.instance import Instance
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import FlagView
+from flagconsole.store.act_protocol import ActReader, ActTransaction
 from flagconsole.store.approval_protocol import ApprovalReader, ApprovalTransaction
 from flagconsole.store.break_glass_protocol import BreakGlassReader, BreakGlassTransaction
 from flagconsole.store.cohort_protocol import CohortReader, CohortTransaction
@@ -85,6 +86,7 @@ class Reader(
     ScheduleReader,
     EnvironmentReader,
     PlanReader,
+    ActReader,
     Protocol,
 ):
     """A consistent view of the store. Names of archived flags are unknown to it, except to ``is_retired``."""
@@ -151,6 +153,9 @@ class Reader(
     async def api_key(self, key_hash: str) -> ApiKey | None:
         """The key with this SHA-256, revoked or not."""
 
+    async def people(self) -> int:
+        """Moves with every change of a key or a tenant's profile, and with nothing else."""
+
     async def api_keys(self) -> list[ApiKey]:
         """All keys by creation."""
 
@@ -168,6 +173,7 @@ class Transaction(
     ScheduleTransaction,
     EnvironmentTransaction,
     PlanTransaction,
+    ActTransaction,
     Protocol,
 ):
     """A write: everything in it happens together or not at all."""

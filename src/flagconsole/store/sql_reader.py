@@ -15,6 +15,7 @@ from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
 from flagconsole.store.session import Session
+from flagconsole.store.sql_acts import SqlActReader
 from flagconsole.store.sql_approvals import SqlApprovalReader
 from flagconsole.store.sql_break_glass import SqlBreakGlassReader
 from flagconsole.store.sql_cohorts import SqlCohortReader
@@ -40,6 +41,7 @@ class SqlReader(
     SqlScheduleReader,
     SqlEnvironmentReader,
     SqlPlanReader,
+    SqlActReader,
 ):
     """A consistent view, in a session's transaction."""
 
@@ -154,6 +156,10 @@ class SqlReader(
     async def api_key(self, key_hash: str) -> ApiKey | None:
         row = await self._session.one(f"{_KEYS} WHERE key_hash = ?", key_hash)
         return None if row is None else rows.key_of(row)
+
+    async def people(self) -> int:
+        row = await self._session.one("SELECT people FROM store_head WHERE id = 1")
+        return 0 if row is None else int(row[0])
 
     async def api_keys(self) -> list[ApiKey]:
         return [rows.key_of(row) for row in await self._session.all(f"{_KEYS} ORDER BY created_at, key_id")]

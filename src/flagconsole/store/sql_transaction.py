@@ -16,6 +16,7 @@ from flagconsole.store import rows
 from flagconsole.store.epoch import epoch_after
 from flagconsole.store.protocol import ChangeDraft, Remembered
 from flagconsole.store.session import Session, insert
+from flagconsole.store.sql_acts import SqlActTransaction
 from flagconsole.store.sql_approvals import SqlApprovalTransaction
 from flagconsole.store.sql_break_glass import SqlBreakGlassTransaction
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
@@ -43,6 +44,7 @@ class SqlTransaction(
     SqlScheduleTransaction,
     SqlEnvironmentTransaction,
     SqlPlanTransaction,
+    SqlActTransaction,
 ):
     """One write transaction."""
 
@@ -136,10 +138,17 @@ class SqlTransaction(
                 [tuple(rows.tenant_row(tenant).values()) for tenant in group],
             )
 
+        await self._people_moved()
+
+    async def _people_moved(self) -> None:
+        await self._session.run("UPDATE store_head SET people = people + 1")
+
     async def add_api_key(self, key: ApiKey, key_hash: str) -> None:
+        await self._people_moved()
         await self._insert("api_keys", {**key.model_dump(mode="json"), "key_hash": key_hash})
 
     async def save_api_key(self, key: ApiKey) -> None:
+        await self._people_moved()
         row = key.model_dump(mode="json", include={"expires_at", "replaced_by", "revoked_at", "revoked_by"})
         changes = ", ".join(f"{name} = ?" for name in row)
         await self._session.run(f"UPDATE api_keys SET {changes} WHERE key_id = ?", *row.values(), key.key_id)

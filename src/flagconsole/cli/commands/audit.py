@@ -11,17 +11,18 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import print_json, say, talk
+from flagconsole.cli.output import moment, print_json, say, talk
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
+    from flagconsole.domain.act import ActPage
     from flagconsole.domain.anchor import Anchor
+    from flagconsole.domain.audit_report import AuditReport
     from flagconsole.domain.change import Change
-    from flagconsole.domain.log_export import LogHead
-    from flagconsole.domain.views import AuditReport
+    from flagconsole.domain.log_export import LogExport
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -38,7 +39,7 @@ def audit() -> None:
 @click.option("--anchors", type=_FILE, metavar="FILE", help="Also check that every anchored head is in the log.")
 @prints
 def verify(invocation: Invocation, export: Path | None, anchors: Path | None) -> None:
-    """Recompute the hash chain of the whole log. Exits with 4 and names the first broken entry when it doesn't hold.
+    """Recompute the hash chains of the whole log, of changes and of acts. Exits with 4 and names the first broken entry when one doesn't hold.
 
     A tail that was cut off and a chain that was written anew as a whole can't be seen from inside: check against the anchors
     that `audit anchor` or `serve --anchor` wrote, with their key in FLAGCONSOLE_ANCHOR_KEY.
@@ -48,36 +49,72 @@ def verify(invocation: Invocation, export: Path | None, anchors: Path | None) ->
         print_json(report)
     elif report.verified:
         say(f"verified {report.entries} entries; head is revision {report.head_revision}, {report.head_hash}")
+        if report.acts is None:
+            talk("the export doesn't tell of acts (keys, rights, approvals, schedules, plans, environments)")
+        else:
+            say(f"verified {report.acts.entries} acts; the newest is {report.acts.head_hash}")
     if not report.verified:
-        talk(f"BROKEN at entry {report.first_broken}: {safe_text(report.problem)}")
+        talk(f"BROKEN at {safe_text(report.fault)}")
         click.get_current_context().exit(ExitCode.REFUSED)
 
 
 def _report(invocation: Invocation, export: Path | None, anchors: Path | None) -> AuditReport:
-    if export is None and anchors is None:
-
-        async def work(backend: Backend, target: Target) -> AuditReport:
-            return await backend.verify_audit()
-
-        return invocation.run(work)
-    from flagconsole.domain.anchor import KEY_VARIABLE, anchor_key, read_anchors, verify_log
+    from flagconsole.domain.anchor import KEY_VARIABLE, anchor_key, read_anchors, verify_acts, verify_log
+    from flagconsole.domain.audit_report import report_of
     from flagconsole.domain.log_export import read_log
-    from flagconsole.domain.views import AuditReport
 
     known: list[Anchor] = []
     if anchors is not None:
         known = read_anchors(_text(anchors), anchor_key(os.environ.get(KEY_VARIABLE)), str(anchors))
-    head, changes = invocation.run(_whole_log) if export is None else read_log(_text(export).splitlines(), str(export))
-    found = verify_log(changes, head.head_revision, head.head_hash, known)
-    return AuditReport(
-        verified=found.verified,
-        entries=found.entries,
-        epoch=head.epoch,
-        head_revision=head.head_revision,
-        head_hash=found.head_hash,
-        first_broken=found.first_broken,
-        problem=found.problem,
+    if export is None:
+        report = invocation.run(_verified)
+        if anchors is None or not report.verified:
+            return report
+        head, changes, acts = invocation.run(_whole_log)
+    else:
+        head, changes, acts = read_log(_text(export).splitlines(), str(export))
+    return report_of(
+        head.epoch,
+        head.head_revision,
+        verify_log(changes, head.head_revision, head.head_hash, known),
+        verify_acts(acts, head.act_id, head.act_hash, known),
     )
+
+
+async def _verified(backend: Backend, target: Target) -> AuditReport:
+    return await backend.verify_audit()
+
+
+@audit.command("log")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True, help="How many, the newest first.")
+@click.option("--before", type=click.IntRange(1), metavar="ACT", help="Only acts before this one.")
+@prints
+def log(invocation: Invocation, limit: int, before: int | None) -> None:
+    """Show who made, rotated and revoked keys, took rights, asked for and gave consent, and scheduled, planned or named what.
+
+    What changed a flag is in `history`.
+    """
+
+    async def work(backend: Backend, target: Target) -> ActPage:
+        return await backend.audit_log(before=before, limit=limit)
+
+    page = invocation.run(work)
+    if invocation.as_json:
+        print_json(page)
+        return
+    for act in page.acts:
+        under = "" if act.break_glass is None else f"  under {safe_text(act.break_glass, 100)}"
+        what = f"{act.kind.value.replace('_', ' ')}  {safe_text(act.subject, 200)}"
+        say(f"{act.act_id}  {moment(act.done_at)}  {safe_text(act.done_by, 200)}  {what}{under}")
+        told = [f"{name} {value}" for name, value in act.details.items() if value is not None]
+        if told:
+            say(f"    {safe_text('; '.join(told), 500)}")
+        if act.reason is not None:
+            say(f"    because: {safe_text(act.reason)}")
+    if not page.acts:
+        talk("there are no acts")
+    elif page.next_before is not None:
+        talk(f"older ones: --before {page.next_before}")
 
 
 @audit.command("export")
@@ -87,22 +124,22 @@ def export(invocation: Invocation, file: Path) -> None:
     """Write the whole log to FILE (`-`: standard output), one JSON object a line, so that it can be checked anywhere."""
     from flagconsole.domain.log_export import dump_log
 
-    head, changes = invocation.run(_whole_log)
-    lines = dump_log(head, changes)
+    whole = invocation.run(_whole_log)
+    lines = dump_log(whole)
     if str(file) == "-":
         for line in lines:
             click.echo(line, nl=False)
         return
     with file.open("w", encoding="utf-8") as written:
         written.writelines(lines)
-    talk(f"{len(changes)} entries are in {safe_text(file, 300)}")
+    talk(f"{len(whole.changes)} entries and {len(whole.acts or ())} acts are in {safe_text(file, 300)}")
 
 
 @audit.command("anchor")
 @click.argument("place", metavar="FILE|URL")
 @prints
 def anchor(invocation: Invocation, place: str) -> None:
-    """Check the log, then append its head, signed with the key in FLAGCONSOLE_ANCHOR_KEY, to FILE, or post it to a URL.
+    """Check the log, then append its heads, signed with the key in FLAGCONSOLE_ANCHOR_KEY, to FILE, or post them to a URL.
 
     Keep it where whoever can write to the store can't: `serve --anchor` does it on a schedule.
     """
@@ -119,13 +156,15 @@ def anchor(invocation: Invocation, place: str) -> None:
 
     report, environment = invocation.run(work)
     if not report.verified:
-        talk(f"BROKEN at entry {report.first_broken}: {safe_text(report.problem)}; nothing was anchored")
+        talk(f"BROKEN at {safe_text(report.fault)}; nothing was anchored")
         click.get_current_context().exit(ExitCode.REFUSED)
     signed = Anchor(
         environment=environment,
         epoch=report.epoch,
         revision=report.head_revision,
         audit_hash=report.head_hash,
+        act_id=None if report.acts is None else report.acts.entries,
+        act_hash=None if report.acts is None else report.acts.head_hash,
         at=datetime.now(UTC),
     ).signed(key)
     asyncio.run(keep(signed, place, key))
@@ -135,11 +174,17 @@ def anchor(invocation: Invocation, place: str) -> None:
         say(f"anchored revision {signed.revision}, {signed.audit_hash}")
 
 
-async def _whole_log(backend: Backend, target: Target) -> tuple[LogHead, list[Change]]:
-    """Every entry, oldest first, up to the newest one of the first page."""
+async def _whole_log(backend: Backend, target: Target) -> LogExport:
+    """Every change and act, oldest first, up to the newest ones of the first pages."""
     from flagconsole.domain.audit import GENESIS
-    from flagconsole.domain.log_export import LogHead
+    from flagconsole.domain.log_export import LogExport, LogHead
 
+    # Acts first: what was done since is in neither, and an act is never older than the changes that it names.
+    first = newest = await backend.audit_log(limit=500)
+    acts = [*newest.acts]
+    while newest.next_before is not None:
+        newest = await backend.audit_log(limit=500, before=newest.next_before)
+        acts += newest.acts
     changes: list[Change] = []
     page = await backend.history(limit=500)
     epoch, revision = page.epoch, page.revision
@@ -147,9 +192,11 @@ async def _whole_log(backend: Backend, target: Target) -> tuple[LogHead, list[Ch
     while page.next_before is not None:
         page = await backend.history(limit=500, before=page.next_before)
         changes += page.changes
-    changes.reverse()
-    head_hash = changes[-1].hash if changes else GENESIS
-    return LogHead(epoch=epoch, head_revision=revision, head_hash=head_hash), changes
+    head_hash = changes[0].hash if changes else GENESIS
+    head = LogHead(
+        epoch=epoch, head_revision=revision, head_hash=head_hash, act_id=first.act_id, act_hash=first.act_hash
+    )
+    return LogExport(head, changes[::-1], acts[::-1])
 
 
 def _text(path: Path) -> str:

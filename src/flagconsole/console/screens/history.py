@@ -248,7 +248,7 @@ class HistoryScreen(ListScreen):
         elif report.verified:
             self.console.say(f"chain holds: all {report.entries} entries, head {report.head_hash[:12]}…")
         else:
-            self.console.say(f"CHAIN BROKEN at entry #{report.first_broken}: {report.problem}")
+            self.console.say(f"CHAIN BROKEN at {report.fault}")
 
 
 def _text(row: ChangeRow) -> str:

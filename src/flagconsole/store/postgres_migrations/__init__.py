@@ -20,6 +20,7 @@ from flagconsole.store.postgres_migrations.p0013_schedules import SCHEDULES
 from flagconsole.store.postgres_migrations.p0014_environments import ENVIRONMENTS
 from flagconsole.store.postgres_migrations.p0015_row_security import ROW_SECURITY
 from flagconsole.store.postgres_migrations.p0016_plans import PLANS
+from flagconsole.store.postgres_migrations.p0017_acts import ACTS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -38,4 +39,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     ENVIRONMENTS,
     ROW_SECURITY,
     PLANS,
+    ACTS,
 )

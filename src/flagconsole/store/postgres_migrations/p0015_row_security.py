@@ -10,8 +10,12 @@ from typing import Final
 
 # Asked once for a statement, not for each row.
 _SAID: Final = "current_setting('flagconsole.tenant', true)"
-_FLEET: Final = f"(SELECT {_SAID}) = '*'"
-_OWN: Final = f"tenant_id = (SELECT substr({_SAID}, 2) WHERE {_SAID} LIKE '=%')"
+#: Whoever acts for the whole fleet.
+FLEET: Final = f"(SELECT {_SAID}) = '*'"
+#: Whoever acts for a tenant.
+TENANT_SAID: Final = f"{_SAID} LIKE '=%'"
+#: The fleet, and the tenant that a row belongs to.
+FLEET_OR_OWN: Final = f"{FLEET} OR tenant_id = (SELECT substr({_SAID}, 2) WHERE {TENANT_SAID})"
 
 #: Tables whose rows belong to a tenant each; those of nobody are the fleet's.
 OF_TENANTS: Final = (
@@ -36,7 +40,8 @@ OF_THE_FLEET: Final = (
 )
 
 
-def _secured(table: str, condition: str) -> tuple[str, ...]:
+def secured(table: str, condition: str) -> tuple[str, ...]:
+    """The statements that let a table be seen and written by whom the condition lets."""
     return (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
@@ -45,11 +50,11 @@ def _secured(table: str, condition: str) -> tuple[str, ...]:
 
 
 ROW_SECURITY: Final = (
-    *(statement for table in OF_TENANTS for statement in _secured(table, f"{_FLEET} OR {_OWN}")),
-    *(statement for table in OF_THE_FLEET for statement in _secured(table, _FLEET)),
+    *(statement for table in OF_TENANTS for statement in secured(table, FLEET_OR_OWN)),
+    *(statement for table in OF_THE_FLEET for statement in secured(table, FLEET)),
     # What a tenant's key changes is told to everybody, and read by the fleet's own work only.
     "ALTER TABLE flag_events ENABLE ROW LEVEL SECURITY",
     "ALTER TABLE flag_events FORCE ROW LEVEL SECURITY",
-    f"CREATE POLICY flag_events_of_whom ON flag_events USING ({_FLEET})",
-    f"CREATE POLICY flag_events_told ON flag_events FOR INSERT WITH CHECK ({_SAID} LIKE '=%')",
+    f"CREATE POLICY flag_events_of_whom ON flag_events USING ({FLEET})",
+    f"CREATE POLICY flag_events_told ON flag_events FOR INSERT WITH CHECK ({TENANT_SAID})",
 )

@@ -22,6 +22,7 @@ from flagconsole.store.sqlite_migrations.m0013_schedules import m0013_schedules
 from flagconsole.store.sqlite_migrations.m0014_environments import m0014_environments
 from flagconsole.store.sqlite_migrations.m0015_row_security import m0015_row_security
 from flagconsole.store.sqlite_migrations.m0016_plans import m0016_plans
+from flagconsole.store.sqlite_migrations.m0017_acts import m0017_acts
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -43,6 +44,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0014_environments,
     m0015_row_security,
     m0016_plans,
+    m0017_acts,
 )
 
 __all__ = ["ALL"]
