@@ -101,7 +101,7 @@ async def test_is_the_log_whole(open_console: Any, server: Any) -> None:
         await console.until("chain holds: all 7 entries")
         server.changes[2] = server.changes[2].model_copy(update={"changed_by": "somebody"})
         await console.press("v")
-        await console.until("CHAIN BROKEN at entry #3")
+        await console.until("CHAIN BROKEN at entry 3")
 
 
 async def test_a_forged_entry_is_shown_as_such(open_console: Any, server: Any) -> None:

@@ -82,7 +82,7 @@ async def put_tenants(state: State, actor: Caller, body: ask.TenantsPut, dry_run
     """Add these tenants, all or none. Of those that exist, the fields that are left out keep their value."""
     result = await state.operations.put_tenants(actor, body, dry_run=dry_run)
     if not dry_run:
-        await state.follower.reload_people()
+        await state.follower.follow_people()
     return result
 
 
@@ -113,7 +113,7 @@ async def keys(state: State, actor: Caller) -> KeyList:
 async def create_key(state: State, actor: Caller, body: ask.KeyCreate) -> NewKey:
     """Make a key. The answer is the only place that shows its secret."""
     result = await state.operations.create_key(actor, body)
-    await state.follower.reload_people()
+    await state.follower.follow_people()
     return result
 
 
@@ -123,7 +123,7 @@ async def create_key(state: State, actor: Caller, body: ask.KeyCreate) -> NewKey
 async def rotate_key(state: State, actor: Caller, key_id: KeyId, body: ask.KeyRotate) -> NewKey:
     """Make the key that takes this one's place. The old one is valid until ``overlap_seconds`` are over, then it dies."""
     result = await state.operations.rotate_key(actor, key_id, body)
-    await state.follower.reload_people()
+    await state.follower.follow_people()
     return result
 
 
@@ -131,5 +131,5 @@ async def rotate_key(state: State, actor: Caller, key_id: KeyId, body: ask.KeyRo
 async def revoke_key(state: State, actor: Caller, key_id: KeyId) -> ApiKey:
     """Make a key invalid, and end the streams that use it."""
     result = await state.operations.revoke_key(actor, key_id)
-    await state.follower.reload_people()
+    await state.follower.follow_people()
     return result

@@ -125,9 +125,7 @@ class Follower:
                 self._hub.publish_rules(frame("change", event_of_tenant(event, tenant, rule), ruleset), tenant)
 
     async def _read_anew(self, reader: Reader) -> None:
-        keys, tenants = self.projection.keys, self.projection.tenants
         self.projection = await _project(reader)
-        self.projection.keys, self.projection.tenants = keys, tenants
         for tenant in self._hub.tenants():
             self._hub.publish_rules(self.projection.snapshot_frame(tenant), tenant)
 
@@ -173,10 +171,13 @@ class Follower:
             except Exception:  # a kill is answered, whatever becomes of other protocols' streams
                 log.exception("a change could not be passed on")
 
-    async def reload_people(self) -> None:
-        """Read keys and tenants anew; the streams of keys that were revoked end."""
+    async def follow_people(self, *, anew: bool = False) -> None:
+        """Read keys and tenants where they have moved since they were read (or ``anew`` in any case); the streams of keys that were
+        revoked end. Receipts come all the time, and must not have all of them read."""
         with on_own_account():
             async with self._store.read() as reader:
+                if not anew and await reader.people() == self.projection.people:
+                    return
                 await _load_people(reader, self.projection)
                 now = await reader.now()
         self._end_streams_of_dead_keys(now)
@@ -201,7 +202,7 @@ class Follower:
     async def _watch(self) -> None:
         async for _ in self._store.watch():
             await self.catch_up()
-            await self.reload_people()
+            await self.follow_people()
             await self._book.merge()
             self.healthy = True
 
@@ -236,6 +237,8 @@ class Follower:
             async with self._store.read() as reader:
                 now = await reader.now()
             await self._book.forget_old(now)
+            # Somebody may have written to these tables by hand.
+            await self.follow_people(anew=True)
 
 
 async def _project(reader: Reader) -> Projection:
@@ -245,5 +248,6 @@ async def _project(reader: Reader) -> Projection:
 
 
 async def _load_people(reader: Reader, projection: Projection) -> None:
+    projection.people = await reader.people()
     projection.tenants = await reader.active_tenant_ids()
     projection.keys = {key.key_id: key for key in await reader.api_keys()}

@@ -34,6 +34,8 @@ class Projection:
         self.overrides: dict[tuple[str, str], Override] = {(o.flag_name, o.tenant_id): o for o in overrides}
         self.tenants: tuple[str, ...] = ()
         self.keys: dict[str, ApiKey] = {}
+        #: Where the two of them were when they were read (``Reader.people``).
+        self.people = -1
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT_EVENTS)
         self._snapshot: tuple[int, bytes, str] | None = None
 
