@@ -9,9 +9,10 @@ from flagconsole.domain.group import Group
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.playbook import Check
 from flagconsole.domain.playbook_run import CheckResult
-from flagconsole.domain.requests import FlagUpdate
+from flagconsole.domain.requests import FlagCreate, FlagUpdate, Kill, TenantsPut
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.tally import Tally
+from flagconsole.domain.tenant import TenantProfile
 from flagconsole.rollout.checks import verify
 from flagconsole.rollout.store_source import StoreSource
 from flagconsole.store.metric_store import GroupBucket, MetricWrite
@@ -98,3 +99,24 @@ async def test_off_everywhere_is_known_only_of_those_who_confirm(store, clock, f
     await running({"api-1": revision}, {"unleash:1": revision - 1})
     found = await off_everywhere(store, clock, flag)
     assert (found.result, "waiting for unleash:1" in found.found) == (CheckResult.NOT_OK, True)
+
+
+async def test_a_flag_that_nobody_depends_on_is_looked_at_without_reading_all_others(store, clock, flag, monkeypatch):
+    """Kills of hundreds of flags wait for this at once, and each kill after them for the server."""
+    monkeypatch.setattr("flagconsole.rollout.checks.ruleset_of", None)
+    found = await verify(Check.DEPENDENTS_OFF, store, None, flag, clock())
+    assert (found.result, found.found) == (CheckResult.OK, "no flag depends on it")
+
+
+async def test_a_dependent_that_is_still_enabled_is_found_through_others(store, operations, clock, flag):
+    for name, needs in (("near.flag", flag), ("far.flag", "near.flag")):
+        await operations.create(ADMIN, FlagCreate(flag_name=name, dependencies=(needs,)))
+        await operations.update(ADMIN, name, FlagUpdate(change_reason="x", current_state=FlagState.ON))
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="x", current_state=FlagState.ON))
+    assert (await verify(Check.DEPENDENTS_OFF, store, None, flag, clock())).result is CheckResult.UNKNOWN
+    await operations.put_tenants(ADMIN, TenantsPut(tenants=(TenantProfile(tenant_id="tenant-1"),)))
+    found = await verify(Check.DEPENDENTS_OFF, store, None, flag, clock())
+    assert (found.result, "far.flag, near.flag" in found.found) == (CheckResult.NOT_OK, True)
+    await operations.kill(ADMIN, flag, Kill(kill_reason="x"))
+    found = await verify(Check.DEPENDENTS_OFF, store, None, flag, clock())
+    assert (found.result, found.found) == (CheckResult.OK, "2 dependents are off for everyone")

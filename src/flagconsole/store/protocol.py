@@ -107,7 +107,7 @@ class Reader(
         """Whether an archived flag has this name."""
 
     async def dependency_graph(self) -> dict[str, tuple[str, ...]]:
-        """Each flag's direct dependencies."""
+        """The direct dependencies of each flag that has any."""
 
     async def override(self, flag_name: str, tenant_id: str) -> Override | None:
         """One tenant's override, expired or not."""

@@ -78,7 +78,9 @@ class SqlReader(
         )
 
     async def dependency_graph(self) -> dict[str, tuple[str, ...]]:
-        found = await self._session.all("SELECT flag_name, dependencies FROM feature_flags WHERE archived_at IS NULL")
+        found = await self._session.all(
+            "SELECT flag_name, dependencies FROM feature_flags WHERE archived_at IS NULL AND dependencies <> '[]'"
+        )
         return {row["flag_name"]: tuple(json.loads(row["dependencies"])) for row in found}
 
     async def override(self, flag_name: str, tenant_id: str) -> Override | None:
