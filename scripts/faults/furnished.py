@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import NamedTuple
 
 from faults.world import FLAGS, World
+from flagconsole.domain.errors import ApprovalRequired
+from flagconsole.domain.requests import FlagUpdate
+from flagconsole.domain.role import Actor, Role
+from flagconsole.domain.states import FlagState
+from flagconsole.operations.service import Operations
+from flagconsole.store import open_store
 
 TENANT = "tenant-0042"
+#: So many tenants that a cohort can be drawn from them.
+TENANTS = tuple(f"tenant-{number:04}" for number in range(40, 80))
 #: So many flags that some are left when others have been archived.
 SPARE_FLAGS = tuple(f"fuzz.flag{number}" for number in range(60))
+
+
+#: A destination where nobody listens, so that there are messages to be tried again.
+_RESPONSE = """private_hosts = ["127.0.0.1"]
+[destinations.nobody]
+url = "https://127.0.0.1:9/hook"
+[subscriptions.all]
+destination = "nobody"
+"""
+#: A playbook that waits for a person at once.
+_IMMEDIATE = """name: immediate
+description: Disable the flag, and let a person look
+steps:
+  - {name: disable, title: Disable the flag, kind: flag, effect: "off", estimate_minutes: 1}
+  - {name: look, title: Look, kind: manual, text: Is it off, estimate_minutes: 1}
+"""
 
 
 class Furnished(NamedTuple):
@@ -18,6 +44,32 @@ class Furnished(NamedTuple):
     #: Not to be rotated or revoked by the requests that carry them.
     key_ids: list[str]
     names: dict[str, list[str]]
+    #: Where it is, and an admin's key that no request carries, for ``recipes``.
+    url: str
+    admin: str
+
+
+def serving(here: World) -> tuple[str, ...]:
+    """What the server is started with, so that it has playbooks, destinations and subscriptions."""
+    playbooks, response = here.folder / "playbooks", here.folder / "response.toml"
+    playbooks.mkdir()
+    (playbooks / "immediate.yaml").write_text(_IMMEDIATE)
+    response.write_text(_RESPONSE)
+    return ("--playbooks", str(playbooks), "--response", str(response))
+
+
+async def _ask_for_approvals(store_url: str) -> None:
+    """Requests that wait for a second person, as an environment that asks for one has them."""
+    store = await open_store(store_url)
+    try:
+        strict = Operations(store, requires_approvals=True)
+        for name in SPARE_FLAGS[::4][:5]:
+            with suppress(ApprovalRequired):
+                asked = FlagUpdate(change_reason="may I", current_state=FlagState.ON)
+                somebody = Actor(name="somebody", role=Role.ADMIN, key_id="nobodys")
+                await strict.update(somebody, name, asked, version=2)
+    finally:
+        await store.close()
 
 
 def furnished(here: World, roles: dict[str, tuple[str, bool] | None]) -> Furnished:
@@ -39,7 +91,7 @@ def furnished(here: World, roles: dict[str, tuple[str, bool] | None]) -> Furnish
     make(
         "PUT",
         "/api/tenants",
-        {"tenants": [{"tenant_id": TENANT, "risk_score": 0.1, "beta_participant": True, "users": 3}]},
+        {"tenants": [{"tenant_id": name, "risk_score": 0.1, "beta_participant": True, "users": 3} for name in TENANTS]},
     )
     for number, name in enumerate(SPARE_FLAGS):
         make("POST", "/api/flags", {"flag_name": name, "change_reason": "to be sent requests about"})
@@ -50,6 +102,8 @@ def furnished(here: World, roles: dict[str, tuple[str, bool] | None]) -> Furnish
         "POST", f"/api/flags/{FLAGS[0]}/playbook", {"playbook_reason": "errors", "playbook_name": "immediate"}
     )
     make("POST", f"/api/flags/{FLAGS[1]}/rollout", {"start_reason": "begin"})
+    asyncio.run(_ask_for_approvals(here.store_url))
+    approvals = make("GET", "/api/approvals", None)["approvals"]
     operator = make("POST", "/api/keys", {"name": "ops", "role": "operator"})
     grant = make("POST", "/api/break-glass", {"reason": "the night"}, operator["secret"])
     key_ids = [key["key_id"] for key in server.ask("GET", "/api/keys", here.key).json()["keys"]]
@@ -61,9 +115,12 @@ def furnished(here: World, roles: dict[str, tuple[str, bool] | None]) -> Furnish
             "name": [*FLAGS, *SPARE_FLAGS],
             "key": [*FLAGS, *SPARE_FLAGS],
             "incident_id": [incident["incident"]["incident_id"]],
-            "step": ["verification_1"],
+            "step": ["look", "verification_1"],
+            "approval_id": [approval["approval_id"] for approval in approvals],
             "grant_id": [grant["grant"]["grant_id"]],
             "key_id": [spare["api_key"]["key_id"]],
             "instance_id": ["instance-1"],
         },
+        server.url,
+        here.key,
     )

@@ -9,6 +9,7 @@ from typing import Final
 
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.incident import Incident
+from flagconsole.domain.views import FlagView
 from flagconsole.operations.reading import ruleset_of
 from flagconsole.store.protocol import Reader
 
@@ -16,27 +17,47 @@ from flagconsole.store.protocol import Reader
 _FEW: Final = 2_000
 
 
-async def assessed(reader: Reader, incident: Incident, now: datetime) -> Incident:
-    """The incident with its affected tenants and the impact that follows; as it is where they were counted already.
+class Reach:
+    """Counts whom incidents reached, in one view of the store. What they have in common is read once: an outage may have hundreds."""
 
-    Counted with the flag as it was right before and everything else as it is now, so the sooner the better. Where the flag
-    was archived meanwhile there is nothing to count with, and it stays uncounted.
-    """
-    if incident.affected_tenants is not None:
-        return incident
-    views = await reader.flag_views()
-    flag = next((view for view in views if view.flag_name == incident.flag_name), None)
-    if flag is None:
-        return incident
-    before = flag.model_copy(update=incident.before.model_dump())
-    flags = [before if view.flag_name == incident.flag_name else view for view in views]
-    ruleset = ruleset_of(await reader.head(), flags, await reader.overrides())
-    tenants = await reader.active_tenant_ids()
-    if len(tenants) <= _FEW:
-        reached = _reached(ruleset, incident.flag_name, tenants, now)
-    else:
-        reached = await asyncio.to_thread(_reached, ruleset, incident.flag_name, tenants, now)
-    return incident.assessed(reached, len(tenants))
+    def __init__(self, reader: Reader, now: datetime) -> None:
+        self._reader = reader
+        self._now = now
+        self._flags: dict[str, FlagView] = {}
+        self._ruleset: Ruleset | None = None
+        self._tenants: tuple[str, ...] = ()
+
+    async def assessed(self, incident: Incident) -> Incident:
+        """The incident with its affected tenants and the impact that follows; as it is where they were counted already.
+
+        Counted with the flag as it was right before and everything else as it is now, so the sooner the better. Where the flag
+        was archived meanwhile there is nothing to count with, and it stays uncounted.
+        """
+        if incident.affected_tenants is not None:
+            return incident
+        ruleset = self._ruleset or await self._read()
+        flag = self._flags.get(incident.flag_name)
+        if flag is None:
+            return incident
+        before = flag.model_copy(update=incident.before.model_dump())
+        ruleset = ruleset.with_rule(ruleset.revision, incident.flag_name, before.rule())
+        if len(self._tenants) <= _FEW:
+            reached = _reached(ruleset, incident.flag_name, self._tenants, self._now)
+        else:
+            reached = await asyncio.to_thread(_reached, ruleset, incident.flag_name, self._tenants, self._now)
+        return incident.assessed(reached, len(self._tenants))
+
+    async def _read(self) -> Ruleset:
+        views = await self._reader.flag_views()
+        self._flags = {view.flag_name: view for view in views}
+        self._ruleset = ruleset_of(await self._reader.head(), views, await self._reader.overrides())
+        self._tenants = await self._reader.active_tenant_ids()
+        return self._ruleset
+
+
+async def assessed(reader: Reader, incident: Incident, now: datetime) -> Incident:
+    """One incident with its affected tenants."""
+    return await Reach(reader, now).assessed(incident)
 
 
 def _reached(ruleset: Ruleset, flag_name: str, tenants: Sequence[str], now: datetime) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from flagconsole.domain.incident_views import (
 )
 from flagconsole.domain.role import Actor
 from flagconsole.operations import incidents
-from flagconsole.operations.affected import assessed
+from flagconsole.operations.affected import Reach, assessed
 from flagconsole.operations.context import Context
 from flagconsole.operations.incident_reading import detail_of, existing_incident, view_of
 from flagconsole.operations.permissions import Operation, authorize
@@ -43,7 +43,8 @@ class IncidentOperations:
         async with self.store.read() as reader:
             now = await reader.now()
             found = await reader.incidents(flag_name=flag_name, open_only=open_only, limit=limit)
-            views = [await view_of(reader, await assessed(reader, incident, now)) for incident in found]
+            reach = Reach(reader, now)
+            views = [await view_of(reader, await reach.assessed(incident)) for incident in found]
             return IncidentList(now=now, incidents=tuple(views))
 
     async def incident(self, actor: Actor, incident_id: str) -> IncidentDetail:

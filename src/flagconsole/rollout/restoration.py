@@ -15,7 +15,7 @@ from flagconsole.domain.playbook_run import (
     VerificationResult,
 )
 from flagconsole.domain.role import Actor, Role
-from flagconsole.operations.affected import assessed
+from flagconsole.operations.affected import Reach
 from flagconsole.operations.context import Context
 from flagconsole.operations.fence import Fence
 from flagconsole.operations.rollout_end import end_rolling_back
@@ -68,8 +68,9 @@ async def restore_by_receipts(store: Store, fence: Fence) -> None:
     async with store.read() as reader:
         now = await reader.now()
         # Counted here, in a view that nobody waits for, and only written down in the transaction.
+        reach = Reach(reader, now)
         waiting = [
-            (incident, await assessed(reader, incident, now)) for incident in await reader.waiting_incidents(_LOOKED_AT)
+            (incident, await reach.assessed(incident)) for incident in await reader.waiting_incidents(_LOOKED_AT)
         ]
         tended = {run.incident_id for run in await reader.active_runs()}
     for incident, counted in waiting:

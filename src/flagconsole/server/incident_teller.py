@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flagconsole.operations.affected import assessed
+from flagconsole.operations.affected import Reach
 from flagconsole.operations.incident_reading import view_of
 from flagconsole.server.hub import Hub, Topic
 from flagconsole.server.projection import frame
@@ -25,7 +25,8 @@ class IncidentTeller(Teller):
             if self._told is None:
                 self._told = await reader.incidents_touched()
             while found := await reader.incidents_touched_after(self._told, BATCH):
+                reach = Reach(reader, await reader.now())
                 for touched, incident in found:
-                    view = await view_of(reader, await assessed(reader, incident, await reader.now()))
+                    view = await view_of(reader, await reach.assessed(incident))
                     self._hub.publish(frame("incident", view.model_dump_json()), topic=Topic.INCIDENTS)
                     self._told = touched
