@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, int] = {
     "propagation": 15,
     "write": 15,
     "streams": 15,
+    "growth": 25,
     "cli": 10,
 }
 #: What is run by hand only: ``main(arguments)`` of the module of that name.

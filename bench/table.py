@@ -101,7 +101,9 @@ class Table:
             said = (
                 "reached"
                 if goal.reached
-                else f"**not reached**: {shown(_off(goal))} × off{'; ' + goal.why if goal.why else ''}"
+                else "**not reached**"
+                + (f": {shown(_off(goal))} × off" if _off(goal) else "")
+                + (f"; {goal.why}" if goal.why else "")
             )
             unit = f" {goal.unit}" if goal.unit else ""
             lines.append(f"| {goal.what} {sign} {shown(goal.bound)}{unit} | {shown(goal.found)}{unit} | {said} |")
@@ -176,6 +178,6 @@ def shown(figure: float) -> str:
 
 
 def _off(goal: Goal) -> float:
-    if not goal.found or not goal.bound:
+    if goal.found * goal.bound <= 0:
         return 0.0
     return goal.found / goal.bound if goal.better == "low" else goal.bound / goal.found
