@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -16,10 +15,10 @@ from flagconsole.domain.role import Role
 from flagconsole.domain.store_environment import StoreEnvironment
 from flagconsole.operations.service import SYSTEM, Operations
 from flagconsole.operations.store_environments import create_environment, environments_of, rename_environment
+from flagconsole.server.environment_roster import EnvironmentRoster
 from flagconsole.server.front import Front
 from flagconsole.server.run import Server, configured
-from flagconsole.server.served_environment import ServedEnvironment
-from flagconsole.server.serving import Serving, running_app
+from flagconsole.server.serving import Serving
 from flagconsole.store import open_store
 
 PRODUCTION, STAGING = "prod-eu", "staging"
@@ -49,7 +48,10 @@ class EnvironmentsServer:
     """Serves all environments of a store until the ``with`` ends. ``keys`` holds one key of each role by environment; without
     ``keys_of``, which makes none for those that can't be opened."""
 
-    def __init__(self, url: str, *, keys_of: tuple[str, ...] = (PRODUCTION, STAGING)) -> None:
+    def __init__(
+        self, url: str, *, keys_of: tuple[str, ...] = (PRODUCTION, STAGING), serving: Serving | None = None
+    ) -> None:
+        self._serving = serving or Serving()
         self._store_url = url
         self._keys_of = keys_of
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -103,10 +105,9 @@ class EnvironmentsServer:
         for environment in environments:
             if environment.name in self._keys_of:
                 self.keys[environment.name] = await make_keys(self._store_url, environment)
-        front = Front(
-            [ServedEnvironment(one.name, partial(running_app, self._store_url, one, Serving())) for one in environments]
-        )
-        async with front.running():
+        roster = EnvironmentRoster(self._store_url, self._serving, environments)
+        front = Front(roster.environments)
+        async with front.running(), roster.followed():
             self._server = Server(configured(front), front)
             waiting = asyncio.create_task(self._announce())
             await self._server.serve([self._listener])

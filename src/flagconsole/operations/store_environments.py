@@ -98,7 +98,7 @@ async def create_environment(url: str, name: str, by: str) -> EnvironmentView:
 
 async def rename_environment(url: str, old: str, new: str, by: str) -> EnvironmentView:
     """Call an environment otherwise, or give the first one its name. What holds it stays where it is; servers say the new name
-    once they are started anew. Raises ``EnvironmentNotFound``, ``EnvironmentExists`` and ``InvalidInput``."""
+    within seconds. Raises ``EnvironmentNotFound``, ``EnvironmentExists`` and ``InvalidInput``."""
     checked_environment(new)
     store = await open_store(url)
     try:

@@ -26,7 +26,7 @@ _MOST_KEYS: Final = 100_000
 
 
 class Front:
-    """The ASGI application over several environments, the first one first."""
+    """The ASGI application over ``environments``, the first one first; the list may change while it runs."""
 
     def __init__(self, environments: Sequence[ServedEnvironment]) -> None:
         self._environments = environments
@@ -61,12 +61,12 @@ class Front:
         await app(scope, receive, send)
 
     async def _app_for(self, scope: Scope) -> ASGIApp:
+        if len(self._environments) == 1:
+            return _open(self._environments[0])
         hashed = _hash_in(scope)
         home = None if hashed is None else await self._home_of(hashed)
         if home is not None:
-            if home.app is None:
-                raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
-            return home.app
+            return _open(home)
         if scope["method"] in {"GET", "HEAD"}:
             if scope["path"] == "/health":
                 return health_of(self._environments)
@@ -75,18 +75,19 @@ class Front:
         # None of them lets it in; which one says so makes no difference.
         for environment in self._environments:
             if environment.app is not None:
-                return environment.app
+                return environment
         raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
 
     async def _home_of(self, hashed: str) -> ServedEnvironment | None:
         """The environment of a key by its hash; None for one that nobody knows. Raises ``StoreUnavailable`` where that can't be told, since one
         of them can't be asked."""
         home = self._homes.get(hashed)
-        if home is not None:
+        if home is not None and not home.ending:
             return home
-        answers = await asyncio.gather(*(_has(one, hashed) for one in self._environments), return_exceptions=True)
+        asked = tuple(self._environments)
+        answers = await asyncio.gather(*(_has(one, hashed) for one in asked), return_exceptions=True)
         unknown = None
-        for environment, answer in zip(self._environments, answers, strict=True):
+        for environment, answer in zip(asked, answers, strict=True):
             if answer is True:
                 if len(self._homes) >= _MOST_KEYS:
                     self._homes.clear()
@@ -99,6 +100,12 @@ class Front:
         if unknown is not None:
             raise StoreUnavailable("Try again in a moment.", problem="not every key can be looked up") from unknown
         return None
+
+
+def _open(environment: ServedEnvironment) -> ServedEnvironment:
+    if environment.app is None:
+        raise StoreUnavailable("Try again in a moment.", problem="it could not be opened")
+    return environment
 
 
 def _hash_in(scope: Scope) -> str | None:

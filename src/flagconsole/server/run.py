@@ -11,7 +11,6 @@ import socket
 import sys
 import threading
 from dataclasses import replace
-from functools import partial
 from types import FrameType
 from typing import Final, Protocol
 
@@ -19,14 +18,12 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from flagconsole.domain.errors import StoreUnavailable
-from flagconsole.domain.store_environment import FIRST
-from flagconsole.operations.store_environments import known_environments
+from flagconsole.operations.store_environments import environments_of
 from flagconsole.server.bounds import Bounds
+from flagconsole.server.environment_roster import EnvironmentRoster
 from flagconsole.server.front import Front
 from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER, GuardedConnection
-from flagconsole.server.served_environment import ServedEnvironment
-from flagconsole.server.serving import Serving, running_app, served_app
-from flagconsole.store import open_store
+from flagconsole.server.serving import Serving
 
 #: Seconds that running requests get after SIGTERM; streams say goodbye at once.
 GRACE_SECONDS: Final = 1
@@ -88,24 +85,10 @@ def serve(
 
 
 async def _serve(store_url: str, listener: socket.socket, serving: Serving) -> None:
-    store = await open_store(store_url, listen_url=serving.listen_url)
-    try:
-        async with store.read() as reader:
-            environments = serving.served(await known_environments(reader))
-    except BaseException:
-        await store.close()
-        raise
-    if len(environments) == 1 and environments[0].partition == FIRST:
-        async with served_app(store_url, environments[0], serving, store) as app:
-            await _answer(app, app.state.hub, listener, serving)
-        return
-    await store.close()
-    if len(environments) == 1:
-        async with served_app(store_url, environments[0], serving) as app:
-            await _answer(app, app.state.hub, listener, serving)
-        return
-    front = Front([ServedEnvironment(one.name, partial(running_app, store_url, one, serving)) for one in environments])
-    async with front.running():
+    known = await environments_of(store_url, listen_url=serving.listen_url)
+    roster = EnvironmentRoster(store_url, serving, known)
+    front = Front(roster.environments)
+    async with front.running(), roster.followed():
         await _answer(front, front, listener, serving)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -23,7 +23,6 @@ from flagconsole.server.bounds import Bounds
 from flagconsole.server.key_file import ensure_admin_key, ensure_first_admin_key, key_file_of
 from flagconsole.store.opening import is_postgres, open_store
 from flagconsole.store.partition import file_of
-from flagconsole.store.protocol import Store
 
 T = TypeVar("T")
 
@@ -35,9 +34,9 @@ class Demand:
     everywhere: bool = False
     names: frozenset[str] = frozenset()
 
-    def holds_in(self, environment: StoreEnvironment) -> bool:
-        """Whether it is demanded there."""
-        return self.everywhere or environment.name in self.names
+    def holds_for(self, names: Collection[str | None]) -> bool:
+        """Whether it is demanded of what has one of these names."""
+        return self.everywhere or not self.names.isdisjoint(names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,26 +76,26 @@ class Serving:
 
 @asynccontextmanager
 async def served_app(
-    store_url: str, environment: StoreEnvironment, serving: Serving, store: Store | None = None
+    store_url: str, environment: StoreEnvironment, settled: str | None, *, serving: Serving
 ) -> AsyncIterator[FastAPI]:
-    """The application on one environment, its store open while the block runs: ``store`` where that is open already. Raises
-    ``StoreUnavailable``."""
-    if store is None:
-        store = await open_store(store_url, partition=environment.partition, listen_url=serving.listen_url)
+    """The application on one environment, its store open while the block runs. Of what was told by name, what was told for the name
+    ``settled`` is the environment's; what is demanded of its present name holds besides. Raises ``StoreUnavailable``."""
+    store = await open_store(store_url, partition=environment.partition, listen_url=serving.listen_url)
     prometheus = None
+    names = {environment.name, settled}
     try:
         operations = Operations(
             store,
             environment=environment.name,
-            requires_versions=serving.requires_versions.holds_in(environment),
-            requires_approvals=serving.requires_approvals.holds_in(environment),
+            requires_versions=serving.requires_versions.holds_for(names),
+            requires_approvals=serving.requires_approvals.holds_for(names),
         )
         if serving.keys:
             await _make_admin_key(operations, store_url, environment, own=serving.own)
-        make = _for(environment, serving.prometheus)
+        make = _for(environment, settled, serving.prometheus)
         prometheus = None if make is None else make()
-        response = _for(environment, serving.responses)
-        if response is not None and response.environment == UNNAMED:
+        response = _for(environment, settled, serving.responses)
+        if response is not None and response.environment in {UNNAMED, settled}:
             response = response.model_copy(update={"environment": environment.name})
         yield create_app(
             operations,
@@ -114,16 +113,18 @@ async def served_app(
 
 
 @asynccontextmanager
-async def running_app(store_url: str, environment: StoreEnvironment, serving: Serving) -> AsyncIterator[FastAPI]:
+async def running_app(
+    store_url: str, environment: StoreEnvironment, settled: str | None, *, serving: Serving
+) -> AsyncIterator[FastAPI]:
     """The application on one environment, running for itself while the block does."""
-    async with served_app(store_url, environment, serving) as app, app.router.lifespan_context(app):
+    async with served_app(store_url, environment, settled, serving=serving) as app, app.router.lifespan_context(app):
         yield app
 
 
-def _for(environment: StoreEnvironment, values: Mapping[str, T]) -> T | None:
+def _for(environment: StoreEnvironment, settled: str | None, values: Mapping[str, T]) -> T | None:
     """The environment's own value, else for the first one that without a name."""
     fallback = values.get("") if environment.partition == FIRST else None
-    return values.get(environment.name, fallback)
+    return fallback if settled is None else values.get(settled, fallback)
 
 
 def _anchors_of(environment: StoreEnvironment, anchors: Anchors | None) -> Anchors | None:
