@@ -1,13 +1,11 @@
 """What the console costs, in a real pseudo-terminal, beside its budgets and a hello-world Textual app of the same run.
 
-``python -m bench console [--quick] [--json]``. Processor time is the console's own, read from the kernel; what a person waits for
-is wall time, and says more on a machine that does nothing else (``load`` tells).
+Processor time is the console's own, read from the kernel; what a person waits for is wall time, and says more on a machine that does nothing
+else. Beside its start those of other terminal programs, each until something of its own is on screen.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -21,6 +19,9 @@ from pathlib import Path
 
 from tests.console.pseudo_terminal import PseudoTerminal
 
+from bench import console_starts
+from bench.rounds import Measured
+from bench.table import OURS, Table
 from flagconsole.console import cache
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -265,14 +266,24 @@ def many_flags(folder: Path, flags: int) -> dict[str, float]:
     return {"page down in many flags, p95": percentile(took, 0.95), "page down in many flags, CPU a key": used}
 
 
-def measure(quick: bool) -> dict[str, float]:
-    """Everything, in one run. Like an installed console it is compiled once, not at every start, whatever the shell says."""
+def measure(quick: bool, table: Table) -> dict[str, float]:
+    """Everything, in one run; the starts go into ``table``. Like an installed console it is compiled once, not at every start, whatever the shell says."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="flagconsole-bench-") as name, serving(30) as url:
         folder = Path(name)
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder / "bytecode")
         seconds = 4.0 if quick else 12.0
-        found = first_paints(url, folder, 3 if quick else 9)
+        rounds = 3 if quick else 9
+        with serving(1_000) as many:
+            consoles = {}
+            for flags, address in ((30, url), (1_000, many)):
+                place = folder / f"start-{flags}"
+                with opened(address, place) as terminal:
+                    terminal.until("● LIVE".encode())
+                    keep(terminal, place)
+                consoles[flags] = [sys.executable, "-c", CONSOLE, address, str(place)]
+            console_starts.start(table, consoles, [sys.executable, "-c", HELLO], folder, rounds)
+        found = first_paints(url, folder, rounds)
         found |= at_rest(url, folder, seconds)
         found |= with_charts(url, folder, seconds, 60 if quick else 300)
         found |= under_load(url, folder, seconds)
@@ -280,21 +291,22 @@ def measure(quick: bool) -> dict[str, float]:
     return found
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Measure and print; exits with 1 where a budget is missed."""
-    parser = argparse.ArgumentParser(prog="python -m bench console", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="shorter, with 10,000 flags instead of 100,000")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    asked = parser.parse_args(arguments)
-    began = time.monotonic()
-    found = measure(asked.quick)
-    load = os.getloadavg()[0]
-    missed = [name for name, (_, budget) in BUDGETS.items() if budget is not None and found[name] > budget]
-    if asked.json:
-        print(json.dumps({"figures": found, "missed": missed, "load": load, "quick": asked.quick}))
-        return 1 if missed else 0
+def measured(*, quick: bool) -> Table:
+    """The table: how it starts, beside others, then what it costs, with the budgets."""
+    table = Table("console", (__doc__ or "").partition("\n\n")[2].strip())
+    found = measure(quick, table)
     for name, (unit, budget) in BUDGETS.items():
-        against = "" if budget is None else f"{'✗' if name in missed else '✓'} at most {budget:g}"
-        print(f"{name:<48} {found[name]:>9.1f} {unit:<6} {against}")
-    print(f"load {load:.1f}, {time.monotonic() - began:.0f} s")
-    return 1 if missed else 0
+        table.add(name, OURS, Measured(found[name], 0.0, 1), unit, "high" if unit == "/s" else "low")
+        if budget is not None:
+            table.goal(name, found[name], budget, unit, why=_WHY.get(name, ""))
+    console_starts.judge(table)
+    return table
+
+
+#: What stands in the way of a budget.
+_WHY: dict[str, str] = {}
+
+
+def table(*, quick: bool) -> Table:
+    """The table of a quick or a whole run; a quick one is shorter and has 10,000 flags instead of 100,000."""
+    return measured(quick=quick)

@@ -14,7 +14,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 def code_digest() -> str:
     """16 hex digits that change with the judge, the rules and the worlds: runs of different code don't belong together."""
     files = [*_ROOT.glob("src/flagconsole/domain/judge/*.py"), *_ROOT.glob("bench/judge_*.py")]
-    apart = {"judge_file.py", "judge_look.py", "judge_cells.py"}
+    apart = {"judge_file.py", "judge_look.py", "judge_cells.py", "judge_kept.py", "judge_experiment.py"}
     digest = hashlib.sha256()
     for path in sorted(files):
         if path.name not in apart:

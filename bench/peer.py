@@ -66,7 +66,7 @@ PEERS = {
             "sse-starlette",
             ("sse-starlette==3.7.0", "starlette==1.10.0", "uvicorn==0.54.0", "uvloop==0.23.0", "httptools==0.9.0"),
         ),
-        Peer("posting", "posting, a terminal API client", ("posting==2.11.1",)),
+        Peer("posting", "posting, a terminal API client", ("posting==2.11.1", "tree-sitter==0.25.2")),
         Peer("harlequin", "harlequin, a terminal SQL client", ("harlequin==2.17.0",)),
         Peer("toolong", "toolong, a terminal log viewer", ("toolong==1.5.0",)),
         Peer("unleash-server", "Unleash, the server", node=("unleash-server@8.2.0",)),

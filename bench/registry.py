@@ -12,8 +12,10 @@ BENCHMARKS: dict[str, int] = {
     "propagation": 15,
     "write": 15,
     "streams": 15,
+    "judge": 20,
+    "console": 15,
     "growth": 25,
     "cli": 10,
 }
 #: What is run by hand only: ``main(arguments)`` of the module of that name.
-BY_HAND = ("abuse", "all", "console", "judge", "operation")
+BY_HAND = ("abuse", "all", "judge_experiment", "operation")

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from bench.judge import BEGIN, END, jobs_of, main, report
 from bench.judge_cells import JUDGE, PLAN, Run
+from bench.judge_experiment import BEGIN, END, jobs_of, main, report
 from bench.judge_file import Experiment
 
 SCENARIOS = PLAN["half"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.domain.views import FlagView
 from flagconsole.store import rows
+from flagconsole.store.domain_log import newest_of_domain
 from flagconsole.store.protocol import Head, Remembered, StoredEvent
 from flagconsole.store.session import Session
 from flagconsole.store.sql_acts import SqlActReader
@@ -113,6 +115,9 @@ class SqlReader(
         before: int | None = None,
         limit: int = 50,
     ) -> list[Change]:
+        if domain is not None and flag_name is None and tenant_id is None:
+            ids = await newest_of_domain(self._session, domain, before=before, limit=limit)
+            return await self._changes_of(ids)
         # A domain is the range of names between "pos." and "pos/", the character after the dot.
         where, values = _where(
             ("flag_name = ?", flag_name),
@@ -125,6 +130,13 @@ class SqlReader(
             rows.change_of(row)
             for row in await self._session.all(f"{_CHANGES}{where} ORDER BY change_id DESC LIMIT ?", *values, limit)
         ]
+
+    async def _changes_of(self, ids: Sequence[int]) -> list[Change]:
+        if not ids:
+            return []
+        marks = ", ".join("?" * len(ids))
+        found = await self._session.all(f"{_CHANGES} WHERE change_id IN ({marks}) ORDER BY change_id DESC", *ids)
+        return [rows.change_of(row) for row in found]
 
     async def changes_after(self, change_id: int, limit: int) -> list[Change]:
         found = await self._session.all(f"{_CHANGES} WHERE change_id > ? ORDER BY change_id LIMIT ?", change_id, limit)
