@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import sys
@@ -44,6 +45,14 @@ def child_of(pid: int) -> int:
     raise AssertionError("no child")
 
 
+#: Bytes that a pseudo-terminal holds before whoever writes to it has to wait.
+FULL = 3_500
+
+
+def unread(terminal: PseudoTerminal) -> int:
+    return int.from_bytes(fcntl.ioctl(terminal.master, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def cooked(terminal: PseudoTerminal) -> bool:
     flags = termios.tcgetattr(terminal.master)[3]
     return bool(flags & termios.ECHO) and bool(flags & termios.ICANON)
@@ -81,6 +90,27 @@ def test_a_console_whose_guardian_is_gone_ends(terminal: PseudoTerminal) -> None
     deadline = time.monotonic() + 20
     while Path(f"/proc/{child}").exists() and time.monotonic() < deadline:
         terminal.read(0.1)
+    assert not Path(f"/proc/{child}").exists()
+
+
+@pytest.mark.terminal
+def test_a_terminal_that_is_taken_away_while_it_is_written_to_takes_both_along(terminal: PseudoTerminal) -> None:
+    terminal.until(b"OFFLINE")
+    child = child_of(terminal.process.pid)
+    deadline = time.monotonic() + 60
+    rows = 24
+    while unread(terminal) < FULL and time.monotonic() < deadline:
+        rows = 54 - rows  # nobody reads, and every resize paints
+        terminal.resize(80, rows)
+        time.sleep(0.01)
+    assert unread(terminal) >= FULL
+    for _ in range(60):  # and now nothing that is painted can leave
+        rows = 54 - rows
+        terminal.resize(80, rows)
+        time.sleep(0.02)
+    os.close(terminal.master)
+    terminal.master = os.open(os.devnull, os.O_RDONLY)
+    terminal.process.wait(30)
     assert not Path(f"/proc/{child}").exists()
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from flagconsole.console.terminal import crash_line, write_crash_log
+from flagconsole.console.crash import crash_words, write_crash_log
 
 PROGRAM = """
 import sys
@@ -139,7 +139,7 @@ def test_crash_log_hides_secrets_and_strangers(tmp_path: Path) -> None:
         raise ValueError(f"key fc_secret \x1b[2J {len(local)}")
     except ValueError as error:
         log = write_crash_log(tmp_path / "deep", error, ("fc_secret",))
-        shown = crash_line(error, log)
+        shown = crash_words(error, log, ())
     assert log is not None
     text = log.read_text()
     assert "fc_secret" not in text
@@ -147,7 +147,9 @@ def test_crash_log_hides_secrets_and_strangers(tmp_path: Path) -> None:
     assert "\x1b" not in text
     assert "ValueError: key (hidden) \\u{1b}[2J" in text
     assert log.stat().st_mode & 0o777 == 0o600
-    assert shown == f"flagconsole ended on ValueError; nothing more was sent. details are in {log}"
+    assert "crashed: an error inside it (ValueError), not in your flags. Your terminal is as it was before." in shown
+    assert "Nothing that you sent is without an answer, and nothing more was sent." in shown
+    assert f"The report is in {log}:" in shown
 
 
 async def test_crash_shows_one_line_and_no_values(
@@ -166,7 +168,7 @@ async def test_crash_shows_one_line_and_no_values(
     with pytest.raises(RuntimeError, match="boom"):
         await crashing()
     shown = capsys.readouterr().err
-    assert "flagconsole ended on RuntimeError; nothing more was sent." in shown
+    assert "flagconsole crashed: an error inside it (RuntimeError), not in your flags." in shown
     assert secret not in shown
     assert "Traceback" not in shown
     assert "boom" in (tmp_path / "crash.log").read_text()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich.color import ColorSystem
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
 from textual.filter import LineFilter
@@ -26,6 +26,7 @@ from flagconsole.console.attention import Attention
 from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
+from flagconsole.console.crash import crash_words, write_crash_log
 from flagconsole.console.effects import wanted, with_effect
 from flagconsole.console.exact_update import ExactUpdate
 from flagconsole.console.guardian import left_alone
@@ -42,7 +43,7 @@ from flagconsole.console.session import Connect, Session
 from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.console.state import Connection, ConsoleState, Phase
 from flagconsole.console.switching import Switcher
-from flagconsole.console.terminal import TolerantDriver, crash_line, write_crash_log
+from flagconsole.console.terminal import TolerantDriver
 from flagconsole.console.theme import Palette, textual_name
 from flagconsole.console.theme_watch import watch_theme
 from flagconsole.console.travel import Present, Traveller
@@ -175,12 +176,19 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         return False
 
     def _fatal_error(self) -> None:
-        """One redacted line instead of a traceback with local variables."""
+        """A few redacted words instead of a traceback with local variables."""
         folder = self.options.log_folder
         error = self._exception
         log = None if folder is None else write_crash_log(folder, error, self.options.secrets)
-        self._exit_renderables.append(rich_text(crash_line(error, log)))
+        words = crash_words(error, log, self.in_flight())
+        self._exit_renderables = [Group(*(rich_text(row) for row in words.split("\n")))]
         self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Say what happened; not into a terminal that takes nothing any more."""
+        if isinstance(self._driver, TolerantDriver) and self._driver.terminal_gone:
+            self._exit_renderables.clear()
+        super()._print_error_renderables()
 
     def panic(self, *renderables: Any) -> None:
         """The same for everything else that would print itself."""
@@ -308,6 +316,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         if left_alone():
             self.exit(0)
         if isinstance(self._driver, TolerantDriver):
+            if self._driver.terminal_gone:
+                self.exit(None, 128 + signal.SIGHUP)
+            if self._driver.caught_up():
+                self.screen.refresh()
             self._driver.notice_size(self.size)
         present = self.present.state
         ledger = self._observed(present)

@@ -19,6 +19,9 @@ RESET: Final = (
     "\x1b[?2026l\x1b[<u\x1b[0m\r\n"
 )
 _PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+#: Seconds that a console gets to end after it was told to. One whose machine or terminal holds it up longer is killed: what it
+#: had under way is in its journal.
+GRACE: Final = 6.0
 
 #: The guardian of this process; 0 where it has none.
 guarded_by = 0
@@ -31,7 +34,7 @@ def stand_guard() -> None:
     """
     global guarded_by
     try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC | os.O_NONBLOCK)
         before = termios.tcgetattr(terminal)
     except (OSError, termios.error):
         return
@@ -56,7 +59,14 @@ def _wait_for(child: int, terminal: int, before: list[object]) -> NoReturn:
     def pass_on(number: int, _: FrameType | None) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(child, number)
+        if number in {signal.SIGTERM, signal.SIGHUP}:
+            signal.setitimer(signal.ITIMER_REAL, GRACE)
 
+    def end(_: int, __: FrameType | None) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+    signal.signal(signal.SIGALRM, end)
     for number in _PASSED_ON:
         signal.signal(number, pass_on)
     while True:

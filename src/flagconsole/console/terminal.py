@@ -1,26 +1,65 @@
-"""Manners towards the terminal: input that survives a bad byte, and a crash that shows nothing it shouldn't."""
+"""Manners towards the terminal: input that survives a bad byte, output that survives a terminal which doesn't listen."""
 
 from __future__ import annotations
 
 import codecs
 import os
+import queue
 import selectors
 import sys
 import time
-import traceback
-from pathlib import Path
+from typing import IO, Any, Final, cast
 
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.geometry import Size
 
-from flagconsole import __version__
-from flagconsole.domain.text import safe_text
+from flagconsole.console.terminal_output import TerminalOutput
+
+#: Seconds that painting waits for a terminal that takes nothing; after that frames are dropped and the console goes on.
+PATIENCE: Final = 1.0
 
 
 class TolerantDriver(LinuxDriver):
-    """Textual's driver with input that can't be killed by a byte that isn't UTF-8 (a re-attached tmux sends such)."""
+    """Textual's driver with input that can't be killed by a byte that isn't UTF-8 (a re-attached tmux sends such), and output
+    that neither a stuck terminal nor one that was taken away can stop."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._output = TerminalOutput(cast("IO[str]", self._file).fileno())
+        self._file = cast(Any, self._output)
+        self._behind = False
+
+    @property
+    def terminal_gone(self) -> bool:
+        """Whether the terminal was taken away."""
+        return self._output.gone
+
+    def write(self, data: str) -> None:
+        """Hand a frame to the writing thread. Textual would wait for ever for a terminal that takes none."""
+        thread = self._writer_thread
+        if thread is None or self._output.gone:
+            return
+        try:
+            thread._queue.put(data, timeout=0 if self._behind else PATIENCE)
+        except queue.Full:
+            self._behind = True
+
+    def caught_up(self) -> bool:
+        """Whether frames were dropped and the terminal takes them again: then all has to be painted anew. Says so once."""
+        if not self._behind or self._writer_thread is None or not self._writer_thread._queue.empty():
+            return False
+        self._behind = False
+        # What closed an update may have been among what was dropped.
+        self.write("\x1b[?2026l")
+        return True
+
+    def close(self) -> None:
+        """End the writing thread, with or without a terminal that listens."""
+        self._output.end()
+        super().close()
+        self._output.close()
 
     def run_input_thread(self) -> None:
         """Read keys until told to stop; what can't be decoded becomes U+FFFD, a key that nothing is bound to."""
@@ -30,9 +69,13 @@ class TolerantDriver(LinuxDriver):
             selector.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
                 if selector.select(0.1):
-                    data = os.read(self.fileno, 4096)
+                    try:
+                        data = os.read(self.fileno, 4096)
+                    except OSError:
+                        data = b""
                     if not data:
-                        # The terminal is gone; its hang-up signal ends the program.
+                        # The terminal is gone. The app sees it within a second, if its hang-up signal doesn't come first.
+                        self._output.gone = True
                         time.sleep(0.1)
                         continue
                     for event in parser.feed(decoder.decode(data)):
@@ -61,32 +104,3 @@ def full_screen_possible() -> bool:
     if os.environ.get("TERM", "") in {"", "dumb"}:
         return False
     return all(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__))
-
-
-def write_crash_log(folder: Path, error: BaseException | None, secrets: tuple[str, ...] = ()) -> Path | None:
-    """Write what happened, without local variables and secrets, to a file that only its owner can read.
-
-    Returns the file, or None where it can't be written.
-    """
-    lines = "".join(traceback.format_exception(error)) if error is not None else "no exception is known\n"
-    for secret in secrets:
-        lines = lines.replace(secret, "(hidden)") if secret else lines
-    text = "\n".join(safe_text(line, 2000) for line in lines.splitlines())
-    path = folder / "crash.log"
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
-        with os.fdopen(descriptor, "a", encoding="utf-8") as file:
-            os.fchmod(file.fileno(), 0o600)
-            moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            file.write(f"{moment} flagconsole {__version__} python {sys.version.split()[0]}\n{text}\n\n")
-    except OSError:
-        return None
-    return path
-
-
-def crash_line(error: BaseException | None, log: Path | None) -> str:
-    """The one line that is shown after a crash: which kind of error, and where the rest is."""
-    kind = type(error).__name__ if error is not None else "an unknown error"
-    where = f"details are in {log}" if log is not None else "its log could not be written"
-    return f"flagconsole ended on {kind}; nothing more was sent. {where}"

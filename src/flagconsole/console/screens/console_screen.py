@@ -19,6 +19,7 @@ from flagconsole.console.keymap import TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.sheet import Sheet
+from flagconsole.console.type_ahead import passed_on
 from flagconsole.console.widgets.banner import Banner
 from flagconsole.console.widgets.env_bar import EnvBar
 from flagconsole.console.widgets.footer import Footer
@@ -125,6 +126,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Every key of this screen."""
         event.stop()
         event.prevent_default()
+        if passed_on(self, event):
+            return
         self.console.touched = True
         key = pressed(event)
         if self.too_small:

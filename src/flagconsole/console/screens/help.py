@@ -15,6 +15,7 @@ from flagconsole.console.line import BLANK, Line, cell, joined, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.text_entry import Entry
+from flagconsole.console.type_ahead import passed_on
 from flagconsole.console.widgets.detail import columns_of, state_span
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
@@ -134,6 +135,8 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
         """Scroll, search, or close."""
         event.stop()
         event.prevent_default()
+        if passed_on(self, event):
+            return
         console, box = self.box.console, self.box
         command = console.keymap.resolve(self.context, pressed(event), console.powers())
         if box.typing and (command is None or len(pressed(event)) == 1):

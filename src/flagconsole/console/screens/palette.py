@@ -17,6 +17,7 @@ from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.suggestions import Choice, choices
 from flagconsole.console.text_entry import Entry
+from flagconsole.console.type_ahead import passed_on
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
 
@@ -74,6 +75,8 @@ class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):
         """Type, mark, run."""
         event.stop()
         event.prevent_default()
+        if passed_on(self, event):
+            return
         console, box = self.box.console, self.box
         key = pressed(event)
         command = console.keymap.resolve("choice", key, console.powers()) if len(key) > 1 else None

@@ -16,6 +16,7 @@ from flagconsole.console.line import BLANK, Line, joined, line
 from flagconsole.console.metric_windows import WINDOWS, MetricWindow
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
+from flagconsole.console.type_ahead import passed_on
 from flagconsole.console.widgets.canary import ChartWall
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
@@ -123,6 +124,8 @@ class ZoomScreen(ModalScreen[None], inherit_bindings=False):
         """Another chart or window, copy, close."""
         event.stop()
         event.prevent_default()
+        if passed_on(self, event):
+            return
         console, wall = self.box.console, self.box.wall
         command = console.keymap.resolve("zoom", pressed(event), console.powers())
         match command.id if command is not None else "":
