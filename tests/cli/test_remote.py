@@ -173,9 +173,13 @@ def test_serve_says_where_it_listens_and_ends_with_sigterm(home: Path):
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
     assert process.stderr is not None
     assert process.stderr.readline().startswith("listening on http://127.0.0.1:")
+    # Where whoever started it finds a key for it, and never the key.
+    told, key_file = process.stderr.readline(), home / "s.db.admin-key"
+    assert told == f'your admin key: export FLAGCONSOLE_API_KEY="$(cat {key_file})"\n'
     process.send_signal(signal.SIGTERM)
     _, complaint = process.communicate(timeout=30)
     assert complaint == ""
+    assert key_file.read_text().strip() not in told
 
 
 def test_unreachable_is_exit_6():

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from flagconsole.console import state as model
-from flagconsole.console import watched
-from flagconsole.console.attention import Attention, problem_of
+from flagconsole.console import view, watched
+from flagconsole.console.attention import KILLED_RANK, SETTLED, UNDER_WAY_RANK, Attention, problem_of
 from flagconsole.console.rollouts import VerdictRow
-from flagconsole.console.state import ConsoleState
+from flagconsole.console.state import ConsoleState, Order
 from flagconsole.domain.verdict import VerdictKind
 
 NAME = "pos.loyalty_points"
@@ -97,3 +97,17 @@ async def test_changes_of_the_problems_are_told(server: Any, fleet: ConsoleState
     assert (again, moved) == (state, frozenset())
     _, moved = attention.look(with_verdict(server, state, VerdictKind.PASS), {NAME}, now_of(server))
     assert moved == {NAME}
+
+
+async def test_a_kill_of_long_ago_comes_behind_a_rollout_under_way(server: Any, fleet: ConsoleState) -> None:
+    server.change(NAME, "kill", action="killed", silent=True)
+    state = model.with_listing(fleet, (await server.flags()).model_dump(mode="json"), now_of(server)).state
+    now = now_of(server)
+    fresh, later = problem_of(state, state.flags[NAME], now), problem_of(state, state.flags[NAME], now + SETTLED + 60)
+    assert fresh is not None
+    assert later is not None
+    assert fresh.rank == KILLED_RANK < UNDER_WAY_RANK < later.rank
+    server.rollout_of("pos.lite")
+    state = watched.with_rollouts(state, [server.rollouts_by_flag["pos.lite"].model_dump(mode="json")])
+    old = replace(state, order=Order.URGENCY, problems={NAME: later})
+    assert view.visible(old)[:2] == ("pos.lite", NAME)

@@ -40,7 +40,7 @@ async def incident_fleet(console: Any) -> None:
     server.look("invoices.auto_send", server.verdict("invoices.auto_send", VerdictKind.PASS))
     server.tell_rollout("invoices.auto_send", progression_paused=True, pause_reason="lunch")
     await console.until(lambda: len(console.app.state.problems) == 2 and bool(server.measured_windows))
-    await console.press("g", "!")
+    await console.press("g", "!", "!")
     await console.until(lambda: server.measured_windows[-1][0] != "pos.loyalty_points")
     await console.press("g")
     await console.until("FAIL: error_rate" if console.app.size.width > 100 else "FAIL error_rate")

@@ -12,7 +12,7 @@ from click.exceptions import NoArgsIsHelpError
 
 from flagconsole.cli.invocation import Invocation, connection_options
 from flagconsole.cli.lazy import Entry, LazyGroup
-from flagconsole.domain.errors import ExitCode, FlagConsoleError, OutcomeUnknown
+from flagconsole.domain.errors import ExitCode, FlagConsoleError, OutcomeUnknown, Unauthenticated
 from flagconsole.domain.text import safe_text
 
 _LOOK, _ACT, _FILES, _RUN, _SETUP = "Look", "Change", "Files", "Run", "Set up"
@@ -98,7 +98,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None = None, program: str | None = None) -> int:
-    """Run one command and return its exit code. Prints at most one line about an error."""
+    """Run one command and return its exit code. Prints an error on one line, and on another what helps against it where that is known."""
     try:
         result = cli.main(arguments, program, standalone_mode=False, obj=Invocation())
         sys.stdout.flush()
@@ -107,6 +107,10 @@ def run(arguments: Sequence[str] | None = None, program: str | None = None) -> i
         return error.exit_code
     except FlagConsoleError as error:
         _say(f"error: {safe_text(error, 1000)}")
+        if isinstance(error, Unauthenticated):
+            from flagconsole.cli.key_hint import key_hint
+
+            _say(safe_text(key_hint(), 1000))
         if isinstance(error, OutcomeUnknown) and "idempotency_key" in error.details:
             _say(
                 f"to learn it, run the same again with: --idempotency-key {safe_text(error.details['idempotency_key'])}"

@@ -123,7 +123,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.clock = clock or Clock()
         self.ascii_only = manners.ascii_only
         connection = Connection(
-            server=options.server.partition("://")[2] or options.server,
+            server=self.place.shown,
             environment=self.place.environment,
             readonly=self.place.readonly,
         )

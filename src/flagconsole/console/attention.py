@@ -24,6 +24,12 @@ LATE: Final = 10.0
 MISSED_LOOKS: Final = 3
 #: The rank of a flag that is killed, and nothing else: somebody meant that.
 KILLED_RANK: Final = 4
+#: A rollout under way that is well: nothing to do, but where the next harm would come from.
+UNDER_WAY_RANK: Final = 5
+#: The rank of a flag that was killed longer than ``SETTLED`` ago: nobody has to look at it first.
+OLD_KILL_RANK: Final = 6
+#: Seconds after which a kill is what is, and no longer what happens.
+SETTLED: Final = 3600.0
 
 
 class Problem(NamedTuple):
@@ -93,7 +99,8 @@ def _killed(row: FlagRow, now: float) -> Problem | None:
     if row.state is not FlagState.KILL:
         return None
     when = "" if row.last is None else f" {ago_words(now - row.last.at)} by {row.last.who}: {row.last.reason}"
-    return Problem(KILLED_RANK, "■", "KILLED", f"killed{when}", "state_kill")
+    old = row.last is not None and now - row.last.at > SETTLED
+    return Problem(OLD_KILL_RANK if old else KILLED_RANK, "■", "KILLED", f"killed{when}", "state_kill")
 
 
 class Attention:

@@ -19,7 +19,7 @@ from flagconsole.console.cache_parts import INSTANCES, TENANTS
 from flagconsole.console.clock import Clock
 from flagconsole.console.inflow import Host, Inflow
 from flagconsole.console.state import ConsoleState
-from flagconsole.domain.errors import FlagConsoleError, ReplicaBehind, Unreachable
+from flagconsole.domain.errors import FlagConsoleError, ReplicaBehind, Unauthenticated, Unreachable
 
 if TYPE_CHECKING:
     from flagconsole.console.keeper import Keeper
@@ -278,6 +278,8 @@ def problem_text(error: Exception) -> str:
         return f"server at rev {have[2]}, behind {want[2]}" if have[0] == want[0] else "server of an older lineage"
     if isinstance(error, Unreachable) and "problem" in error.details:
         return f"can't be reached: {error.details['problem']}"
+    if isinstance(error, Unauthenticated):
+        return "the server doesn't accept this key: set FLAGCONSOLE_API_KEY to a valid one and start again"
     return str(error) or type(error).__name__
 
 

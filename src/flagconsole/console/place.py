@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+#: Cells that a store's address may take on the bar.
+_ROOM: Final = 36
 
 
 class Place(NamedTuple):
@@ -27,6 +31,20 @@ class Place(NamedTuple):
     def name(self) -> str:
         """What cache and journal know the server by."""
         return self.known_as or self.url
+
+    @property
+    def shown(self) -> str:
+        """Where this is, as people know it: an address, or the store that the console serves for itself."""
+        if not self.known_as:
+            return self.url.partition("://")[2] or self.url
+        kind, _, rest = self.known_as.partition(":")
+        if kind != "sqlite":  # never who logs in there, nor with what
+            rest = rest.removeprefix("//").rpartition("@")[2].partition("?")[0]
+        home = f"{Path.home()}/"
+        rest = f"~/{rest.removeprefix(home)}" if rest.startswith(home) else rest
+        if len(rest) > _ROOM - len(kind):
+            rest = f"…/{rest.rpartition('/')[2]}"
+        return f"embedded · {kind}:{rest}"
 
     def disagreement(self, environment: str) -> str:
         """What is wrong where the server calls itself something else than the user does, in words; else empty."""

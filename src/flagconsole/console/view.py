@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from flagconsole.console import filtering
+from flagconsole.console.attention import UNDER_WAY_RANK, Problem
 from flagconsole.console.filtering import Fields, Words, words_of
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Order
@@ -60,11 +61,18 @@ def rank(state: ConsoleState, row: FlagRow) -> Rank:
         case Order.URGENCY:
             problem = state.problems.get(row.name)
             newest = -(row.last.change_id if row.last else 0)
-            return (problem.rank if problem is not None else NO_PROBLEM, newest, row.name)
+            return (_urgency(state, row.name, problem), newest, row.name)
         case Order.STATE:
             return (_STATE_ORDER[row.state], row.name)
         case Order.NAME:
             return (row.name,)
+
+
+def _urgency(state: ConsoleState, name: str, problem: Problem | None) -> int:
+    if problem is not None:
+        return problem.rank
+    rollout = state.rollouts.get(name)
+    return UNDER_WAY_RANK if rollout is not None and rollout.active else NO_PROBLEM
 
 
 def visible(state: ConsoleState) -> tuple[str, ...]:

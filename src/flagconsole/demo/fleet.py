@@ -15,7 +15,8 @@ from flagconsole.demo.fault import Fault
 from flagconsole.demo.folder import DemoFolder, demo_folder
 from flagconsole.demo.running import announced
 from flagconsole.demo.service import ServiceSettings
-from flagconsole.demo.services import INSTANCES_PER_SERVICE, OPERATIONS_PER_SECOND, SERVICES, services_of
+from flagconsole.demo.services import INSTANCES, INSTANCES_PER_SERVICE, OPERATIONS_PER_SECOND, SERVICES, services_of
+from flagconsole.demo.talk import Tell, silence
 from flagconsole.demo.tenants import tenant_records
 from flagconsole.demo.world import build
 from flagconsole.domain.errors import StoreUnavailable
@@ -52,14 +53,17 @@ class Fleet(NamedTuple):
 
 
 @asynccontextmanager
-async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterator[Fleet]:
-    """Start everything in a temporary folder; end everything and remove the folder on the way out."""
+async def running_fleet(seed: int, *, auto_rollback: bool = True, tell: Tell = silence) -> AsyncIterator[Fleet]:
+    """Start everything in a temporary folder, telling of each step; end everything and remove the folder on the way out."""
     with demo_folder() as folder:
         store_path = str(folder.path / "demo.db")
-        service_key = await build(f"sqlite:{store_path}", seed, auto_rollback=auto_rollback)
+        tell("writing three weeks of history: 27 flags, 500 tenants, three rollouts under way")
         processes: list[asyncio.subprocess.Process] = []
         try:
+            service_key = await build(f"sqlite:{store_path}", seed, auto_rollback=auto_rollback)
+            tell("starting the server")
             server, url = await _start_server(store_path, folder, processes)
+            tell(f"server at {url}; starting {INSTANCES} instances of {len(SERVICES)} services")
             services = {}
             for name in SERVICES:
                 services[name] = await _start_service(name, url, service_key, folder, seed, processes)
@@ -67,6 +71,7 @@ async def running_fleet(seed: int, *, auto_rollback: bool = True) -> AsyncIterat
                 api_key = key_file_of(f"sqlite:{store_path}").read_text().strip()
                 yield Fleet(url, api_key, str(folder.path), server, services)
         finally:
+            tell("ending the services and the server")
             await _stop(processes)
 
 

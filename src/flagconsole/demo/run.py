@@ -15,6 +15,7 @@ from flagconsole.demo.fleet import Fleet, running_fleet
 from flagconsole.demo.receipts import all_confirmed, arrivals
 from flagconsole.demo.scenario import Scenario, fault_of
 from flagconsole.demo.services import INSTANCES
+from flagconsole.demo.talk import Tell, silence
 from flagconsole.demo.trial import Trial, misbehaved
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.requests import Kill
@@ -35,28 +36,31 @@ _OF_SCENARIOS: Final = (
 )
 
 
-async def run_headless(seconds: float, seed: int) -> dict[str, Any]:
+async def run_headless(seconds: float, seed: int, tell: Tell = silence) -> dict[str, Any]:
     """Run the fleet for ``seconds``, kill ``invoices.write`` halfway, and say what came of it.
 
     ``receipts_ms``: for each instance the milliseconds from the kill's request to the arrival of its receipt at the
     server. ``operations_after_last_receipt``: operations of the killed feature that began after the last of them.
     """
-    async with running_fleet(seed) as fleet, Client(fleet.url, fleet.api_key) as client:
+    async with running_fleet(seed, tell=tell) as fleet, Client(fleet.url, fleet.api_key) as client:
         await all_confirmed(client, None, _READY_SECONDS)
+        tell(f"all instances are there; working for {seconds:g} s, {KILLED_FLAG} is killed halfway")
         await asyncio.sleep(seconds / 2)
         asked = time.time()
         result = await client.kill(KILLED_FLAG, Kill(kill_reason="demo: error rate above the rollback limit"))
         receipts = await all_confirmed(client, result.revision, _CONFIRM_SECONDS)
+        tell(f"{KILLED_FLAG} is killed: confirmed by {receipts.confirmed} of {INSTANCES} instances")
         await asyncio.sleep(max(0.0, seconds / 2 - (time.time() - asked)))
         return await _summary(fleet, client, result, receipts, asked)
 
 
-async def run_scenario(scenario: Scenario, seconds: float | None, seed: int) -> dict[str, Any]:
+async def run_scenario(scenario: Scenario, seconds: float | None, seed: int, tell: Tell = silence) -> dict[str, Any]:
     """Run the fleet with a scenario until its outcome is known, for at most ``seconds`` after the fault (None: as long as
     the scenario takes), and say what came of it (``trial.Trial.summary``)."""
     started = time.time()
-    async with running_fleet(seed) as fleet, Client(fleet.url, fleet.api_key) as client:
+    async with running_fleet(seed, tell=tell) as fleet, Client(fleet.url, fleet.api_key) as client:
         await all_confirmed(client, None, _READY_SECONDS)
+        tell(f"all instances are there; scenario {scenario.value}: its outcome takes a minute or more")
         trial = Trial(fleet, client, scenario, started)
         await trial.run(seconds)
         return await trial.summary()
@@ -93,8 +97,10 @@ def exit_code_of(summary: dict[str, Any]) -> int:
     return ExitCode.OK if proven else ExitCode.UNCONFIRMED
 
 
-def headless(seconds: float | None, seed: int, scenario: Scenario | None = None) -> dict[str, Any]:
-    """``run_scenario``, or without one ``run_headless``, for callers without a loop. SIGTERM ends it like Ctrl-C:
+def headless(
+    seconds: float | None, seed: int, scenario: Scenario | None = None, *, tell: Tell = silence
+) -> dict[str, Any]:
+    """``run_scenario``, or without one ``run_headless``, for callers without a loop; ``tell`` hears of its steps. SIGTERM ends it like Ctrl-C:
     everything is cleaned up."""
 
     async def main() -> dict[str, Any]:
@@ -102,8 +108,8 @@ def headless(seconds: float | None, seed: int, scenario: Scenario | None = None)
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         if scenario is None:
-            return await run_headless(SECONDS if seconds is None else seconds, seed)
-        return await run_scenario(scenario, seconds, seed)
+            return await run_headless(SECONDS if seconds is None else seconds, seed, tell)
+        return await run_scenario(scenario, seconds, seed, tell)
 
     try:
         return asyncio.run(main())
@@ -124,7 +130,9 @@ async def _strike_later(fleet: Fleet, scenario: Scenario) -> None:
         await fleet.strike(fault)
 
 
-def in_terminal(seed: int, scenario: Scenario, *, auto_rollback: bool = True, **options: Any) -> int:
+def in_terminal(
+    seed: int, scenario: Scenario, *, auto_rollback: bool = True, tell: Tell = silence, **options: Any
+) -> int:
     """Run the fleet, open the console on it, and let the scenario happen a little later. Without ``auto_rollback`` a failing
     canary is left to whoever sits there. ``options`` go to the console. Returns its exit code."""
     from flagconsole.console.entry import run_console
@@ -139,11 +147,12 @@ def in_terminal(seed: int, scenario: Scenario, *, auto_rollback: bool = True, **
     def there(work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, loop).result()
 
-    context = running_fleet(seed, auto_rollback=auto_rollback)
+    context = running_fleet(seed, auto_rollback=auto_rollback, tell=tell)
     try:
         fleet = there(context.__aenter__())
         try:
             there(_settled(fleet))
+            tell("all instances are there: opening the console")
             striking = asyncio.run_coroutine_threadsafe(_strike_later(fleet, scenario), loop)
             try:
                 return run_console(Place(fleet.url, fleet.api_key), Manners(**options), state_folder=Path(fleet.folder))

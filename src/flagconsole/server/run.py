@@ -6,10 +6,12 @@ import asyncio
 import ipaddress
 import logging
 import os
+import shlex
 import signal
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from types import FrameType
 from typing import Final, Protocol
@@ -18,12 +20,15 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.store_environment import StoreEnvironment
 from flagconsole.operations.store_environments import environments_of
 from flagconsole.server.bounds import Bounds
 from flagconsole.server.environment_roster import EnvironmentRoster
 from flagconsole.server.front import Front
 from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER, GuardedConnection
+from flagconsole.server.key_file import key_file_of
 from flagconsole.server.serving import Serving
+from flagconsole.store.opening import is_postgres
 
 #: Seconds that running requests get after SIGTERM; streams say goodbye at once.
 GRACE_SECONDS: Final = 1
@@ -43,9 +48,10 @@ class Streams(Protocol):
 class Server(uvicorn.Server):
     """uvicorn, which of itself would wait for open streams for ever."""
 
-    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+    def __init__(self, config: uvicorn.Config, streams: Streams, notes: Sequence[str] = ()) -> None:
         super().__init__(config)
         self._streams = streams
+        self._notes = notes
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Say goodbye to all streams, then stop; a second Ctrl-C doesn't wait. uvicorn's own handler would raise the
@@ -55,13 +61,14 @@ class Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._streams.close)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say where."""
+        """Start, then say where, and what else whoever started it has to know."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         if self.started:
             host, port = sockets[0].getsockname()[:2] if sockets else ("?", 0)
             shown = f"[{host}]" if ":" in host else host
-            print(f"listening on http://{shown}:{port}", file=sys.stderr, flush=True)  # noqa: T201
+            for words in (f"listening on http://{shown}:{port}", *self._notes):
+                print(words, file=sys.stderr, flush=True)  # noqa: T201
 
 
 def serve(
@@ -88,12 +95,27 @@ async def _serve(store_url: str, listener: socket.socket, serving: Serving) -> N
     known = await environments_of(store_url, listen_url=serving.listen_url)
     roster = EnvironmentRoster(store_url, serving, known)
     front = Front(roster.environments)
+    notes = _key_notes(store_url, serving.served(known), serving)
     async with front.running(), roster.followed():
-        await _answer(front, front, listener, serving)
+        await _answer(front, front, listener, serving, notes)
 
 
-async def _answer(app: ASGIApp, streams: Streams, listener: socket.socket, serving: Serving) -> None:
-    server = Server(configured(app, serving.bounds), streams)
+def _key_notes(store_url: str, environments: Sequence[StoreEnvironment], serving: Serving) -> list[str]:
+    """Where whoever sits at this machine finds the keys that were made for them. A database's first key says that itself."""
+    if not serving.keys or serving.own or is_postgres(store_url):
+        return []
+    notes = []
+    for one in environments:
+        path = key_file_of(store_url, one.partition)
+        of = "your admin key" if len(environments) == 1 else f"your admin key of {one.name}"
+        notes.append(f'{of}: export FLAGCONSOLE_API_KEY="$(cat {shlex.quote(str(path))})"')
+    return notes
+
+
+async def _answer(
+    app: ASGIApp, streams: Streams, listener: socket.socket, serving: Serving, notes: Sequence[str]
+) -> None:
+    server = Server(configured(app, serving.bounds), streams, notes)
     if serving.own:
         _stop_at_end_of_input(server)
     await server.serve([listener])

@@ -39,12 +39,12 @@ T = TypeVar("T")
 class SqliteStore:
     """``Store`` on one SQLite file. Any number of processes may have it open."""
 
-    def __init__(self, path: str, clock: Clock) -> None:
+    def __init__(self, path: str, clock: Clock, *, durable: bool = True) -> None:
         self._path = path
         self._clock = clock
         self._gate = WriteGate()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="flagconsole-store")
-        self._writer = _connect(path)
+        self._writer = _connect(path, durable=durable)
         migrate(self._writer)
         self._reporter = _connect(path, durable=False)
         self._watcher = _connect(path)
@@ -55,11 +55,12 @@ class SqliteStore:
         self._metrics: SqliteMetrics | None = None
 
     @classmethod
-    async def open(cls, path: str, *, clock: Clock = system_clock) -> SqliteStore:
-        """Open the file, creating or migrating it. Raises ``StoreUnavailable`` where that can't be done."""
+    async def open(cls, path: str, *, clock: Clock = system_clock, durable: bool = True) -> SqliteStore:
+        """Open the file, creating or migrating it. Not ``durable``, a commit that was acknowledged may be lost with the
+        machine: only for what can be made anew. Raises ``StoreUnavailable`` where it can't be opened."""
         with _translated(path):
             create_private(path)
-            return cls(path, clock)
+            return cls(path, clock, durable=durable)
 
     @property
     def path(self) -> str:

@@ -57,13 +57,17 @@ def demo(
     do what it should. While it runs, every other command reaches its store from another terminal with --store demo:
     flagconsole history --store demo
     """
+    from flagconsole.demo.talk import Talk
+
+    talk = Talk()
+    talk("flagconsole demo: everything is temporary, and goes when it ends")
     from flagconsole.demo import run
     from flagconsole.demo.scenario import Scenario
 
     if headless or not _has_terminal():
         if not auto_rollback:
             raise click.UsageError("--no-auto-rollback leaves the rollback to somebody at the console: not headless")
-        summary = run.headless(seconds, seed, None if scenario is None else Scenario(scenario))
+        summary = run.headless(seconds, seed, None if scenario is None else Scenario(scenario), tell=talk)
         if as_json:
             print_json(summary)
         else:
@@ -72,7 +76,8 @@ def demo(
     if seconds is not None:
         raise click.UsageError("--seconds is for --headless: in the terminal the demo runs until you quit")
     shown = Scenario(scenario or "errors")
-    code = run.in_terminal(seed, shown, auto_rollback=auto_rollback, mouse=mouse, ascii_only=ascii_only, theme=theme)
+    manners: dict[str, Any] = {"mouse": mouse, "ascii_only": ascii_only, "theme": theme}
+    code = run.in_terminal(seed, shown, auto_rollback=auto_rollback, tell=talk, **manners)
     click.get_current_context().exit(code)
 
 

@@ -53,7 +53,7 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
     wide = width >= 110
     left = [
         line(span(word)),
-        line(span(connection.server if wide else connection.server.partition(":")[0], limit=40 if wide else 18)),
+        line(span(connection.server if wide else connection.server.partition(":")[0], limit=48 if wide else 18)),
         _link(state, monotonic),
         _rights(state, wide),
         line(span(f"rev {state.revision}" if state.loaded else "rev –")),

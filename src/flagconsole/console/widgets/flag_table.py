@@ -140,6 +140,8 @@ class FlagTable(VirtualTable[str]):
         super().__init__()
         self._roster = Roster()
         self._moved_at = float("-inf")
+        #: The flags that ``next_problem`` was on since it began, newest last.
+        self._toured: list[str] = []
         self._marked: dict[str, float] = {}
         self._longest_name = 20
         self._source: tuple[object, ...] = ()
@@ -194,13 +196,20 @@ class FlagTable(VirtualTable[str]):
         self._source = ()
 
     def next_problem(self) -> bool:
-        """Put the cursor on the next flag below that needs attention, from the top again after the last; False where none
-        of those shown does."""
+        """Put the cursor on the flag that needs attention most, and called again on the next most urgent that it wasn't on
+        yet; False where none of those shown needs any."""
         problems, here = self.console.state.problems, self.position
-        places = [place for place, name in enumerate(self.keys) if name in problems] if problems else []
+        places = {name: place for place, name in enumerate(self.keys) if name in problems} if problems else {}
         if not places:
             return False
-        self.move(next((place for place in places if place > here), places[0]) - here)
+        if not self._toured or self.console.state.selected != self._toured[-1]:
+            self._toured = []  # somebody went elsewhere meanwhile: begin anew
+        ordered = sorted(places, key=lambda name: (problems[name].rank, places[name]))
+        left = [name for name in ordered if name not in self._toured]
+        if not left:
+            self._toured, left = [], ordered
+        self._toured.append(left[0])
+        self.move(places[left[0]] - here)
         return True
 
     def rest(self) -> None:

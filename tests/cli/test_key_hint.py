@@ -1,0 +1,35 @@
+"""Whoever is refused for want of a key is told where one is, and not what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from flagconsole.cli.main import run
+from flagconsole.server.key_file import key_file_of
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    url = f"sqlite:{tmp_path / 'my flags.db'}"
+    monkeypatch.setenv("FLAGCONSOLE_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("FLAGCONSOLE_STORE", url)
+    for name in ("FLAGCONSOLE_URL", "FLAGCONSOLE_API_KEY", "FLAGCONSOLE_CONTEXT"):
+        monkeypatch.delenv(name, raising=False)
+    return url
+
+
+def test_the_file_of_the_server_on_this_machine_is_named(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    path = key_file_of(store)
+    path.write_text("fc_admin_secret")
+    assert run(["list", "--url", "http://127.0.0.1:9"]) == 7
+    said = capsys.readouterr().err.splitlines()
+    assert said[0].startswith("error: No valid API key was given.")
+    assert said[1].endswith(f"export FLAGCONSOLE_API_KEY=\"$(cat '{path}')\"")
+    assert "fc_admin_secret" not in "".join(said)
+
+
+def test_without_one_it_says_who_makes_keys(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["list", "--url", "http://127.0.0.1:9"]) == 7
+    assert "flagconsole keys create NAME --role ROLE" in capsys.readouterr().err
