@@ -102,7 +102,7 @@ async def test_changes_of_the_problems_are_told(server: Any, fleet: ConsoleState
 async def test_a_kill_of_long_ago_comes_behind_a_rollout_under_way(server: Any, fleet: ConsoleState) -> None:
     server.change(NAME, "kill", action="killed", silent=True)
     state = model.with_listing(fleet, (await server.flags()).model_dump(mode="json"), now_of(server)).state
-    now = now_of(server)
+    state, now = replace(state, instances={}), now_of(server)
     fresh, later = problem_of(state, state.flags[NAME], now), problem_of(state, state.flags[NAME], now + SETTLED + 60)
     assert fresh is not None
     assert later is not None
