@@ -228,6 +228,23 @@ async def test_after_a_goodbye_the_fleet_returns_spread_over_the_time_asked_for(
     assert lost.retry_in == 2.0
 
 
+async def test_after_a_loss_too_and_further_apart_with_each_attempt_unless_a_person_waits(server):
+    server.greet = lambda stream: server.beat(stream, retry_ms=12_000)
+    for options, waits in (({}, [12, 24, 30, 30]), ({"impatient": True}, [0.5, 1, 2, 4])):
+        stream = Stream(server.url, KEY, draw=lambda: 1.0, **options)
+        events = stream.events()
+        async with asyncio.timeout(20):
+            assert await anext(events) == Connected()
+            assert (await anext(events)).retry_ms == 12_000
+            server.answers["GET", "/api/stream"] = lambda asked: Answer(0)
+            server.streams[0].cut()
+            for wait in waits:
+                assert (await anext(events)).retry_in == wait
+                asyncio.get_running_loop().call_soon(stream.reconnect_now)
+        await events.aclose()
+        del server.answers["GET", "/api/stream"]
+
+
 def test_backoff_draws_from_nothing_up_to_the_bound():
     dice = random.Random(3)
     backoff = Backoff(draw=dice.random)

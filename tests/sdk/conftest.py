@@ -39,5 +39,5 @@ def make_client(server: FakeServer, tmp_path: Path) -> Iterator[Callable[..., Fl
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Reconnect and help out by polling within moments, as far as a test doesn't ask otherwise."""
-    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self: 0.005)
+    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self, least=0.0: 0.005)
     monkeypatch.setattr("flagconsole.sdk.core.FIRST_PATIENCE", 0.2)

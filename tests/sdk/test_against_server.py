@@ -73,7 +73,7 @@ def process(tmp_path):
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """Shorter waits between attempts, but not none as in the other tests: real processes need some time themselves."""
-    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self: random.random() * 0.3)
+    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self, least=0.0: random.random() * 0.3)
 
 
 async def test_no_sdk_ever_shows_an_older_revision(process, tmp_path):

@@ -84,7 +84,7 @@ def test_receipts_are_sent_again_until_they_arrive(server, make_client):
 
 
 def test_a_kill_does_not_wait_for_the_end_of_a_pause_between_tries(server, make_client, monkeypatch):
-    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self: 60.0)
+    monkeypatch.setattr("flagconsole.client.backoff.Backoff.next", lambda self, least=0.0: 60.0)
     answers = [Answer(500, "oops")]
     server.answers["POST", PATH] = lambda asked: answers.pop(0) if answers else Answer(200, "{}")
     client = make_client()

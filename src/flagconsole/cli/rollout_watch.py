@@ -87,7 +87,7 @@ async def _listen(target: Target, flag: str, wake: Wake, position: tuple[str, in
 
     assert target.url is not None
     # From a position on, since the rules aren't needed: without one each connection would begin with all of them.
-    stream = Stream(target.url, target.api_key(), include=("rollouts",), position=lambda: position)
+    stream = Stream(target.url, target.api_key(), include=("rollouts",), position=lambda: position, impatient=True)
     needle = f'"flag_name":"{flag}"'
     async with aclosing(stream.events()) as events:
         async for event in events:

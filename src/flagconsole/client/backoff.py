@@ -21,9 +21,10 @@ class Backoff:
         self._draw = draw
         self._bound = base
 
-    def next(self) -> float:
-        """The next waiting time."""
-        bound, self._bound = self._bound, min(self._cap, self._bound * 2)
+    def next(self, least: float = 0.0) -> float:
+        """The next waiting time, out of at least ``least`` seconds, where somebody knows how many others come back too."""
+        bound = max(self._bound, least)
+        self._bound = max(self._bound, min(self._cap, bound * 2))
         return self._draw() * bound
 
     def reset(self) -> None:

@@ -10,6 +10,8 @@ from flagconsole.client.position import parse_position
 from flagconsole.domain.text import safe_text
 
 MAX_RETRY_SECONDS: Final = 60.0
+#: What a goodbye means that doesn't say.
+DEFAULT_RETRY_MS: Final = 1000
 
 
 class Connected(NamedTuple):
@@ -45,11 +47,13 @@ class ChangeFrame(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
-    """The server's head and its time, in seconds since the epoch."""
+    """The server's head and its time, in seconds since the epoch. Should the connection be lost, ``retry_ms`` is over how long its
+    clients are asked to spread their return."""
 
     epoch: str
     revision: int
     now: float
+    retry_ms: int = 0
 
 
 class ReceiptFrame(NamedTuple):
@@ -77,7 +81,7 @@ class VerdictFrame(NamedTuple):
 
 
 class Goodbye(NamedTuple):
-    """The server ends this stream; ``retry_ms`` is how long it asks to be left alone."""
+    """The server ends this stream; ``retry_ms`` is over how long it asks its clients to spread their return."""
 
     reason: str
     retry_ms: int
@@ -123,18 +127,20 @@ def _object(text: str) -> dict[str, object]:
     return data
 
 
+def _retry_ms(value: object) -> int:
+    if not isinstance(value, int | float) or not isfinite(value):
+        return DEFAULT_RETRY_MS
+    return int(min(max(value, 0), MAX_RETRY_SECONDS * 1000))
+
+
 def _heartbeat(data: dict[str, object]) -> Heartbeat:
     epoch, revision, now = data["epoch"], data["revision"], data["now"]
     if not isinstance(epoch, str) or not isinstance(revision, int) or isinstance(revision, bool):
         raise BadFrame("a heartbeat without a position")
     if not isinstance(now, int | float) or isinstance(now, bool) or not isfinite(now):
         raise BadFrame("a heartbeat without the time")
-    return Heartbeat(epoch, revision, float(now))
+    return Heartbeat(epoch, revision, float(now), _retry_ms(data.get("retry_ms", 0)))
 
 
 def _goodbye(data: dict[str, object]) -> Goodbye:
-    retry_ms = data.get("retry_ms", 1000)
-    if not isinstance(retry_ms, int | float) or not isfinite(retry_ms):
-        retry_ms = 1000
-    bounded = int(min(max(retry_ms, 0), MAX_RETRY_SECONDS * 1000))
-    return Goodbye(safe_text(data.get("reason", ""), 200), bounded)
+    return Goodbye(safe_text(data.get("reason", ""), 200), _retry_ms(data.get("retry_ms")))

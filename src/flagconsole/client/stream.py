@@ -19,6 +19,7 @@ from flagconsole.client.answer import MAX_PROBLEM, AnswerTooLarge, error_of, rea
 from flagconsole.client.backoff import Backoff
 from flagconsole.client.connection import open_connection
 from flagconsole.client.frames import (
+    MAX_RETRY_SECONDS,
     BadFrame,
     ChangeFrame,
     Connected,
@@ -62,6 +63,8 @@ WATCHDOG_SECONDS: Final = 15.0
 EVENT_SECONDS: Final = 120.0
 #: A connection that lasted so long was healthy: the next failure begins with short waits again.
 HEALTHY_SECONDS: Final = 10.0
+#: Whoever is watched by a person is one of few, and waits no longer than this for the sake of the others.
+IMPATIENT_SECONDS: Final = 0.5
 #: A refused key or a missing route won't mend within moments: then at least this long between attempts.
 REFUSED_SECONDS: Final = 5.0
 MAX_FRAME: Final = 64 * 1024 * 1024
@@ -76,7 +79,9 @@ class Stream:
     """Events of one server, over as many connections as it takes.
 
     ``position`` is asked before each connection for where to continue; ``None`` asks for a snapshot. ``instance``,
-    ``service`` and ``sdk_version`` say who listens; ``include`` asks for ``receipts``, ``incidents`` or ``rollouts`` too. ``watchdog_seconds`` of silence end a connection. ``connection`` lends
+    ``service`` and ``sdk_version`` say who listens; ``include`` asks for ``receipts``, ``incidents`` or ``rollouts`` too. ``watchdog_seconds`` of silence end a connection. A server tells how long its
+    clients should take to come back, so that thousands don't at once; who is ``impatient``, since a person waits, takes half a second at
+    most. ``connection`` lends
     an open pool instead of ``url`` and ``api_key`` making one. ``draw`` (0 to 1) and ``clock`` (monotonic seconds) are for
     tests. Iterate it, or use ``events()`` with ``aclosing``.
     """
@@ -93,6 +98,7 @@ class Stream:
         include: Sequence[str] = (),
         position: Callable[[], Position | None] = lambda: None,
         watchdog_seconds: float = WATCHDOG_SECONDS,
+        impatient: bool = False,
         connection: httpx.AsyncClient | None = None,
         draw: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
@@ -112,6 +118,8 @@ class Stream:
         self._query = {"include": ",".join(topics)} if topics else {}
         self._position = position
         self._watchdog_seconds = watchdog_seconds
+        self._most = IMPATIENT_SECONDS if impatient else MAX_RETRY_SECONDS
+        self._spread = 0.0
         self._connection = connection
         self._draw = draw
         self._clock = clock
@@ -142,6 +150,8 @@ class Stream:
                         async for event in frames:
                             if isinstance(event, Connected):
                                 began = self._clock()
+                            elif isinstance(event, Heartbeat):
+                                self._spread = min(event.retry_ms / 1000, self._most)
                             elif isinstance(event, Goodbye):
                                 goodbye = event
                             yield event
@@ -161,8 +171,10 @@ class Stream:
 
     def _wait(self, backoff: Backoff, lost: Disconnected, goodbye: Goodbye | None) -> float:
         if goodbye is not None:
-            return self._draw() * goodbye.retry_ms / 1000
-        wait = backoff.next()
+            backoff.reset()
+            return backoff.next(min(goodbye.retry_ms / 1000, self._most))
+        # A connection that was refused says nothing new about how many others wait.
+        wait = backoff.next(self._spread)
         return REFUSED_SECONDS + wait if lost.status in _REFUSALS else wait
 
     async def _pause(self, seconds: float) -> None:

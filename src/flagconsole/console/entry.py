@@ -116,7 +116,9 @@ def _connecting(place: Place, keeper: Keeper) -> Connect:
         garbage.settle()
         return Link(
             as_server(client),
-            lambda position: aiter(Stream(place.url, place.api_key, include=INCLUDED, position=position)),
+            lambda position: aiter(
+                Stream(place.url, place.api_key, include=INCLUDED, position=position, impatient=True)
+            ),
         )
 
     async def connect() -> Link:

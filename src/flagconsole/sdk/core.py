@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 #: A stream that was silent for so long (seconds) is helped out by polling; heartbeats come every five.
 PATIENCE: Final = 7.5
+#: All clients of a server hear its last heartbeat at once; they needn't all poll at once, and may take so much longer.
+LATEST: Final = 15.0
 #: The same while there is no data at all.
 FIRST_PATIENCE: Final = 2.0
 #: The Date header counts whole seconds.
@@ -87,6 +89,7 @@ class Core:
         self._applier = Applier(held, counters, self._swapped)
         self._frame_at = clock()
         self._poll_at = 0.0
+        self._lateness = 0.0
         self._no_stream = not settings.stream
         self._etag: tuple[str, Position] | None = None
         self._key_refused = False
@@ -205,6 +208,7 @@ class Core:
                 self._contact()
             case Heartbeat():
                 self._stream_lives()
+                self._lateness = random.uniform(0.0, min(event.retry_ms / 1000, LATEST))  # noqa: S311
                 self._applier.beat(event)
             case Snapshot():
                 self._stream_lives()
@@ -263,7 +267,7 @@ class Core:
     async def _until_due(self) -> None:
         """Return when a snapshot should be fetched: at once after a gap, else when the stream has been silent for long."""
         while not self._applier.gap:
-            patience = PATIENCE if self._held.ruleset is not None else FIRST_PATIENCE
+            patience = PATIENCE + self._lateness if self._held.ruleset is not None else FIRST_PATIENCE
             due = max(self._frame_at + (0.0 if self._no_stream else patience), self._poll_at)
             wait = due - self._clock()
             if wait <= 0:

@@ -214,11 +214,12 @@ class Follower:
             await asyncio.sleep(HEARTBEAT_SECONDS)
 
     async def heartbeat_frame(self) -> bytes:
-        """A heartbeat: the head, and the store's time."""
+        """A heartbeat: the head, the store's time, and how to come back should the server be lost."""
         async with self._store.read() as reader:
             now = await reader.now()
         ruleset = self.projection.ruleset
         data = {"epoch": ruleset.epoch, "revision": ruleset.revision, "now": now.timestamp()}
+        data["retry_ms"] = self._hub.retry_ms()
         return frame("heartbeat", json.dumps(data))
 
     async def _expire(self) -> None:

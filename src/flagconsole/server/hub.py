@@ -12,8 +12,12 @@ from flagconsole.server.projection import frame
 
 #: Frames that may wait for one client before it is closed as too slow.
 QUEUE_LIMIT: Final = 1_000
-#: What a client that was closed should wait before it comes back, milliseconds.
+#: A client that was closed comes back within this time, milliseconds.
 RETRY_MS: Final = 500
+#: Those of a server that goes away, or is lost, come back within so much for each of them: two thousand over twelve seconds, so that
+#: no second sees more than 15 % of them however long the server was away.
+RETRY_MS_EACH: Final = 6
+MOST_RETRY_MS: Final = 30_000
 #: A line that keeps a connection open and that every client passes over.
 COMMENT: Final = b":\n\n"
 
@@ -150,11 +154,16 @@ class Hub:
             if subscription.key_id == key_id:
                 _end(subscription, "key revoked")
 
+    def retry_ms(self) -> int:
+        """Over how long, in milliseconds, all clients should spread their return should they lose the server."""
+        return min(max(RETRY_MS, RETRY_MS_EACH * len(self)), MOST_RETRY_MS)
+
     def close(self) -> None:
         """Say goodbye to everyone and end all streams."""
         self.closing = True
+        retry_ms = self.retry_ms()
         for subscription in tuple(self._subscriptions):
-            _end(subscription, "shutdown")
+            _end(subscription, "shutdown", retry_ms)
 
     async def follow(self, subscription: Subscription, first: Callable[[], bytes]) -> AsyncGenerator[bytes]:
         """The stream of one client: ``first()``, and from then on everything that is published, until it is ended.
@@ -182,19 +191,19 @@ class Hub:
             self.leave(subscription)
 
 
-def _end(subscription: Subscription, reason: str) -> None:
+def _end(subscription: Subscription, reason: str, retry_ms: int = RETRY_MS) -> None:
     """Whatever ends a stream may be told twice, by who did it and by who saw it in the store: one goodbye is said."""
     if not subscription.ending:
         subscription.ending = True
-        subscription.offer(_farewell(subscription, reason))
+        subscription.offer(_farewell(subscription, reason, retry_ms))
         subscription.offer(None)
 
 
-def _farewell(subscription: Subscription, reason: str) -> bytes:
+def _farewell(subscription: Subscription, reason: str, retry_ms: int = RETRY_MS) -> bytes:
     """The last frame. Other protocols have none: their clients see the stream end, and come back."""
-    return goodbye(reason) if subscription.channel is Channel.OWN else COMMENT
+    return goodbye(reason, retry_ms) if subscription.channel is Channel.OWN else COMMENT
 
 
-def goodbye(reason: str) -> bytes:
+def goodbye(reason: str, retry_ms: int = RETRY_MS) -> bytes:
     """The last frame of our own streams."""
-    return frame("goodbye", json.dumps({"reason": reason, "retry_ms": RETRY_MS}))
+    return frame("goodbye", json.dumps({"reason": reason, "retry_ms": retry_ms}))
