@@ -298,6 +298,36 @@ async def test_a_second_opener_sees_every_change_and_is_told_of_it(store, store_
         await other.close()
 
 
+async def test_every_commit_makes_another_version(store, store_url, clock, monkeypatch):
+    monkeypatch.setattr("flagconsole.store.sqlite.VERSION_HOLDS", 0.0)
+    other = await open_store(store_url, clock=clock)
+    following = asyncio.create_task(_follow(other))
+    try:
+        async with asyncio.timeout(30):
+            while not following.done() and other.version() == 0:
+                await asyncio.sleep(0.01)  # until it listens
+        versions = {store.version()}
+        for number in range(3):
+            before = other.version()
+            key = ApiKey(key_id=f"k{number}", name="ci", role=Role.SDK, created_at=clock(), created_by="ada")
+            async with store.write() as tx:
+                await tx.add_api_key(key, f"hash-{number}")
+            versions.add(store.version())
+            async with asyncio.timeout(30):
+                while other.version() == before:
+                    await asyncio.sleep(0.01)
+        assert len(versions) == 4
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        await other.close()
+
+
+async def _follow(store):
+    async for _ in store.watch():
+        pass
+
+
 async def test_everything_is_there_after_reopening(store_url, clock):
     first = await open_store(store_url, clock=clock)
     change = await apply(first, a_draft(clock, a_flag(clock)))

@@ -53,12 +53,6 @@ def listing(
     actor: Actor,
 ) -> FlagListing:
     """All flags as the actor's key sees them, the overrides in force (of one tenant, if named) and what the tenant gets."""
-    in_force = tuple(
-        override
-        for override in overrides
-        if (tenant is None or override.tenant_id == tenant)
-        and (override.expires_at is None or now < override.expires_at)
-    )
     evaluations = {}
     if tenant is not None:
         at = now.timestamp()
@@ -69,9 +63,19 @@ def listing(
         now=now,
         tenant_id=tenant,
         flags=tuple(seen_by(actor, flag) for flag in flags),
-        overrides=in_force,
+        overrides=in_force(overrides, tenant, now),
         effective_states={name: evaluation.state for name, evaluation in evaluations.items()},
         evaluations=evaluations,
+    )
+
+
+def in_force(overrides: Iterable[Override], tenant: str | None, now: datetime) -> tuple[Override, ...]:
+    """The overrides that aren't over (of one tenant, if named)."""
+    return tuple(
+        override
+        for override in overrides
+        if (tenant is None or override.tenant_id == tenant)
+        and (override.expires_at is None or now < override.expires_at)
     )
 
 

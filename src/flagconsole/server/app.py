@@ -48,7 +48,10 @@ from flagconsole.server import (
 )
 from flagconsole.server.bounds import Bounds
 from flagconsole.server.counting import Counting
+from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
+from flagconsole.server.hot_app import HotApp
+from flagconsole.server.hot_reads import HotReads
 from flagconsole.server.hub import Channel, Hub
 from flagconsole.server.incident_teller import IncidentTeller
 from flagconsole.server.instance_book import InstanceBook
@@ -56,6 +59,7 @@ from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
 from flagconsole.server.ofrep_answer import refetch_frame
+from flagconsole.server.prepared import Prepared
 from flagconsole.server.quotas import Quotas
 from flagconsole.server.responder import Responder
 from flagconsole.server.rollout_teller import RolloutTeller
@@ -113,9 +117,12 @@ def create_app(
             asyncio.Lock(),
             Quotas(bounds or Bounds()),
             responder,
+            Prepared(follower, unleash),
+            FlagLists(follower),
         )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
+        hot_app.hot_reads = HotReads(state)
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
         anchoring = None
         if anchors is not None:
@@ -146,7 +153,7 @@ def create_app(
             await follower.stop()
             await book.save()
 
-    app = FastAPI(
+    app = hot_app = HotApp(
         title="flagconsole",
         version=__version__,
         summary="Feature flags, and the evidence that a kill has arrived",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Request, Response
 
 from flagconsole.domain.errors import FlagNotFound, TenantRequired
 from flagconsole.domain.names import TenantId
@@ -14,6 +14,7 @@ from flagconsole.domain.views import BlastView, FlagDetail, FlagListing, FlagVie
 from flagconsole.operations import reading
 from flagconsole.operations.service import HISTORY_LIMIT, tenant_of_actor
 from flagconsole.server.known_query import KnownQuery
+from flagconsole.server.representation import accepted
 from flagconsole.server.state import Caller, Fresh, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
@@ -33,18 +34,11 @@ def view_of(state: ServerState, name: str) -> FlagView:
     return view
 
 
-@router.get("/api/flags", summary="All flags", responses=problems())
-async def flags(state: State, actor: Caller, tenant_id: TenantQuery = None) -> FlagListing:
+@router.get("/api/flags", summary="All flags", responses=problems(), response_model=FlagListing)
+async def flags(state: State, actor: Caller, tenant_id: TenantQuery = None) -> Response:
     """All flags, the overrides in force and, for a tenant, its effective states."""
-    projection, now = state.projection, await state.now()
-    return reading.listing(
-        projection.ruleset,
-        list(projection.flags.values()),
-        list(projection.overrides.values()),
-        tenant_of_actor(actor, tenant_id),
-        now,
-        actor=actor,
-    )
+    body = state.flag_lists.body(actor, tenant_of_actor(actor, tenant_id), await state.now())
+    return Response(body, media_type="application/json")
 
 
 @router.get("/api/flags/{name}", summary="One flag", responses=problems(404))
@@ -102,14 +96,14 @@ async def blast_radius(
     response_class=Response,
 )
 async def snapshot(
-    state: State, actor: Caller, if_none_match: Annotated[str | None, Header(max_length=300)] = None
+    state: State,
+    actor: Caller,
+    request: Request,
+    if_none_match: Annotated[str | None, Header(max_length=300)] = None,
 ) -> Response:
     """The snapshot of the newest revision."""
-    body, etag = state.projection.snapshot(actor.tenant_id)
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if if_none_match is not None and etag in {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}:
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type="application/json", headers=headers)
+    answer = await state.prepared.snapshot(actor.tenant_id).answer(if_none_match, accepted(request))
+    return answer.response()
 
 
 def required_tenant(actor: Actor, tenant_id: str | None) -> str:

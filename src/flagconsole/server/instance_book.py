@@ -14,6 +14,8 @@ from flagconsole.store.protocol import Store
 
 #: Reports are saved together, this many seconds after the first of them.
 SAVE_DELAY: Final = 0.05
+#: A client that asks again sooner, and shows nothing new by it, isn't written down again.
+ASKED_AGAIN: Final = timedelta(seconds=1)
 FORGET_LEFT: Final = timedelta(minutes=10)
 FORGET_SILENT: Final = timedelta(days=1)
 
@@ -100,6 +102,11 @@ class InstanceBook:
         )
         if holds is not None and (received_at is None or holds > (epoch, revision)):
             (epoch, revision), received_at = holds, now
+        if known is not None and now - known.last_seen < ASKED_AGAIN:
+            told = known.service, known.sdk_version, known.epoch, known.revision, known.received_at
+            polls = known.transport == "polling" and known.presence is Presence.LIVE
+            if polls and told == (service, sdk_version, epoch, revision, received_at):
+                return
         self._put(
             Instance(
                 instance_id=instance_id,

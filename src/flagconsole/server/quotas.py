@@ -51,19 +51,49 @@ class Quotas:
             if not under_way[key]:
                 del under_way[key]
 
+    def begin(self, actor: Actor) -> bool:
+        """Let a request through that is neither urgent nor a stream, until ``end``; False, and nothing is counted, where it goes
+        beyond the quota."""
+        key = actor.key_id or actor.name
+        if self._requests.get(key, 0) >= self.bounds.requests:
+            return False
+        bucket = self._filled(key)
+        if bucket.tokens < 1:
+            return False
+        bucket.tokens -= 1
+        self._requests[key] += 1
+        return True
+
+    def end(self, actor: Actor, *, answered: bool) -> None:
+        """The request that ``begin`` let through is over. One that wasn't answered counts as not asked: whoever answers it counts it
+        again."""
+        key = actor.key_id or actor.name
+        if self._requests[key] == 1:
+            del self._requests[key]
+        else:
+            self._requests[key] -= 1
+        if not answered:
+            self._filled(key).tokens += 1
+
     def _take_token(self, key: str) -> None:
-        now, rate = self.clock(), self.bounds.rate
+        bucket, rate = self._filled(key), self.bounds.rate
+        if bucket.tokens < 1:
+            wait = math.ceil((1 - bucket.tokens) / rate)
+            raise TooManyRequests(what="requests a second", limit=math.ceil(rate), retry_after=wait)
+        bucket.tokens -= 1
+
+    def _filled(self, key: str) -> _Bucket:
+        """The key's bucket, with what has run into it until now."""
+        now = self.clock()
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= _MOST_KEYS:
                 self._buckets.clear()  # all begin rested: a bound on memory, not on anybody's rate
             bucket = self._buckets[key] = _Bucket(self.bounds.burst, now)
-        bucket.tokens = min(self.bounds.burst, bucket.tokens + (now - bucket.at) * rate)
+        tokens = bucket.tokens + (now - bucket.at) * self.bounds.rate
+        bucket.tokens = tokens if tokens < self.bounds.burst else self.bounds.burst
         bucket.at = now
-        if bucket.tokens < 1:
-            wait = math.ceil((1 - bucket.tokens) / rate)
-            raise TooManyRequests(what="requests a second", limit=math.ceil(rate), retry_after=wait)
-        bucket.tokens -= 1
+        return bucket
 
 
 #: Seconds after which something that is under way may be over.

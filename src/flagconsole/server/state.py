@@ -18,11 +18,13 @@ from flagconsole.operations.keys import authenticate
 from flagconsole.operations.permissions import authorize
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.prometheus_source import PrometheusSource
+from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.limits import UNDER_WAY
 from flagconsole.server.meters import Meters
+from flagconsole.server.prepared import Prepared
 from flagconsole.server.projection import Projection
 from flagconsole.server.quotas import Quotas
 from flagconsole.server.responder import Responder
@@ -48,6 +50,8 @@ class ServerState:
     replaying: asyncio.Lock
     quotas: Quotas
     responder: Responder
+    prepared: Prepared
+    flag_lists: FlagLists
 
     @property
     def projection(self) -> Projection:

@@ -7,17 +7,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from flagconsole.domain.errors import ShuttingDown
 from flagconsole.server.event_stream import EventStream
 from flagconsole.server.follower import HEARTBEAT_SECONDS
 from flagconsole.server.hub import Channel, Subscription
 from flagconsole.server.presented_key import ProtocolClient
+from flagconsole.server.representation import accepted
 from flagconsole.server.state import ServerState, State, at_least, parse_position
 from flagconsole.server.strict_route import StrictRoute
 from flagconsole.server.unleash_client import Asker, Metrics, Registration, UnleashClient
-from flagconsole.server.unleash_feed import etag_of, position_of
+from flagconsole.server.unleash_feed import position_of
 
 # Unleash describes these calls, not our own document.
 router = APIRouter(route_class=StrictRoute, include_in_schema=False)
@@ -28,6 +29,7 @@ async def features(
     state: State,
     actor: ProtocolClient,
     asker: Asker,
+    request: Request,
     if_none_match: Annotated[str | None, Header(max_length=300)] = None,
 ) -> Response:
     """All flags as features. A client that shows a later position than this server's is not answered from before it."""
@@ -36,11 +38,8 @@ async def features(
         await at_least(state, position)
     holds = None if position is None else parse_position(position)
     state.book.asked(*asker.under(actor.tenant_id), await state.now(), holds)
-    ruleset = state.projection.ruleset
-    headers = {"ETag": etag_of(ruleset, actor.tenant_id), "Cache-Control": "no-cache"}
-    if holds == (ruleset.epoch, ruleset.revision):
-        return Response(status_code=304, headers=headers)
-    return Response(state.unleash.of(actor.tenant_id).payload(ruleset), media_type="application/json", headers=headers)
+    answer = await state.prepared.features(actor.tenant_id).answer(if_none_match, accepted(request))
+    return answer.response()
 
 
 @router.post("/api/client/register", status_code=202)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 import psycopg
@@ -59,6 +60,7 @@ class PostgresStore:
         self._killers = self._pool(_KILLERS, _KILLERS)
         self._readers = self._pool(1, _READERS)
         self._metrics: PostgresMetrics | None = None
+        self._version = 0
 
     @classmethod
     async def open(
@@ -129,7 +131,10 @@ class PostgresStore:
                 await connection.execute(
                     "SELECT pg_notify(%s, revision::text) FROM store_head WHERE id = 1", (self._channel,)
                 )
-                await self._commit(connection)
+                try:
+                    await self._commit(connection)
+                finally:
+                    self._version += 1
 
     async def _commit(self, connection: Connection) -> None:
         """Commit. Raises ``OutcomeUnknown`` where the answer is lost, which says nothing of whether it was done."""
@@ -186,20 +191,30 @@ class PostgresStore:
             )
         return self._metrics
 
+    def time(self) -> datetime | None:
+        return None if self._clock is None else self._clock()
+
+    def version(self) -> int:
+        # Our own commits, and what others' notices said: those arrive within milliseconds, or not at all.
+        return self._version
+
     async def watch(self) -> AsyncIterator[None]:
         while True:
             try:
                 async with await self._direct.connect() as connection:
                     await connection.execute(self._listen)
                     # What was told before we listened is read now; after a lost connection too.
+                    self._version += 1
                     yield
                     while True:
                         async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
                             pass
+                        self._version += 1
                         yield
             except (psycopg.Error, OSError):
                 await asyncio.sleep(_RECONNECT_SECONDS)
                 # Whoever follows notices that the store can't be read, and says so.
+                self._version += 1
                 yield
 
     async def close(self) -> None:

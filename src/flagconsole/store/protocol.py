@@ -218,6 +218,13 @@ class Store(Protocol):
     def metrics(self) -> MetricStore:
         """What was measured."""
 
+    def time(self) -> datetime | None:
+        """The store's time, where it is at hand without asking; None where it is a database's."""
+
+    def version(self) -> int:
+        """A number that every commit changes: what was read before it changed may be out of date. A commit of this store's it
+        shows at once, another process's as soon as that can be known without waiting. Raises ``StoreUnavailable``."""
+
     def watch(self) -> AsyncIterator[None]:
         """Yields whenever another process may have changed something, within 100 ms."""
 

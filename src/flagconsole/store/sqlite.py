@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 #: How often another process's commits are looked for, seconds.
 WATCH_INTERVAL: Final = 0.05
+#: How long another process's commit may go unnoticed by ``version``, seconds. To ask costs as much as an answer from memory.
+VERSION_HOLDS: Final = 0.001
 _LOCK_WAIT_MS: Final = 10_000
 _READERS: Final = 4
 
@@ -53,6 +57,7 @@ class SqliteStore:
         for connection in self._readers:
             self._idle.put_nowait(connection)
         self._metrics: SqliteMetrics | None = None
+        self._version, self._version_holds_until = 0, 0.0
 
     @classmethod
     async def open(cls, path: str, *, clock: Clock = system_clock, durable: bool = True) -> SqliteStore:
@@ -91,6 +96,7 @@ class SqliteStore:
                     else:
                         await self._in_thread(self._writer.commit)
                 finally:
+                    self._version_holds_until = 0.0
                     if self._writer.in_transaction:
                         self._writer.rollback()
 
@@ -149,6 +155,17 @@ class SqliteStore:
                 _connect(self._path, durable=False), _connect(self._path), self._gate, lambda: _translated(self._path)
             )
         return self._metrics
+
+    def time(self) -> datetime | None:
+        return self._clock()
+
+    def version(self) -> int:
+        now = time.monotonic()
+        if now >= self._version_holds_until:
+            with _translated(self._path):
+                self._version = self._data_version()
+            self._version_holds_until = now + VERSION_HOLDS
+        return self._version
 
     async def watch(self) -> AsyncIterator[None]:
         seen = self._data_version()
