@@ -106,3 +106,22 @@ def test_sparkline_shows_the_highest_and_keeps_gaps() -> None:
 
 def test_squeezing_keeps_the_peak_of_each_place() -> None:
     assert squeezed([1.0, 9.0, 2.0, 3.0, None, None], 3) == [9.0, 3.0, None]
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "labels"),
+    [
+        ([0.0, 0.0], "ratio", ["2.0", "1.0", "0.0"]),  # no errors at all: not an axis to 200 %
+        ([0.9, 1.0], "ratio", ["100", "50", "0"]),
+        ([0.031, 0.043], "latency", ["50", "25", "0"]),  # microseconds
+        ([1.2, 1.4], "latency", ["2", "1", "0"]),
+        ([3.1, 4.3], "latency", ["5", "2.5", "0"]),
+        ([0.0, 0.0], "count", ["2", "1", "0"]),
+    ],
+)
+def test_an_axis_reads_in_numbers_that_differ(values: list[float | None], kind: str, labels: list[str]) -> None:
+    series = [Series(values, "link")]
+    axis = axis_for(series, (), kind)
+    assert axis is not None
+    rows = ["".join(span.text for span in row) for row in chart_rows(series, (), axis, WIDTH, HEIGHT)]
+    assert [row.split("┤")[0].strip() for row in rows if "┤" in row] == labels

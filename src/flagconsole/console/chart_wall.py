@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from flagconsole.console.charts import Axis, Series, axis_for, chart_rows
-from flagconsole.console.figures import limit_text, metric_label, value_text
+from flagconsole.console.figures import MICRO, limit_text, metric_label, value_text
 from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.line import Line, line
 from flagconsole.console.metric_windows import CONTROL, OFF, WINDOWS, MetricWindow
@@ -101,25 +101,26 @@ def chart_box(
     """The chart in its frame: the metric above, the newest values and the window below. ``missing`` is what is said where no
     measurements are at hand."""
     inner_width, inner_height = width - 4, height - 2
-    label = metric_label(chart.metric, chart.kind)
-    title = line(
-        span(label, "danger" if chart.outcome == FAIL else "strong"), span(f"  {place}" if place else "", "muted")
-    )
+    lines = [] if window is None else list(series_of(chart, window).values())
+    axis = axis_of(chart, lines)
+    micro = axis is not None and axis.in_microseconds
+    role = "danger" if chart.outcome == FAIL else "strong"
+    label = span(metric_label(chart.metric, MICRO if micro else chart.kind), role)
+    title = line(label, span(f"  {place}" if place else "", "muted"))
     if window is None:
         rows: list[Line] = [line(span(missing, "muted"))]
         return framed(rows, title, "", width, height, "border", LIGHT)
-    lines = list(series_of(chart, window).values())
-    axis = axis_of(chart, lines)
     if axis is None:
         said = "nothing was ever measured" if window.newest_at is None else f"no data in these {WINDOWS[window.window]}"
         rows = [(), line(span(f"no data: {said}", "warning"))]
     else:
         rows = chart_rows(lines, chart.limits, axis, inner_width, inner_height, ascii_only=ascii_only)
-    return framed(rows, title, _note(chart, window), width, height, "border", LIGHT)
+    return framed(rows, title, _note(chart, window, micro), width, height, "border", LIGHT)
 
 
-def _note(chart: Chart, window: MetricWindow) -> str:
-    parts = [f"{name} {value_text(window.newest(name, chart.metric), chart.kind)}" for name in shown_groups(window)]
+def _note(chart: Chart, window: MetricWindow, micro: bool) -> str:
+    kind = MICRO if micro else chart.kind
+    parts = [f"{name} {value_text(window.newest(name, chart.metric), kind)}" for name in shown_groups(window)]
     if chart.limit_words:
         parts.append(f"╌ {chart.limit_words}" if chart.limits else f"limit {chart.limit_words}")
     return "  ".join([*parts, WINDOWS.get(window.window, "")])

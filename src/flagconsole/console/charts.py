@@ -20,6 +20,8 @@ LEAST_HEIGHT: Final = 4
 #: The axis ends this far above what nearly all values don't exceed, so that one outlier doesn't flatten the rest.
 _ROBUST: Final = 0.98
 _HEADROOM: Final = 1.5
+#: How high the axis is where everything is zero: an error rate of none is no reason for one that goes to 100 %.
+_QUIET: Final = {"ratio": 0.01, "change": 0.01}
 _STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)
 _LABEL: Final = 6
 _BLANK: Final = 0x2800
@@ -42,6 +44,11 @@ class Axis(NamedTuple):
     high: float
     kind: str
 
+    @property
+    def in_microseconds(self) -> bool:
+        """Whether its latencies are best told in microseconds: all of them are below a millisecond."""
+        return self.kind == "latency" and self.high <= 1.0
+
     def place(self, value: float, dots: int) -> int:
         """The row of dots of a value, from the top; values beyond the axis lie on its edge."""
         share = (value - self.low) / (self.high - self.low)
@@ -59,14 +66,16 @@ def axis_for(series: Sequence[Series], limits: Sequence[float], kind: str, *, fr
     if limits:
         high, low = max(high, limits[0]), low if from_zero else min(low, limits[0])
     if high <= low:
-        high = low + (abs(low) or 1.0)
+        high = low + (abs(low) or _QUIET.get(kind, 1.0))
     room = (high - low) * 0.04
     step = _round_step((high - low + room) / 2)
+    if kind == "count":
+        step = max(1.0, step)
     bottom = math.floor(low / step) * step if low < 0 or not from_zero else 0.0
     top = bottom + 2 * step
     while top < high + room * 0.5:
         top += step
-    if not from_zero and kind == "ratio":
+    if kind == "ratio":
         top = min(top, max(1.0, high))
     return Axis(bottom, top, kind)
 
@@ -204,9 +213,17 @@ def _axis_text(value: float, axis: Axis) -> str:
     if axis.kind in {"ratio", "change"}:
         span = (axis.high - axis.low) * 100
         return f"{value * 100:.{0 if span >= 8 else 1 if span >= 0.8 else 2}f}"
-    if axis.kind == "count" or axis.kind == "latency":
-        return f"{value:,.0f}" if abs(value) < 100_000 else f"{value / 1000:,.0f}k"
+    if axis.in_microseconds:
+        return _counted(value * 1000, (axis.high - axis.low) * 1000)
+    if axis.kind in {"count", "latency"}:
+        return _counted(value, axis.high - axis.low)
     return value_text(value, axis.kind)
+
+
+def _counted(value: float, span: float) -> str:
+    if abs(value) >= 100_000:
+        return f"{value / 1000:,.0f}k"
+    return f"{value:,.{0 if span >= 8 or value == round(value) else 1 if span >= 0.8 else 2}f}"
 
 
 def _runs(signs: Sequence[str], roles: Sequence[str]) -> list[Span]:

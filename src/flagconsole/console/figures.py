@@ -23,7 +23,9 @@ _LABELS: Final = {
     "tickets": "tickets",
     "conversions": "conversions",
 }
-_UNITS: Final = {"ratio": "%", "change": "%", "latency": "ms"}
+#: A latency that is told in microseconds.
+MICRO: Final = "microseconds"
+_UNITS: Final = {"ratio": "%", "change": "%", "latency": "ms", MICRO: "µs"}
 
 #: Each outcome by a sign, a word and a role: the word says the same without colour.
 OUTCOME_SIGN: Final = {PASS: "✓", FAIL: "✗", INCONCLUSIVE: "○", NO_DATA: "╌"}
@@ -49,7 +51,9 @@ def value_text(value: float | None, kind: str) -> str:
         case "change":
             return f"{value * 100:+.1f}"
         case "latency":
-            return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+            return f"{value:,.0f}" if value >= 10 else f"{value:.1f}" if value >= 1 or not value else f"{value:.2g}"
+        case "microseconds":
+            return f"{value * 1000:,.0f}" if value >= 0.01 else f"{value * 1000:.1f}"
         case "count":
             return f"{value:,.0f}"
         case _:
@@ -79,6 +83,8 @@ def delta_text(row: CriterionRow) -> str:
         return NOTHING
     scale = 100.0 if row.kind == "ratio" else 1.0
     difference = (row.value - row.control) * scale
+    if row.kind == "latency" and abs(difference) < 10:
+        return f"{difference:+.2g}"
     return f"{difference:+.2f}" if row.kind == "ratio" else f"{difference:+,.0f}"
 
 

@@ -34,6 +34,7 @@ class PhaseRow(NamedTuple):
     min_seconds: float
     tick_seconds: float
     limits: tuple[LimitRow, ...] = ()
+    min_difference_ms: float = 1.0
 
 
 class RolloutRow(NamedTuple):
@@ -188,6 +189,7 @@ def _phase_row(data: Json) -> PhaseRow:
         (number(data.get("min_hours")) or 0.0) * 3600,
         number(data.get("look_seconds")) or ticks.get(str(data.get("monitoring")), 60.0),
         tuple(limits),
+        1.0 if (least := number(data.get("min_difference_ms"))) is None else least,
     )
 
 

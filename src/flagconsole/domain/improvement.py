@@ -66,7 +66,7 @@ def _family(metric: str) -> frozenset[str]:
 
 
 def _met(one: CriterionResult, proven: bool) -> bool:
-    if one.value is None:
+    if one.value is None or one.negligible:
         return True
     if proven and one.kind is not MetricKind.COUNT:
         return one.outcome is VerdictKind.PASS

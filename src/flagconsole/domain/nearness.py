@@ -18,6 +18,8 @@ def nearness(result: CriterionResult) -> float | None:
     value, limit = result.value, result.limit
     if value is None or math.isnan(value):
         return None
+    if result.negligible:
+        return 0.0
     if not result.comparison.upward:
         if result.kind is MetricKind.RATIO:
             value, limit = 1.0 - value, 1.0 - limit

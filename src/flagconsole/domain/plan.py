@@ -8,10 +8,11 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from itertools import pairwise
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from flagconsole.domain.against_control import against_control
 from flagconsole.domain.flag import Frozen, Percentage
 from flagconsole.domain.group import Group
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind, MetricName
@@ -165,9 +166,14 @@ _STATE_OF = {
 }
 
 
+#: A difference of latencies that nobody notices, milliseconds: where operations take microseconds, a share of them says nothing.
+MIN_DIFFERENCE_MS: Final = 1.0
+
+
 class Phase(Frozen):
     """One phase. It can pass once it has had fresh data for ``min_hours``, with at least ``min_operations`` operations
-    of at least ``min_tenants`` active tenants in the group that is judged. ``look_seconds`` replaces the time between two
+    of at least ``min_tenants`` active tenants in the group that is judged. Latencies of the two groups that differ by less than
+    ``min_difference_ms`` count as equal, whatever share of each other that is; 0 makes every difference count. ``look_seconds`` replaces the time between two
     looks that its monitoring level asks for, as in a demo whose phases last minutes."""
 
     name: Label
@@ -176,6 +182,7 @@ class Phase(Frozen):
     min_hours: Annotated[float, Field(ge=0, le=24 * 365, allow_inf_nan=False)] = 0.0
     min_operations: Annotated[int, Field(ge=1, le=10**9)] = 500
     min_tenants: Annotated[int, Field(ge=1, le=10**6)] = 5
+    min_difference_ms: Annotated[float, Field(ge=0, le=60_000, allow_inf_nan=False)] = MIN_DIFFERENCE_MS
     success: Criteria = ()
     rollback: Criteria = ()
     monitoring: MonitoringLevel = MonitoringLevel.INTENSIVE
@@ -208,6 +215,12 @@ class Phase(Frozen):
     def tick_seconds(self) -> int:
         """Seconds between two looks."""
         return self.monitoring.tick_seconds if self.look_seconds is None else self.look_seconds
+
+    @property
+    def against_control(self) -> tuple[str, ...]:
+        """What the phase is compared with its control for, beside its own limits; a line each, none without a control."""
+        success = {limit.metric: limit.describe() for limit in self.success}
+        return against_control(self.kind.value, success, self.min_difference_ms)
 
     def with_criteria(self, own: PhaseCriteria) -> Phase:
         """This phase with a flag's own criteria in place of its own; a list that ``own`` leaves out stays.

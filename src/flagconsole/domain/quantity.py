@@ -6,7 +6,7 @@ from flagconsole.domain.metric import MetricKind
 
 
 def quantity(kind: MetricKind, value: float | None) -> str:
-    """``0.31 %``, ``+12.0 %``, ``812 ms``, ``2``; ``–`` where nothing was measured."""
+    """``0.31 %``, ``+12.0 %``, ``812 ms``, ``41 µs``, ``2``; ``–`` where nothing was measured."""
     if value is None:
         return "–"
     match kind:
@@ -15,7 +15,7 @@ def quantity(kind: MetricKind, value: float | None) -> str:
         case MetricKind.CHANGE:
             return f"{value * 100:+.1f} %"
         case MetricKind.LATENCY:
-            return f"{value:.0f} ms"
+            return f"{value:.0f} ms" if value >= 10 else f"{value:.1f} ms" if value >= 1 else f"{value * 1000:.3g} µs"
         case MetricKind.COUNT | MetricKind.GAUGE:
             return f"{value:.4g}"
 

@@ -46,7 +46,8 @@ class Contribution(Frozen):
 class CriterionResult(Frozen):
     """One criterion now. ``lower`` and ``upper`` bound the value with the confidence that ``confidence`` says, at all
     looks together; null where nothing can be said. ``raw_value`` is a change before the difference that the two groups
-    already had in the baseline was taken out."""
+    already had in the baseline was taken out. ``negligible`` says that the groups' latencies differ by less than the plan's
+    ``min_difference_ms``: then the value counts as no change."""
 
     purpose: Purpose
     metric: str
@@ -65,6 +66,7 @@ class CriterionResult(Frozen):
     operations: int = 0
     tenants: int = 0
     top_tenants: tuple[Contribution, ...] = ()
+    negligible: bool = False
     note: str = ""
 
 

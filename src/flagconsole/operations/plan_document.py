@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind
-from flagconsole.domain.plan import Criterion, Evidence, Phase
+from flagconsole.domain.plan import MIN_DIFFERENCE_MS, Criterion, Evidence, Phase
 from flagconsole.domain.stored_plan import PlanEntry
 
 
@@ -63,6 +63,8 @@ def _phase(phase: Phase) -> dict[str, Any]:
     whole = phase.min_hours == int(phase.min_hours)
     told["min_hours"] = int(phase.min_hours) if whole else phase.min_hours
     told |= {"min_operations": phase.min_operations, "min_tenants": phase.min_tenants}
+    if phase.min_difference_ms != MIN_DIFFERENCE_MS:
+        told["min_difference_ms"] = phase.min_difference_ms
     for which, limits in (("success", phase.success), ("rollback", phase.rollback)):
         if limits:
             told[which] = _limits(limits)

@@ -32,7 +32,7 @@ _LIMIT: Final = re.compile(r"\s*([a-z][a-z0-9_]{0,63})\s*(<=|>=|<|>)\s*([-+]?[0-
 _PLAN_FIELDS: Final = ("name", "description", "auto_promote", "auto_rollback", "metrics", "phases", "flags")
 _PHASE_FIELDS: Final = (
     *("name", "kind", "percentage", "min_hours", "min_minutes", "min_operations", "min_tenants"),
-    *("success", "rollback", "monitoring", "look_seconds"),
+    *("min_difference_ms", "success", "rollback", "monitoring", "look_seconds"),
 )
 _LIMIT_FIELDS: Final = ("limit", "kind", "evidence")
 _METRIC_FIELDS: Final = ("query", "freshness", "kind")

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind
 from flagconsole.domain.names import FLAG_NAME_PATTERN
-from flagconsole.domain.plan import Evidence, MonitoringLevel, PhaseKind
+from flagconsole.domain.plan import MIN_DIFFERENCE_MS, Evidence, MonitoringLevel, PhaseKind
 from flagconsole.operations.model_schema import SCHEMA_DIALECT
 
 _NUMBER: Final = r"[-+]?[0-9]+(\.[0-9]+)?"
@@ -139,6 +139,13 @@ def _phase() -> dict[str, Any]:
             "min_minutes": duration | {"maximum": 24 * 365 * 60},
             "min_operations": {"type": "integer", "minimum": 1, "maximum": 10**9, "default": 500},
             "min_tenants": {"type": "integer", "minimum": 1, "maximum": 10**6, "default": 5},
+            "min_difference_ms": {
+                "type": "number",
+                "minimum": 0,
+                "maximum": 60_000,
+                "default": MIN_DIFFERENCE_MS,
+                "description": "Latencies of canary and control that differ by less count as equal; 0: none do.",
+            },
             "success": {"$ref": "#/$defs/limits", "description": "All of them must hold for the phase to pass."},
             "rollback": {"$ref": "#/$defs/limits", "description": "Any of them ends the rollout."},
             "monitoring": {

@@ -50,6 +50,7 @@ class Fleet:
     traffic: float = 10.0
     error_rate: float = 0.003
     look_seconds: float = 30.0
+    p95_ms: float = 700.0
 
     @classmethod
     def drawn(cls, tenants: int = 100, cohort: int = 20, seed: int = 1) -> Fleet:
@@ -100,14 +101,14 @@ class Fleet:
                 errors[place] = rate
             new = self.counts(rng, self.look_seconds, errors, np.where(canary, canary_slow, 0.05))
             history.append(add(history[-1], new))
-            p95 = 700.0 * (canary_slow / 0.05) ** 0.25
+            p95 = self.p95_ms * (canary_slow / 0.05) ** 0.25
             yield Observation(
                 seconds=look * self.look_seconds,
                 whole_phase=history[-1],
                 last_hour=self._window(history, 3600),
                 last_half_hour=self._window(history, 1800),
                 canary_latency=Latency(p95, 1.5 * p95),
-                control_latency=Latency(700.0, 1050.0),
+                control_latency=Latency(self.p95_ms, 1.5 * self.p95_ms),
             )
 
     def _window(self, history: list[Counts], seconds: float) -> Counts:

@@ -75,6 +75,7 @@ def plan_of_file(invocation: Invocation, file: str, prune: bool, detailed_exitco
 def check(source: str, flag: str | None, as_json: bool) -> None:
     """Check a plan and show its phases. A mistake is named by line, field and value; exit code 2."""
     from flagconsole.cli.plan_option import read_text
+    from flagconsole.domain.against_control import OF_ONE_PHASE
     from flagconsole.operations.plan_file import SHIPPED, parse_plan, shipped_plan
 
     found = shipped_plan(source) if source in SHIPPED else parse_plan(read_text(source), source)
@@ -91,6 +92,10 @@ def check(source: str, flag: str | None, as_json: bool) -> None:
             if limits:
                 said = ", ".join(limit.describe() + _plain(limit.evidence.value) for limit in limits)
                 say(f"    {word}: {said}")
+        for compared in phase.against_control[:OF_ONE_PHASE]:
+            say(f"    besides, against control: {compared}")
+    for compared in next((phase.against_control[OF_ONE_PHASE:] for phase in meant.phases if phase.against_control), ()):
+        say(f"  in canaries, against control: {compared}")
     for name, metric in meant.metrics.items():
         say(f"  {name} from Prometheus: {safe_text(' '.join(metric.query.split()), 300)}")
     if flag is None and found.flags:

@@ -46,7 +46,19 @@ def start(invocation: Invocation, flag: str, plan: str | None, reason: str) -> N
             dry_run=invocation.dry_run,
         )
 
-    _print(invocation, invocation.run(work))
+    result = invocation.run(work)
+    _print(invocation, result)
+    if not invocation.as_json:
+        _print_comparisons(result.rollout)
+
+
+def _print_comparisons(rollout: Rollout) -> None:
+    """What the plan's limits don't tell: that its canaries are compared with their control besides."""
+    phase = next((phase for phase in rollout.plan.phases if phase.against_control), None)
+    if phase is not None:
+        say(f"besides its limits, {safe_text(phase.name)} will be compared with its control:")
+        for compared in phase.against_control:
+            say(f"  {compared}")
 
 
 def _start_body(flag: str, plan: str | None, reason: str) -> RolloutStart:

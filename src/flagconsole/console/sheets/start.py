@@ -7,10 +7,11 @@ from typing import Final
 
 from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Asked, Kind
+from flagconsole.console.comparisons import compared
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.figures import duration_text, limit_text, metric_label, phase_share
 from flagconsole.console.impact import last_part
-from flagconsole.console.line import Line, cell, cut, line
+from flagconsole.console.line import Line, cell, cut, line, wrapped
 from flagconsole.console.rollouts import PhaseRow, RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
@@ -72,7 +73,10 @@ class StartSheet(ConfirmSheet):
         by_itself = "promotes itself" if rollout.auto_promote else "is promoted by hand"
         back = "rolls back by itself" if rollout.auto_rollback else "rollback is left to people"
         rows = [line(span(f"{rollout.plan}: ", "strong"), span(f"{by_itself}, {back}", "muted"))]
-        return rows + [_phase_line(phase, width, first=place == 0) for place, phase in enumerate(rollout.phases)]
+        rows += [_phase_line(phase, width, first=place == 0) for place, phase in enumerate(rollout.phases)]
+        # The plan's limits don't tell that there is more to a canary.
+        said = next((words for phase in rollout.phases if (words := compared(phase))), "")
+        return rows + wrapped(said, width, "muted", most=2) if said else rows
 
 
 def _phase_line(phase: PhaseRow, width: int, *, first: bool) -> Line:

@@ -6,7 +6,8 @@ from typing import Final
 
 from flagconsole.console import canary_events, canary_view, chart_wall
 from flagconsole.console.chart_wall import Chart
-from flagconsole.console.line import BLANK, Line, line, pad
+from flagconsole.console.comparisons import compared
+from flagconsole.console.line import BLANK, Line, cut, line, pad
 from flagconsole.console.metric_windows import USUAL_WINDOW, WINDOWS, MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
@@ -53,7 +54,9 @@ class CanaryHead(Painted):
         if not short:
             rows.append(line(span("─" * width, "faint")))
         rows += canary_view.criteria_rows(state, rollout, now, width, FEW_CRITERIA if short else None)
-        return [*rows, *canary_view.verdict_rows(state, rollout, now, width)]
+        rows += canary_view.verdict_rows(state, rollout, now, width)
+        words = compared(rollout.current) if rollout.active and not short else ""
+        return [*rows, cut(line(span(f"   {words}", "muted")), width)] if words else rows
 
     def fit(self) -> None:
         """Take the height that is needed; no more than leaves room for what an open sheet needs, else for a chart."""

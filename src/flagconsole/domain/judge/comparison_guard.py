@@ -31,8 +31,9 @@ class ComparisonGuard:
         """How far the difference is towards firing, 0 to 1."""
         return float(np.clip(self._deviations / self._factor, 0.0, 1.0))
 
-    def advance(self, seconds: float, events: Floats, exposure: Floats) -> None:
-        """Take in the events of the whole phase and each tenant's exposure (operations, or the events expected)."""
+    def advance(self, seconds: float, events: Floats, exposure: Floats, *, counts: bool = True) -> None:
+        """Take in the events of the whole phase and each tenant's exposure (operations, or the events expected). A difference
+        that doesn't count, since it is too small to matter, is shown and fires nothing."""
         own, other = (estimate(events, exposure, group, self._drift) for group in (self._canary, ~self._canary))
         self._deviations = 0.0
         if own is None or other is None or not own.telling or not other.telling:
@@ -41,7 +42,7 @@ class ComparisonGuard:
         freedom = joint_freedom((own.log_variance, own.freedom), (other.log_variance, other.freedom))
         # In units of the factor that so few tenants need.
         self._deviations = math.log(own.value / other.value) / error * self._factor / for_few(self._factor, freedom)
-        if self.fired_at is None and self._deviations > self._factor:
+        if counts and self.fired_at is None and self._deviations > self._factor:
             self.fired_at = seconds
 
     def state(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from flagconsole.domain.against_control import GROSS_RATIO
 from flagconsole.domain.judge.e_process import EProcess
 from flagconsole.domain.judge.packed import pack, unpack
 from flagconsole.domain.judge.settings import JudgeSettings
@@ -15,7 +16,7 @@ from flagconsole.domain.judge.settings import JudgeSettings
 Floats = NDArray[np.float64]
 
 #: The null hypothesis allows the canary this many times the control's rate.
-TOLERATED_RATIO = 2.0
+TOLERATED_RATIO = GROSS_RATIO
 #: What the guard bets on, as multiples of that.
 ALTERNATIVES = (1.5, 2.0, 3.0, 6.0)
 

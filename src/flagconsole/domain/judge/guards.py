@@ -57,6 +57,7 @@ class Guards:
     ) -> None:
         canary = assignment.canary
         self._canary = canary
+        self._least_ms = phase.min_difference_ms
         self._weights = np.stack([canary, ~canary]).astype(np.float64)
         self._entries: dict[str, _Entry] = {}
         limits = [limit for limit in phase.rollback if _error_limit(limit) is not None]
@@ -107,7 +108,8 @@ class Guards:
                 guard.advance(seen.seconds, seen.whole_phase.criticals)
             else:
                 exposure = seen.whole_phase.operations * self._rates.get(guard.column, 1.0)
-                guard.advance(seen.seconds, seen.whole_phase.columns()[guard.column], exposure)
+                counts = guard.column != "slow" or seen.latencies_differ(self._least_ms)
+                guard.advance(seen.seconds, seen.whole_phase.columns()[guard.column], exposure, counts=counts)
         if self._broken is not None:
             self._broken.advance(seen.seconds, half_hour.operations, half_hour.errors)
 

@@ -186,8 +186,10 @@ class Judge:
         among = self.assignment.by_chance
         columns = counts.columns()
         rows, metrics = [], []
+        # A rank that is spent on differences nobody could notice is lost to the errors.
+        of_moment = seen.latencies_reach(self.phase.min_difference_ms)
         for name in ("errors", "slow", "slower"):
-            if name not in columns:
+            if name not in columns or (name != "errors" and not of_moment):
                 continue
             rate = self._rates.get(name) or Rate(np.ones(self.assignment.size), 1.0, UNKNOWN_DRIFT)
             rows.append(surplus(columns[name], counts.operations, rate, among))
@@ -200,6 +202,9 @@ class Judge:
         """Whether the accused metric's estimate is outside the phase's success limit in any window: a difference that is
         certain but smaller than the plan tolerates is no failure."""
         assert self._ranks is not None
+        latency = self._ranks.accused_metric == names.P95_REGRESSION
+        if latency and not seen.latencies_differ(self.phase.min_difference_ms):
+            return False
         families = {
             names.ERROR_RATE: {names.ERROR_RATE, names.SUCCESS_RATE},
             names.P95_REGRESSION: {names.P95_REGRESSION},

@@ -130,6 +130,19 @@ class Observation:
             getattr(self, window).checked(size, window)
         return self
 
+    def latencies_differ(self, least_ms: float) -> bool:
+        """Whether the canary's p95 is ``least_ms`` or more above the control's, over the phase or lately. True where either
+        isn't known: what nobody has measured isn't small."""
+        pairs = [(self.canary_latency, self.control_latency)]
+        if self.recent_canary_latency is not None:
+            pairs.append((self.recent_canary_latency, self.recent_control_latency or Latency()))
+        return any(own.p95 is None or other.p95 is None or own.p95 - other.p95 >= least_ms for own, other in pairs)
+
+    def latencies_reach(self, least_ms: float) -> bool:
+        """Whether any group's p95 is ``least_ms`` or more, or isn't known: below that no two of them can differ by so much."""
+        known = (self.canary_latency.p95, self.control_latency.p95)
+        return any(p95 is None or p95 >= least_ms for p95 in known)
+
     @property
     def judged_seconds(self) -> float:
         """Seconds of the phase that count: those with fresh data."""

@@ -74,15 +74,19 @@ class Rulings:
             if measured is None:
                 return False
             value = measured.value if measured.raw_value is None else measured.raw_value
-            return self._run(index, criterion, value) if _elsewhere(criterion, seen) else criterion.holds(value)
+            acting = self._acting(criterion, seen, measured)
+            return self._run(index, criterion, value) if _elsewhere(criterion, seen) else acting.holds(value)
         if index not in self._by_interval:
             return False
         measured = self._measures.of(criterion, seen, rough=True)
-        if measured is None or not criterion.holds(measured.value):
+        if measured is None:
+            return False
+        acting = self._acting(criterion, seen, measured)
+        if not acting.holds(measured.value):
             return False
         measured = self._measures.of(criterion, seen)
         reach = None if measured is None else measured.reach(self._strict)
-        return reach is not None and all(map(criterion.holds, reach))
+        return reach is not None and all(map(acting.holds, reach))
 
     def fired(self) -> list[Fired]:
         """The rollback limits that were violated, in the order in which they were."""
@@ -112,14 +116,15 @@ class Rulings:
         """Whether the estimate is outside a success limit, over the phase, lately, or unknown."""
         measured = (self._measures.of(criterion, seen), self._measures.of(criterion, seen, recent=True))
         known = [one for one in measured if one is not None]
-        return not known or any(not criterion.holds(one.value) for one in known)
+        return not known or any(not self._acting(criterion, seen, one).holds(one.value) for one in known)
 
     def _success(self, criterion: Criterion, seen: Observation) -> CriterionResult:
         measured = self._measures.of(criterion, seen)
         if measured is None:
             outcome = VerdictKind.NO_DATA
         else:
-            outcome = VerdictKind.PASS if criterion.holds(measured.value) else VerdictKind.INCONCLUSIVE
+            holds = self._acting(criterion, seen, measured).holds(measured.value)
+            outcome = VerdictKind.PASS if holds else VerdictKind.INCONCLUSIVE
         return self._result(Purpose.SUCCESS, criterion, seen, measured, outcome)
 
     def _rollback(self, index: int, criterion: Criterion, seen: Observation, accused: bool) -> CriterionResult:
@@ -127,17 +132,18 @@ class Rulings:
         measured = self._measures.of(criterion, seen, recent=threshold)
         reach = None if measured is None or threshold else measured.reach(self._shown)
         note = THRESHOLD_NOTE if threshold and not _elsewhere(criterion, seen) else ""
+        acting = criterion if measured is None else self._acting(criterion, seen, measured)
         if index in self._violated or accused:
             outcome = VerdictKind.FAIL
         elif measured is None:
             outcome = VerdictKind.NO_DATA
-        elif criterion.holds(measured.value):
+        elif acting.holds(measured.value):
             outcome = VerdictKind.INCONCLUSIVE
             if reach is None and not threshold:
                 note = (
                     "beyond the limit, but nothing says how certain that is: report its variance, or ask for threshold"
                 )
-        elif reach is not None and any(map(criterion.holds, reach)):
+        elif reach is not None and any(map(acting.holds, reach)):
             outcome = VerdictKind.INCONCLUSIVE
         elif reach is None and criterion.metric_kind in {MetricKind.RATIO, MetricKind.CHANGE} and not threshold:
             outcome = VerdictKind.INCONCLUSIVE
@@ -156,6 +162,9 @@ class Rulings:
         note: str = "",
     ) -> CriterionResult:
         reach = None if measured is None else measured.reach(self._shown)
+        negligible = measured is not None and self._negligible(criterion, seen, measured)
+        if negligible and not note:
+            note = f"less than {self._phase.min_difference_ms:g} ms apart, which counts as no difference"
         return CriterionResult(
             purpose=purpose,
             metric=criterion.metric,
@@ -174,8 +183,28 @@ class Rulings:
             operations=0 if measured is None else measured.operations,
             tenants=0 if measured is None else measured.tenants,
             top_tenants=() if _elsewhere(criterion, seen) else self.top_tenants(criterion.metric, seen),
+            negligible=negligible,
             note=_said_elsewhere(criterion, seen) or note or _said_with(criterion, seen),
         )
+
+    def _acting(self, criterion: Criterion, seen: Observation, measured: Measurement) -> Criterion:
+        """The criterion as it acts: how much slower the canary is has to be a difference that somebody could notice."""
+        least = self._least_regression(criterion, seen, measured)
+        # Only where more than the limit is bad: of a success that small values satisfy, of a rollback that large ones do.
+        if least is None or criterion.comparison.upward is (criterion in self._phase.success):
+            return criterion
+        return criterion.model_copy(update={"value": max(criterion.value, least)})
+
+    def _negligible(self, criterion: Criterion, seen: Observation, measured: Measurement) -> bool:
+        least = self._least_regression(criterion, seen, measured)
+        return least is not None and abs(measured.value) < least
+
+    def _least_regression(self, criterion: Criterion, seen: Observation, measured: Measurement) -> float | None:
+        """The plan's least difference as a part of the control's p95; None of other metrics, and of what others measured,
+        whose level nobody knows here."""
+        if criterion.metric != names.P95_REGRESSION or _elsewhere(criterion, seen) or not measured.control_value:
+            return None
+        return self._phase.min_difference_ms / measured.control_value
 
     def top_tenants(self, metric: str, seen: Observation) -> tuple[Contribution, ...]:
         """The three tenants that contribute most to ``metric``; none for a metric that isn't counted per tenant."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from flagconsole.domain.against_control import COHORTS
 from flagconsole.domain.flag import Frozen
 from flagconsole.domain.plan import Phase
 
@@ -18,7 +19,7 @@ class JudgeSettings(Frozen):
 
     horizon_seconds: float = Field(default=48 * 3600.0, gt=0, allow_inf_nan=False)
     tick_seconds: float = Field(default=30.0, gt=0, allow_inf_nan=False)
-    cohorts: int = Field(default=20_000, ge=100, le=200_000)
+    cohorts: int = Field(default=COHORTS, ge=100, le=200_000)
     phase_ranks: int = Field(default=100, ge=1, le=10_000)
     hour_ranks: int = Field(default=40, ge=0, le=10_000)
     overtime_ranks: int = Field(default=20, ge=0, le=10_000)
