@@ -1,8 +1,8 @@
 """What a page tells its reader to do.
 
 A comment before a block says what it is for: ``<!-- file: NAME -->`` to be saved, ``<!-- run: TERMINAL -->`` to be typed there (with
-``; exit: N`` where its last line ends so), ``<!-- stop: TERMINAL -->`` for Ctrl-C there. A ``text`` block after one to be typed is what
-is seen then: each of its lines in this order, other lines between them, ``…`` for whatever is different each time.
+``; exit: N`` where its last line ends so), ``<!-- stop: TERMINAL -->`` for Ctrl-C there before that. A ``text`` block after one to be typed, or
+below ``<!-- see: TERMINAL -->``, is what is seen then: each of its lines in this order, other lines between them, ``…`` for whatever is different each time.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _BLOCK = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing to do: save ``lines`` as ``file``, or type them in ``terminal`` after Ctrl-C there (``stop``) and see ``seen``."""
+    """One thing to do: wait for what is ``seen`` where there are no ``lines``, save ``lines`` as ``file``, or type them in ``terminal`` after Ctrl-C in those of ``stop``, and see ``seen``."""
 
     lines: tuple[str, ...]
     file: str = ""
     terminal: str = ""
-    stop: bool = False
+    stop: tuple[str, ...] = ()
     exit: int = 0
     seen: tuple[str, ...] = ()
 
@@ -35,11 +35,13 @@ def steps(text: str) -> Iterator[Step]:
         lines = tuple(body.splitlines())
         if "file" in said:
             yield Step(lines, file=said["file"])
+        elif "see" in said:
+            yield Step((), terminal=said["see"], seen=lines)
         elif "run" in said:
             yield Step(
                 lines,
                 terminal=said["run"],
-                stop=said.get("stop") == said["run"],
+                stop=tuple(re.findall(r"<!-- stop: (\S+) -->", comments)),
                 exit=int(said.get("exit", 0)),
                 seen=tuple(seen.splitlines()),
             )

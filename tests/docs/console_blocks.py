@@ -34,7 +34,7 @@ Flagconsole = Callable[[list[str], Mapping[str, str]], Said]
 _ID = re.compile(r"\b(?:(?:key|appr|glass|sched)-[0-9a-f]{12}|\d+-[0-9a-f]{16}-[0-9a-f]{16})\b")
 _MILLISECONDS = re.compile(r"\d+\\ ms\b")
 
-_BLOCK = re.compile(r"^(?:<!-- (file|run): (.+?) -->\n)?```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(r"^(?:<!-- (file|run|see): (.+?) -->\n)?```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"\s+# exit code (\d+)$")
 
 
@@ -43,7 +43,7 @@ class NotHere(Exception):
 
 
 class Block(NamedTuple):
-    """A fenced block with the comment above it: its kind (``file``, ``run`` for ``scripts/walk-docs``, or nothing) and its text."""
+    """A fenced block with the comment above it: its kind (``file``, ``run`` or ``see`` for ``scripts/walk-docs``, or nothing) and its text."""
 
     kind: str
     comment: str

@@ -44,10 +44,20 @@ UNRUN: Final[Mapping[str, Mapping[str, str]]] = {
     "docs/how-to/backups.md": {
         "$ PGOPTIONS": "needs PostgreSQL; scripts/walk-docs does it with docs/operations.md",
         "$ flagconsole migrate": "the servers of this store are running; docs/operations.md is walked through it",
+        "$ flagconsole audit missing": "the same",
     },
     "docs/how-to/canary.md": {"$ flagconsole monitor invoices.write": "half an hour of a rollout that is measured"},
     "docs/how-to/monitoring.md": {"scrape_configs:": "Prometheus reads it", "groups:\n": "Prometheus reads it"},
+    "docs/operations.md": {
+        ".venv/bin/pip install --upgrade": "an installation",
+        "pip install": "an installation",
+        "CREATE ROLE": "an administrator's; tests/store/test_postgres_row_security.py does it",
+    },
     "docs/protocols.md": {"pip install": "an installation"},
+    "docs/tutorial.md": {
+        "python3 -m venv": "scripts/release installs what is built, and walks the page with that",
+        ". /where/the/clone/is": "the walk has its programs on the PATH",
+    },
 }
 
 

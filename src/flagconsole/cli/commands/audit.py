@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from flagconsole.cli.commands.audit_missing import missing
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import moment, print_json, say, talk
+from flagconsole.cli.whole_log import text_of, whole_log
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from flagconsole.domain.act import ActPage
     from flagconsole.domain.anchor import Anchor
     from flagconsole.domain.audit_report import AuditReport
-    from flagconsole.domain.change import Change
-    from flagconsole.domain.log_export import LogExport
 
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
@@ -65,14 +65,14 @@ def _report(invocation: Invocation, export: Path | None, anchors: Path | None) -
 
     known: list[Anchor] = []
     if anchors is not None:
-        known = read_anchors(_text(anchors), anchor_key(os.environ.get(KEY_VARIABLE)), str(anchors))
+        known = read_anchors(text_of(anchors), anchor_key(os.environ.get(KEY_VARIABLE)), str(anchors))
     if export is None:
         report = invocation.run(_verified)
         if anchors is None or not report.verified:
             return report
-        head, changes, acts = invocation.run(_whole_log)
+        head, changes, acts = invocation.run(whole_log)
     else:
-        head, changes, acts = read_log(_text(export).splitlines(), str(export))
+        head, changes, acts = read_log(text_of(export).splitlines(), str(export))
     return report_of(
         head.epoch,
         head.head_revision,
@@ -124,7 +124,7 @@ def export(invocation: Invocation, file: Path) -> None:
     """Write the whole log to FILE (`-`: standard output), one JSON object a line, so that it can be checked anywhere."""
     from flagconsole.domain.log_export import dump_log
 
-    whole = invocation.run(_whole_log)
+    whole = invocation.run(whole_log)
     lines = dump_log(whole)
     if str(file) == "-":
         for line in lines:
@@ -132,7 +132,8 @@ def export(invocation: Invocation, file: Path) -> None:
         return
     with file.open("w", encoding="utf-8") as written:
         written.writelines(lines)
-    talk(f"{len(whole.changes)} entries and {len(whole.acts or ())} acts are in {safe_text(file, 300)}")
+    acts = len(whole.acts or ())
+    talk(f"{len(whole.changes)} entries and {acts} act{'' if acts == 1 else 's'} are in {safe_text(file, 300)}")
 
 
 @audit.command("anchor")
@@ -174,36 +175,4 @@ def anchor(invocation: Invocation, place: str) -> None:
         say(f"anchored revision {signed.revision}, {signed.audit_hash}")
 
 
-async def _whole_log(backend: Backend, target: Target) -> LogExport:
-    """Every change and act, oldest first, up to the newest ones of the first pages."""
-    from flagconsole.domain.audit import GENESIS
-    from flagconsole.domain.log_export import LogExport, LogHead
-
-    # Acts first: what was done since is in neither, and an act is never older than the changes that it names.
-    first = newest = await backend.audit_log(limit=500)
-    acts = [*newest.acts]
-    while newest.next_before is not None:
-        newest = await backend.audit_log(limit=500, before=newest.next_before)
-        acts += newest.acts
-    changes: list[Change] = []
-    page = await backend.history(limit=500)
-    epoch, revision = page.epoch, page.revision
-    changes += page.changes
-    while page.next_before is not None:
-        page = await backend.history(limit=500, before=page.next_before)
-        changes += page.changes
-    head_hash = changes[0].hash if changes else GENESIS
-    head = LogHead(
-        epoch=epoch, head_revision=revision, head_hash=head_hash, act_id=first.act_id, act_hash=first.act_hash
-    )
-    return LogExport(head, changes[::-1], acts[::-1])
-
-
-def _text(path: Path) -> str:
-    """The file's text. Raises ``InvalidInput`` where it can't be read."""
-    from flagconsole.domain.errors import InvalidInput
-
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInput(field="file", problem=f"can't be read: {error}", value=str(path)) from None
+audit.add_command(missing)
