@@ -69,7 +69,7 @@ def _on_store(store: str) -> EnvironmentList:
 def create(invocation: Invocation, name: str) -> None:
     """Add an empty environment called NAME to the store. Its keys come next: keys create --environment NAME.
 
-    Servers that run serve it once they are started anew.
+    Servers that run serve it within seconds.
     """
     import asyncio
 
