@@ -54,6 +54,8 @@ class DiskCache:
         self._snapshot = os.path.join(folder, f"{name}.snapshot")
         self._position = os.path.join(folder, f"{name}.position")
         self._position_file: int | None = None
+        #: What lies there is damaged, so what it says of its own position keeps nobody from replacing it.
+        self._distrusted = False
         #: What went wrong last and has not been mended since, safe to show.
         self.problem: str | None = None
 
@@ -65,6 +67,7 @@ class DiskCache:
             ruleset, age = self._read_snapshot()
         except (OSError, PayloadError, ValueError) as error:
             self._report("not read", error)
+            self._distrusted = True
             floor, ruleset, age = self._floor_if_readable(), None, 0.0
         if ruleset is None:
             return Kept(None, 0.0, floor)
@@ -139,18 +142,22 @@ class DiskCache:
             raise ValueError("it is not a cache of this version")
         if hashlib.sha256(body).hexdigest().encode() != header[1]:
             raise ValueError("its checksum is wrong")
-        return parse_snapshot(body), max(0.0, time.time() - found.st_mtime)
+        ruleset = parse_snapshot(body)
+        if parse_position(header[2].decode("utf-8")) != (ruleset.epoch, ruleset.revision):
+            raise ValueError("its heading names another position")
+        return ruleset, max(0.0, time.time() - found.st_mtime)
 
     def _put_in_place(self, draft: str, position: Position) -> None:
         # A lock of its own: one taken through the file that ``note`` uses would be undone by ``note``.
         lock = os.open(self._position, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             _lock_soon(lock)
-            kept = self._kept_position()
+            kept = None if self._distrusted else self._kept_position()
             if kept is not None and kept > position:
                 os.unlink(draft)
             else:
                 os.replace(draft, self._snapshot)
+                self._distrusted = False
         finally:
             os.close(lock)
 
