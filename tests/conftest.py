@@ -24,7 +24,7 @@ NewDatabase = Callable[[], str]
 # The same examples in every run: what fails, fails for everybody. New ones are looked for with --hypothesis-profile=search.
 settings.register_profile("same", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
-settings.register_profile("soak", deadline=None, max_examples=5_000)
+settings.register_profile("soak", deadline=None, max_examples=int(os.environ.get("FLAGCONSOLE_TEST_EXAMPLES", "5000")))
 settings.load_profile("same")
 
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -106,7 +108,19 @@ def installed() -> Iterator[Place]:
             os.chown(home, _NOBODY, _NOBODY)
         yield Place(folder, home, as_user)
     finally:
+        _end_all(home)
         shutil.rmtree(home, ignore_errors=True)
+
+
+def _end_all(home: Path) -> None:
+    """End whatever still runs there, such as a server whose start was broken off."""
+    for file in home.glob("*/postmaster.pid"):
+        with suppress(OSError, ValueError, IndexError):
+            pid = int(file.read_text().splitlines()[0])
+            os.kill(pid, signal.SIGQUIT)
+            deadline = time.monotonic() + 20
+            while file.exists() and Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
 
 
 class Cluster:
@@ -123,8 +137,8 @@ class Cluster:
         """A new one, running, for the ``with``."""
         cluster = cls(place, name, port)
         place.run("initdb", "-D", cluster.data, "-U", "flagconsole", "-A", "trust", "-E", "UTF8", "--locale=C", "-N")
-        cluster.start()
         try:
+            cluster.start()
             yield cluster
         finally:
             cluster.stop()

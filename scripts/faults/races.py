@@ -31,7 +31,7 @@ def races(store: str, trials: int, seed: int) -> dict[str, object]:
             together = threading.Barrier(len(asked))
             answers: list[httpx.Response] = []
             threads = [
-                threading.Thread(target=_ask, args=(answers, client, together, *one))
+                threading.Thread(target=_ask, args=(answers, client, together, *one), daemon=True)
                 for client, one in zip(clients, asked, strict=True)
             ]
             for thread in threads:

@@ -57,7 +57,7 @@ class Traffic:
         self.stopping.clear()
         self._round += 1
         self._last_answer = time.monotonic()
-        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(clients)]
+        self._threads = [threading.Thread(target=self._work, args=(number,), daemon=True) for number in range(clients)]
         for thread in self._threads:
             thread.start()
 
