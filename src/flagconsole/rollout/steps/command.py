@@ -27,7 +27,12 @@ def command_off(scene: Scene) -> str | None:
 async def command(scene: Scene) -> Result:
     """Run it to its end. Exit code 0 is done, another one failed; where it had to be stopped, nobody knows."""
     program = scene.response.programs[scene.step.argv[0]]
-    arguments = [scene.filled(argument) for argument in scene.step.argv[1:]]
+    templates = scene.step.argv[1:]
+    arguments = [scene.filled(template) for template in templates]
+    for template, argument in zip(templates, arguments, strict=True):
+        # No name can be one today; what is filled in must never begin to mean something else to the program.
+        if "\0" in argument or (argument.startswith("-") and not template.startswith("-")):
+            return Result(StepStatus.FAILED, f"refused: {template} would become {safe_text(argument, 100)}")
     environment = {name: os.environ[name] for name in _VARIABLES if name in os.environ}
     try:
         process = await asyncio.create_subprocess_exec(
