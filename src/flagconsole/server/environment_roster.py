@@ -26,6 +26,8 @@ from flagconsole.store.protocol import Store
 
 #: How often the list is looked at, seconds.
 LOOK_SECONDS: Final = 2.0
+#: Seconds that what a renamed environment is still answering gets: nobody waits for it to end.
+PATIENCE_SECONDS: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class EnvironmentRoster:
         self._only = None if serving.environment is None else served[0].partition
         #: By partition, what the server's settings know it by: its name when it was first seen here.
         self._settled = {one.partition: one.name for one in served}
+        self._over = asyncio.Event()
         #: Where the list is read when the first environment isn't served.
         self._list: Store | None = None
         #: Those that are served now, the first one first. Changed in place.
@@ -59,8 +62,9 @@ class EnvironmentRoster:
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            # What it has begun it finishes, so that nothing is left open that nobody knows of.
+            self._over.set()
+            await task
             if self._list is not None:
                 await self._list.close()
 
@@ -115,7 +119,7 @@ class EnvironmentRoster:
             environment.name,
             settled,
         )
-        await before.stop()
+        await before.stop(patience=PATIENCE_SECONDS)
 
     def _served(self, environment: StoreEnvironment, settled: str | None) -> ServedEnvironment:
         return ServedEnvironment(
@@ -123,8 +127,12 @@ class EnvironmentRoster:
         )
 
     async def _forever(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
+        while not self._over.is_set():
+            try:
+                await asyncio.wait_for(self._over.wait(), LOOK_SECONDS)
+                return
+            except TimeoutError:
+                pass
             try:
                 await self.look()
             except FlagConsoleError as error:

@@ -76,14 +76,14 @@ class ServedEnvironment:
         self._task = asyncio.create_task(self._until_ended(), name=f"flagconsole-environment-{self.name}")
         await self._tried.wait()
 
-    async def stop(self) -> None:
-        """End it in order: its streams at once, what it is answering before it goes."""
+    async def stop(self, *, patience: float = ANSWER_SECONDS) -> None:
+        """End it in order: its streams at once, what it is answering within ``patience`` seconds before it goes."""
         self._ending.set()
         self.say_goodbye()
         self._answered.clear()
         if self._answering:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._answered.wait(), ANSWER_SECONDS)
+                await asyncio.wait_for(self._answered.wait(), patience)
         self._ended.set()
         if self._task is not None:
             await self._task
