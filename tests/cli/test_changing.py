@@ -35,12 +35,13 @@ def test_the_reason_stands_alone_or_behind_its_option(flags: Any):
         ("kill", "pos.lite"),
         ("kill", "pos.lite", " "),
         ("kill", "pos.lite", "a", "b"),
-        ("kill", "pos.lite", "a", "--reason", "b"),
     ):
         shown = flags(*bad)
         assert shown.code == 2, bad
         assert "reason" in shown.err
     assert state(flags) == "off"
+    assert flags("kill", "pos.lite", "a", "--reason", "b").code == 0, "no kill is refused for saying too much"
+    assert flags("history", "pos.lite", "--json").json["changes"][0]["change_reason"] == "a; b"
 
 
 def test_a_reason_with_a_control_character_is_refused_by_name(flags: Any):

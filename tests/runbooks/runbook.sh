@@ -23,6 +23,7 @@ thorbis-flags list --domain invoices --state off --json
 thorbis-flags get invoices.write
 thorbis-flags get invoices.write --json
 thorbis-flags get --json invoices.write
+thorbis-flags --json get invoices.write
 thorbis-flags status
 thorbis-flags history invoices.write
 thorbis-flags canary-status
@@ -32,6 +33,7 @@ thorbis-flags set invoices.write shadow "Start shadow mode"
 thorbis-flags set invoices.write canary "Begin canary" --percentage 10
 thorbis-flags set invoices.write canary --percentage 50 --reason "Metrics look good"
 thorbis-flags set --percentage=60 invoices.write canary --reason="Wider"
+thorbis-flags set invoices.write canary "Wider still" --percentage 70 --reason "CSAT is 97 %"
 thorbis-flags set invoices.write on "Full rollout"
 thorbis-flags override invoices.write off --reason "Customer asked"
 thorbis-flags override invoices.write shadow --reason "Look first" --expires 2030-01-01T00:00:00Z
@@ -81,4 +83,8 @@ fails 3 thorbis-flags get invoices.wirte
 fails 2 thorbis-flags set invoices.write onn "Typo"
 fails 2 thorbis-flags kill invoices.write
 fails 2 thorbis-flags kil invoices.write "Typo"
+echo "## Under the other name"
+flagconsole list --domain=invoices --state=canary
+flagconsole kill pos.offline_mode "Killed by the other name" --reason "Twice is fine" --tenant tenant-17 --json
+flagconsole revive pos.offline_mode "Calm again"
 thorbis-flags audit verify

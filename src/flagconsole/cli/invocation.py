@@ -75,8 +75,12 @@ def connection_options(command: F) -> F:
 
 def prints(command: F) -> F:
     """The options of a command that prints."""
-    json_option = _shared("--json", "as_json", is_flag=True, help="Print JSON.")
     return click.pass_obj(connection_options(json_option(command)))  # type: ignore[return-value]
+
+
+def json_option(command: F) -> F:
+    """``--json``."""
+    return _shared("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def changes(command: F) -> F:

@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 from click.exceptions import NoArgsIsHelpError
 
-from flagconsole.cli.invocation import Invocation, connection_options
+from flagconsole.cli.invocation import Invocation, connection_options, json_option
 from flagconsole.cli.lazy import Entry, LazyGroup
 from flagconsole.domain.errors import ExitCode, FlagConsoleError, OutcomeUnknown, Unauthenticated
 from flagconsole.domain.text import safe_text
@@ -84,6 +84,7 @@ _INTERRUPTED, _BROKEN_PIPE = 130, 1
 )
 @click.version_option(package_name="flagconsole")
 @connection_options
+@json_option
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """See, stop and roll out features.

@@ -15,7 +15,7 @@ NO_REASON: Final = "no reason given"
 
 
 def with_reason(command: F) -> F:
-    """Adds ``REASON`` and ``--reason``; the command gets the one that was given as ``reason``."""
+    """Adds ``REASON`` and ``--reason``; the command gets what was given as ``reason``."""
 
     @wraps(command)
     def call(*args: Any, words: tuple[str, ...], reason: str | None, **kwargs: Any) -> Any:
@@ -26,12 +26,11 @@ def with_reason(command: F) -> F:
 
 
 def one_reason(words: Sequence[str], option: str | None, default: str | None = None) -> str:
-    """The reason. Raises a usage error for none (without a ``default``), for two, and for several unquoted words."""
+    """The reason; both where runbooks give both. Raises a usage error for none (without a ``default``), and for several unquoted words."""
     if len(words) > 1:
         raise click.UsageError(f"put the reason in quotes: {' '.join(words)!r}", click.get_current_context())
-    if words and option is not None:
-        raise click.UsageError("give the reason once: as REASON or with --reason", click.get_current_context())
-    given = words[0] if words else option
+    told = [reason for reason in (*words, option) if reason is not None and reason.strip()]
+    given = "; ".join(dict.fromkeys(told)) or (words[0] if words else option)
     if given is None:
         given = default
     if given is None or not given.strip():
