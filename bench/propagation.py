@@ -29,6 +29,7 @@ from bench.worker import Worker, WorkerFailed, environment_of, interpreter_of
 
 SIZES = (1, 100, 1000)
 BOUND = "bound: raw ASGI fan-out after a bare synced commit"
+BARE = "flagconsole's server, clients as the bound's"
 UNLEASH = "UnleashClient polling Unleash every {} s"
 #: As many processes hold the instances: more than there are cores would only wait for each other.
 PROCESSES = 2
@@ -57,6 +58,11 @@ class Requester:
     def __init__(self, url: str, headers: dict[str, str]) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         self._headers = {"Content-Type": "application/json", **headers}
+
+    def ready(self) -> None:
+        """Connect anew, so that what is timed isn't a connection that the server has given up meanwhile."""
+        self._connection.close()
+        self._connection.connect()
 
     def ask(self, method: str, path: str, body: object) -> None:
         """One request. Raises ``WorkerFailed`` where it isn't answered with success."""
@@ -127,6 +133,7 @@ def ours(table: Table, sizes: Sequence[int], run: Run) -> bool:
             rounds = []
             for number in range(kills):
                 flag = flag_name(number)
+                asking.ready()
                 rounds.append(killed(all_of, flag, partial(_kill, asking, flag)))
             whole &= all(len(one) == size for one in rounds)
             _add(table, size, OURS, rounds)
@@ -156,6 +163,26 @@ def foreign(table: Table, run: Run) -> None:
                 time.sleep(PAUSE)
             asking.close()
         _add(table, 1, f"{client.package}, told by ours", rounds)
+
+
+def told_readers(table: Table, sizes: Sequence[int], run: Run) -> None:
+    """Our server's part alone: its clients are the bound's, which only note that bytes came."""
+    for size in sizes:
+        limits = ("rate=100000", "burst=100000", "streams=20000")
+        kills = run.kills[size]
+        with serving(kills + 30, on=kills, limits=limits) as server:
+            headers = f"Authorization: Bearer {server.key}\r\n"
+            with readers_of(server.url, "/api/stream", headers) as readers:
+                readers.ask("open", count=size)
+                asking, begun = Requester(server.url, {"Authorization": f"Bearer {server.key}"}), []
+                for number in range(kills):
+                    asking.ready()
+                    begun.append(time.monotonic())
+                    _kill(asking, flag_name(number))
+                    time.sleep(PAUSE)
+                seen = readers.ask("seen", events=kills)["at"]
+                asking.close()
+        _add(table, size, BARE, [[at[number] - start for at in seen] for number, start in enumerate(begun)])
 
 
 def bound(table: Table, sizes: Sequence[int], run: Run) -> None:
@@ -237,6 +264,7 @@ def measured(run: Run, *, sizes: Sequence[int] = SIZES, peers: bool = True) -> T
         f"{run.clients} clients: what it takes is its interval."
     )
     table.correct = ours(table, sizes, run)
+    told_readers(table, sizes, run)
     bound(table, sizes, run)
     if peers:
         foreign(table, run)
@@ -253,7 +281,10 @@ def measured(run: Run, *, sizes: Sequence[int] = SIZES, peers: bool = True) -> T
     return table
 
 
-_WHY = "all instances run beside the server on this machine's cores, and each does what a service's client does: see the bound"
+_WHY = (
+    "the instances run beside the server on this machine's cores, and each parses, swaps its rules and writes a receipt, which the server "
+    "takes and tells as well; the server's own part is the line with the bound's clients"
+)
 
 
 def table(*, quick: bool) -> Table:

@@ -26,6 +26,7 @@ from flagconsole.store.partition import channel_of
 from flagconsole.store.postgres_address import Address
 from flagconsole.store.postgres_schema import migrate, refuse_other, refuse_unsafe
 from flagconsole.store.postgres_session import Connection, PostgresSession, marked, plain
+from flagconsole.store.protocol import Head
 from flagconsole.store.session import insert
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
@@ -41,6 +42,7 @@ _RECONNECT_SECONDS: Final = 1.0
 _READERS: Final = 6
 _KILLERS: Final = 2
 _POOL_WAIT: Final = 5.0
+_TAKE_HEAD: Final = "SELECT epoch, revision, audit_hash FROM store_head WHERE id = 1 FOR UPDATE"
 
 
 class PostgresStore:
@@ -54,6 +56,9 @@ class PostgresStore:
         self._channel = channel
         # A schema's name, which has letters, digits and underscores only.
         self._listen: LiteralString = f"LISTEN {channel}"
+        self._tell_and_commit: LiteralString = (
+            f"SELECT pg_notify('{channel}', revision::text) FROM store_head WHERE id = 1; COMMIT"
+        )
         self._gate = WriteGate()
         self._kills = _Kills()
         self._writers = self._pool(1, 2)
@@ -120,26 +125,36 @@ class PostgresStore:
     async def _transaction(self, pool: AsyncConnectionPool[Connection]) -> AsyncIterator[SqlTransaction]:
         with self._translated():
             async with pool.connection() as connection:
-                await connection.execute(self._address.begin(acting_for()))
-                await connection.execute("SELECT revision FROM store_head WHERE id = 1 FOR UPDATE")
-                session = PostgresSession(connection, self._clock)
-                transaction = SqlTransaction(session)
+                head, now = await self._begin(connection)
+                transaction = SqlTransaction(PostgresSession(connection, self._clock, now), head)
                 yield transaction
                 if transaction.discarded:
                     await connection.execute("ROLLBACK")
                     return
-                await connection.execute(
-                    "SELECT pg_notify(%s, revision::text) FROM store_head WHERE id = 1", (self._channel,)
-                )
                 try:
                     await self._commit(connection)
                 finally:
                     self._version += 1
 
+    async def _begin(self, connection: Connection) -> tuple[Head, datetime]:
+        """Begin, wait for the head row, and only then look at the time: in one message, since each costs as much as a statement."""
+        begin = self._address.begin(acting_for())
+        cursor = await connection.execute(f"{begin}; {_TAKE_HEAD}; SELECT clock_timestamp()")
+        found = []
+        while True:
+            if cursor.description is not None:
+                found.append(await cursor.fetchone())
+            if not cursor.nextset():
+                break
+        head, now = found
+        assert head is not None, "the head row is made by the first migration"
+        assert now is not None
+        return Head(*head), now[0]
+
     async def _commit(self, connection: Connection) -> None:
-        """Commit. Raises ``OutcomeUnknown`` where the answer is lost, which says nothing of whether it was done."""
+        """Tell, and commit. Raises ``OutcomeUnknown`` where the answer is lost, which says nothing of whether it was done."""
         try:
-            await _to_the_end(connection.execute("COMMIT"))
+            await _to_the_end(connection.execute(self._tell_and_commit))
         except psycopg.OperationalError as error:
             if error.sqlstate is not None and not error.sqlstate.startswith(("57P", "08")):
                 raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, LiteralString, cast
@@ -40,12 +41,15 @@ ROW_FACTORY = cast("AsyncRowFactory[PostgresRow]", postgres_row)
 
 
 class PostgresSession:
-    """``Session`` on a connection that has a transaction open. ``clock`` replaces the database's time, for tests."""
+    """``Session`` on a connection that has a transaction open. ``clock`` replaces the database's time, for tests; ``now`` is
+    that time where it is known already."""
 
-    def __init__(self, connection: Connection, clock: Callable[[], datetime] | None) -> None:
+    def __init__(
+        self, connection: Connection, clock: Callable[[], datetime] | None, now: datetime | None = None
+    ) -> None:
         self._connection = connection
         self._clock = clock
-        self._now: datetime | None = None
+        self._now = now
 
     async def now(self) -> datetime:
         if self._clock is not None:
@@ -73,6 +77,17 @@ class PostgresSession:
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         async with self._connection.cursor() as cursor:
             await cursor.executemany(marked(sql), [plain(row) for row in rows])
+
+    @asynccontextmanager
+    async def together(self) -> AsyncIterator[None]:
+        if self._connection.prepare_threshold is None:
+            yield  # behind a pooler, of which not all can do it
+            return
+        try:
+            async with self._connection.pipeline():
+                yield
+        except psycopg.IntegrityError as error:
+            raise ConstraintViolated(str(error)) from error
 
 
 @lru_cache(maxsize=500)

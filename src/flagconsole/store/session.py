@@ -7,6 +7,7 @@ them and turns its driver's errors into these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -39,6 +40,10 @@ class Session(Protocol):
 
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Carry out one statement for each of ``rows``."""
+
+    def together(self) -> AbstractAsyncContextManager[object]:
+        """Statements of which none needs the answer of another: what they meet may only show at the end of the block, and how many
+        rows each wrote isn't known. Raises ``ConstraintViolated``."""
 
 
 def insert(table: str, row: Mapping[str, Any], *, or_replace: Sequence[str] = (), or_ignore: bool = False) -> str:

@@ -14,7 +14,7 @@ from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
 from flagconsole.store.epoch import epoch_after
-from flagconsole.store.protocol import ChangeDraft, Remembered
+from flagconsole.store.protocol import ChangeDraft, Head, Remembered
 from flagconsole.store.session import Session, insert
 from flagconsole.store.sql_acts import SqlActTransaction
 from flagconsole.store.sql_approvals import SqlApprovalTransaction
@@ -48,12 +48,19 @@ class SqlTransaction(
 ):
     """One write transaction."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, head: Head | None = None) -> None:
         super().__init__(session)
         self.discarded = False
+        self._head = head
 
     def discard(self) -> None:
         self.discarded = True
+
+    async def head(self) -> Head:
+        # Nobody else can move it while this transaction holds its row.
+        if self._head is None:
+            self._head = await super().head()
+        return self._head
 
     async def _insert(self, table: str, row: Mapping[str, Any], *, or_replace: Sequence[str] = ()) -> None:
         await self._session.run(insert(table, row, or_replace=or_replace), *row.values())
@@ -67,11 +74,6 @@ class SqlTransaction(
         flag = draft.flag.model_copy(
             update={"version": version, "updated_at": draft.changed_at, "updated_by": draft.changed_by}
         )
-        await self._session.run("UPDATE store_head SET revision = ?, audit_hash = ?", revision, change.hash)
-        await self._save_flag(flag, change, draft)
-        if draft.tenant_id is not None:
-            await self._save_override(draft)
-        await self._insert("flag_change_log", rows.change_row(change))
         event = Event(
             epoch=head.epoch,
             revision=revision,
@@ -80,7 +82,16 @@ class SqlTransaction(
             override=draft.override,
         )
         same_cohort = current is not None and current.setting.same_cohort(flag.setting)
-        await self._insert("flag_events", {"revision": revision, "body": event.to_json(same_cohort=same_cohort)})
+        body = event.to_json(same_cohort=same_cohort)
+        # None of these needs the answer of another.
+        async with self._session.together():
+            await self._session.run("UPDATE store_head SET revision = ?, audit_hash = ?", revision, change.hash)
+            await self._save_flag(flag, change, draft)
+            if draft.tenant_id is not None:
+                await self._save_override(draft)
+            await self._insert("flag_change_log", rows.change_row(change))
+            await self._insert("flag_events", {"revision": revision, "body": body})
+        self._head = Head(head.epoch, revision, change.hash)
         if revision % _TIDY_EVERY == 0:
             await self._tidy(revision, draft.changed_at)
         return change
@@ -111,6 +122,7 @@ class SqlTransaction(
     async def begin_lineage(self, *, after: str = "") -> str:
         epoch = epoch_after(max(after, (await self.head()).epoch))
         await self._session.run("UPDATE store_head SET epoch = ?", epoch)
+        self._head = None
         return epoch
 
     async def remember(self, idempotency_key: str, remembered: Remembered) -> None:
