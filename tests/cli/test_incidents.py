@@ -59,3 +59,24 @@ def test_a_rollback_is_listed_as_done_by_hand(fc, home):
     assert fc("rollback", "pos.lite", "slow").code == 0
     assert "by hand" in fc("incidents", "list", "--flag", "pos.lite").out
     assert fc("incidents", "list", "--flag", "invoices.write").err == "no incidents\n"
+
+
+def test_the_tenants_are_told_on_lines_that_fit_and_the_changes_with_their_percentage(fc, home, tmp_path):
+    fc("init")
+    names = "\n".join(f"t{number:03},Customer of the {number}th hour" for number in range(60))
+    file = tmp_path / "tenants.csv"
+    file.write_text(f"tenant_id,name\n{names}\n", encoding="utf-8")
+    assert fc("tenants", "import", str(file)).code == 0
+    fc("set", "pos.lite", "canary", "first", "--percentage", "10")
+    assert "pos.lite: canary 10 % → canary 90 %" in fc("set", "pos.lite", "canary", "more", "--percentage", "90").out
+    assert fc("get", "pos.lite", "--json").json["flag"]["last_change"]["new_setting"] == "canary 90 %"
+    fc("kill", "pos.lite", "errors", "--wait", "0")
+    shown = fc("incidents", "show", "inc-1").out
+    whole = fc("incidents", "show", "inc-1", "--json").json
+    assert len(whole["affected_tenants"]) > 40
+    head = shown.split("WHEN")[0].splitlines()
+    assert max(map(len, head)) <= 100
+    assert f"{whole['incident']['affected']} of 60" in shown
+    assert f"and {whole['incident']['affected'] - 20} more" in " ".join(shown.split())
+    assert "Customer of the" in shown
+    assert "canary 90 % → kill" in shown

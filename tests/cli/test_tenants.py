@@ -74,7 +74,7 @@ def test_a_cohort_is_drawn_shown_and_explained(tenants):
     assert "would change pos.lite" in dry.out
     assert tenants("cohort", "pos.lite").code == 3
     drawn = tenants("cohort", "pos.lite", "first canary", "--percentage", "10", "--seed", "4", "--start")
-    assert "pos.lite: off → canary of 20 tenants" in drawn.out
+    assert "pos.lite: off → canary 10 %" in drawn.out
     assert "20 of 20 wanted, of 200 active" in drawn.out
     shown = tenants("cohort", "pos.lite")
     assert "10 % of pos.lite, which is canary" in shown.out

@@ -292,6 +292,8 @@ class FakeServer(FakeActions):
             tenant_id=change.tenant_id,
             previous_state=change.previous_state,
             new_state=change.new_state,
+            previous_setting=change.previous_setting,
+            new_setting=change.new_setting,
         )
         return FlagView(**flag.model_dump(), last_change=last)
 

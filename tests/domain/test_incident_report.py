@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
 from flagconsole.domain.flag import Setting
 from flagconsole.domain.incident import AffectedTenant, Incident, TimelineEntry, TimelineKind
 from flagconsole.domain.incident_report import escaped, to_markdown
 from flagconsole.domain.incident_views import IncidentDetail, IncidentView
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.text import safe_text
 
 AT = datetime(2026, 11, 22, 3, 14, tzinfo=UTC)
 
@@ -46,15 +52,30 @@ def detail(**fields) -> IncidentDetail:
         ("- no list", "\\- no list"),
         ("12. no list", "12\\. no list"),
         ("a|b", "a\\|b"),
-        ("![x](http://evil)", "!\\[x\\](http://evil)"),
-        ("<script>&lt;", "\\<script\\>\\&lt;"),
+        ("![x](http://evil)", "!\\[x](http://evil)"),
+        ("<script>&lt;", "\\<script>\\&lt;"),
+        ("error_rate > 2 %: kill_switch", "error_rate > 2 %: kill_switch"),
+        ("Smith & Sons (Kraków), Joe's 2 * 3 < 7", "Smith & Sons (Kraków), Joe's 2 * 3 < 7"),
+        ("_all_ __of__ it", "\\_all\\_ \\_\\_of\\_\\_ it"),
+        ("> no quote", "\\> no quote"),
         ("**bold** `code` ~~gone~~", "\\*\\*bold\\*\\* \\`code\\` \\~\\~gone\\~\\~"),
         ("line\nbreak", "line break"),
-        ("\x1b[2J", "\\\\u{1b}\\[2J"),
+        ("\x1b[2J", "\\u{1b}\\[2J"),
     ],
 )
 def test_outside_text_is_shown_literally(text, shown):
     assert escaped(text) == shown
+
+
+@given(st.text(alphabet="ab1 _*`~<>&;#[]()!\\|=+-.:/", max_size=24))
+def test_no_renderer_makes_markup_of_it(text):
+    renderer = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    plain = " ".join(safe_text(text, 4000).split())
+    for around in ("- x {}", "| a |\n|---|\n| {} |", "{}"):
+        body = renderer.render(around.format(escaped(plain)))
+        shown = html.unescape(re.sub(r"</?(ul|li|p|table|thead|tbody|tr|th|td)>|\n", "", body))
+        before = {"- x {}": "x ", "{}": ""}.get(around, "a")
+        assert shown.strip() == f"{before}{plain}".strip()
 
 
 def test_the_report_has_every_field():
@@ -86,7 +107,7 @@ def test_the_report_has_every_field():
         "1. index added",
         "load test",
         "| 2026-11-22 03:14:00Z | olu | change 9: killed |",
-        "- t1 Joe's \\<b\\>Grill\\</b\\>",
+        "- t1 Joe's \\<b>Grill\\</b>",
     ):
         assert line in report.splitlines(), line
 

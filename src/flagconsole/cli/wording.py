@@ -59,7 +59,7 @@ def outcome(result: ChangeResult) -> str:
     name = result.flag.flag_name
     if not result.changed or result.change is None:
         since = "" if result.change is None else f" since revision {result.change.change_id}"
-        return f"{name}: nothing to change, it is {result.flag.setting.describe()}{since}"
+        return f"{name}: nothing to change, it is {result.flag.setting.standing}{since}"
     tenant = "" if result.change.tenant_id is None else f" for tenant {safe_text(result.change.tenant_id, 140)}"
     what = f"{name}{tenant}: {transition(result.change)}"
     if result.dry_run:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flagconsole.console import cache
 from flagconsole.console.cache import Json, Unusable
 from flagconsole.console.cache_parts import COHORTS, FLAGS, HISTORY, OVERRIDES
+from flagconsole.console.rows import setting_of
 from flagconsole.domain.payload import COHORT_FIELDS
 
 if TYPE_CHECKING:
@@ -352,4 +353,6 @@ def _short(change: Json) -> Json:
         },
         "previous_state": before.get("current_state", before.get("override_state")),
         "new_state": after.get("current_state", after.get("override_state")),
+        "previous_setting": setting_of(before),
+        "new_setting": setting_of(after),
     }

@@ -309,7 +309,7 @@ def no_rollout_rows(flag: FlagRow, rollout_known: bool, may_start: bool) -> list
     )
     return [
         (),
-        line(span(f"   {flag.name} has no rollout", "strong"), span(f"   it is {flag.setting}", "muted")),
+        line(span(f"   {flag.name} has no rollout", "strong"), span(f"   it is {flag.standing}", "muted")),
         (),
         *how,
         line("   ", span("d", "key"), " shows the flag   ", span("-", "key"), " goes back"),

@@ -52,7 +52,7 @@ def apply_events(state: ConsoleState, texts: Iterable[str]) -> AppliedEvents:
             flags.pop(name, None)
             overrides.pop(name, None)
             continue
-        flags[name] = row._replace(cohort=len(rule.cohort))
+        flags[name] = row._replace(cohort=len(rule.cohort), drawn=rule.holdout is not None)
         if tenant is not None:
             own = dict(overrides.get(name, {}))
             own.pop(tenant, None)

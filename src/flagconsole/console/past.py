@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from flagconsole.console.cache import Cached, Json
 from flagconsole.console.cache_parts import FLAGS, OVERRIDES
-from flagconsole.console.rows import seconds_of
+from flagconsole.console.rows import seconds_of, setting_of
 
 #: What a change tells of a flag that isn't a field of it.
 _TOLD_ONLY = frozenset({"canary_tenants"})
@@ -125,5 +125,7 @@ def _as_of(flag: Json, last: Json | None) -> Json:
         "tenant_id": last.get("tenant_id"),
         "previous_state": before.get("current_state", before.get("override_state")),
         "new_state": after.get("current_state", after.get("override_state")),
+        "previous_setting": setting_of(before),
+        "new_setting": setting_of(after),
     }
     return {**flag, "last_change": short, "updated_at": last.get("changed_at"), "updated_by": last.get("changed_by")}

@@ -56,7 +56,8 @@ async def read_back(client: Recorder, action: Action, base_epoch: str, at: float
         found = await _of_rollout(client, action, at, page.epoch)
         if found is not None or action.kind in UNSPREAD:
             return found or actions.rejected(action, "not among the rollout's steps, so it never took effect")
-    after = flag_row((await client.flag(action.flag_name)).flag.model_dump(mode="json")).setting
+    flag = flag_row((await client.flag(action.flag_name)).flag.model_dump(mode="json"))
+    after = flag.setting
     for change in page.changes:
         row = change_row(change.model_dump(mode="json"))
         if row.change_id > action.base_revision and _is_of(row, action):
@@ -65,7 +66,7 @@ async def read_back(client: Recorder, action: Action, base_epoch: str, at: float
         return actions.unknown(action, "too much has changed since: read the history")
     if action.kind is Kind.KILL and after == "kill":
         return actions.accepted(action, at, page.epoch, page.revision, changed=False, after=after)
-    return actions.rejected(action, f"not in the store's log, so it never took effect: it is {after}")
+    return actions.rejected(action, f"not in the store's log, so it never took effect: it is {flag.standing}")
 
 
 def _is_of(row: ChangeRow, action: Action) -> bool:

@@ -64,7 +64,8 @@ class ChangeRow(NamedTuple):
 
 
 class FlagRow(NamedTuple):
-    """One flag. ``cohort`` is the number of chosen tenants of a canary, 0 where the cohort is drawn by hash."""
+    """One flag. ``cohort`` is the number of chosen tenants of a canary, 0 where the hash decides; ``drawn`` says that they are
+    a draw of its percentage, not picked by hand."""
 
     name: str
     flag_type: str
@@ -81,11 +82,17 @@ class FlagRow(NamedTuple):
     updated_at: float
     updated_by: str
     last: ChangeRow | None
+    drawn: bool = False
 
     @property
     def setting(self) -> str:
-        """The state with its share: ``on``, ``canary 10 %``, ``canary 50 tenants``."""
-        return setting_text(self.state, self.percentage, self.cohort)
+        """The state with its share: ``on``, ``canary 10 %``, ``canary 50 tenants`` where they were picked by hand."""
+        return setting_text(self.state, self.percentage, 0 if self.drawn else self.cohort)
+
+    @property
+    def standing(self) -> str:
+        """The same as the end of "it is …": ``killed``, not the state's name."""
+        return "killed" if self.state is FlagState.KILL else self.setting
 
 
 class InstanceRow(NamedTuple):
@@ -184,6 +191,7 @@ def flag_row(data: Json, last: ChangeRow | None = None) -> FlagRow:
         updated if updated is not None else 0.0,
         str(data.get("updated_by") or ""),
         last,
+        data.get("canary_holdout_ids") is not None,
     )
 
 
@@ -199,8 +207,8 @@ def change_row(data: Json) -> ChangeRow:
         str(data.get("change_reason") or ""),
         str(data.get("changed_by") or ""),
         at if at is not None else 0.0,
-        _setting_of(data.get("previous")),
-        _setting_of(data.get("new")),
+        setting_of(data.get("previous")),
+        setting_of(data.get("new")),
         tuple(_whole(item) for item in data.get("reverts") or ()),
         _whole(data.get("version")),
         str(data.get("hash") or ""),
@@ -250,12 +258,12 @@ def _short_change(flag_name: str, data: Json) -> ChangeRow:
         str(data.get("change_reason") or ""),
         str(data.get("changed_by") or ""),
         at if at is not None else 0.0,
-        str(data.get("previous_state") or "–"),
-        str(data.get("new_state") or "–"),
+        str(data.get("previous_setting") or data.get("previous_state") or "–"),
+        str(data.get("new_setting") or data.get("new_state") or "–"),
     )
 
 
-def _setting_of(value: object) -> str:
+def setting_of(value: object) -> str:
     """A change's ``previous`` or ``new`` in words. Where it left the cohort alone, it tells only how large that is."""
     if not isinstance(value, Mapping):
         return "–"
@@ -263,8 +271,13 @@ def _setting_of(value: object) -> str:
     if not isinstance(state, str):
         return "–"
     named = value.get("canary_tenant_ids")
-    size = len(named) if isinstance(named, list | tuple) else _whole(value.get("canary_tenants"))
+    size = _picked(value) if isinstance(named, list | tuple) else _whole(value.get("canary_tenants"))
     return setting_text(state_of(state), _whole(value.get("canary_percentage")), size)
+
+
+def _picked(setting: Json) -> int:
+    """How many tenants were picked by hand; a drawn cohort, which tells whom it holds out, is told by its percentage."""
+    return len(setting.get("canary_tenant_ids") or ()) if setting.get("canary_holdout_ids") is None else 0
 
 
 def differing(before: object, after: object) -> tuple[tuple[str, str, str], ...]:

@@ -86,6 +86,16 @@ class Change(Frozen):
         """The state after, of the flag or of the tenant's override."""
         return _state_of(self.new)
 
+    @property
+    def previous_setting(self) -> str | None:
+        """What was before, in words: ``canary 10 %``; of a tenant's override its state."""
+        return told_setting(self.previous) or self.previous_state
+
+    @property
+    def new_setting(self) -> str | None:
+        """What is after it, in words."""
+        return told_setting(self.new) or self.new_state
+
 
 #: How many tenants the cohort names, in a change that left it alone.
 COHORT_SIZE: Final = "canary_tenants"

@@ -93,13 +93,19 @@ class Setting(Frozen):
         return self.canary_tenant_ids == other.canary_tenant_ids and self.canary_holdout_ids == other.canary_holdout_ids
 
     def describe(self) -> str:
-        """The setting in a few words: ``on``, ``canary 10 %``, ``canary of 50 tenants``."""
+        """The setting in a few words: ``on``, ``canary 10 %`` of a hashed or drawn cohort, ``canary of 50 tenants`` that
+        somebody picked by hand."""
         if self.current_state is not FlagState.CANARY:
             return self.current_state.value
-        if self.canary_tenant_ids:
+        if not self.takes_newcomers:
             count = len(self.canary_tenant_ids)
             return f"canary of {count} tenant{'s' if count != 1 else ''}"
         return f"canary {self.canary_percentage} %"
+
+    @property
+    def standing(self) -> str:
+        """The same as the end of "it is …": ``killed``, not the state's name."""
+        return "killed" if self.current_state is FlagState.KILL else self.describe()
 
 
 def _first_state(value: FlagState) -> FlagState:

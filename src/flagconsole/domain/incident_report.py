@@ -12,7 +12,12 @@ from flagconsole.domain.text import safe_text
 
 #: Tenants that are listed by name; the number of the others is told.
 TENANTS_LISTED: Final = 500
-_MARKUP = re.compile(r"([\\`*_\[\]<>|~&])|^(\s*)([#+=-])|^(\s*[0-9]+)([.)])")
+#: What would be markup where it stands: an underscore inside a word, a comparison sign or an ampersand between words isn't.
+_MARKUP = re.compile(
+    r"([`~|\[]|\\(?=[!-/:-@\[-`{-~]|$)|<(?=[A-Za-z/!?])|&(?=#?[A-Za-z0-9]+;)"
+    r"|(?<!\s)\*|\*(?!\s|$)|(?<![^\W_])_|_(?![^\W_]))"
+    r"|^(\s*)([#+=>*-])|^(\s*[0-9]+)([.)])"
+)
 _LONGEST: Final = 4000
 
 

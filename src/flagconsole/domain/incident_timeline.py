@@ -49,7 +49,7 @@ def _entry(at: datetime, kind: TimelineKind, text: str, actor: str = "") -> Time
 def _changes(changes: Iterable[Change]) -> Iterable[TimelineEntry]:
     for change in sorted(changes, key=lambda item: item.change_id):
         whom = "" if change.tenant_id is None else f" for {change.tenant_id}"
-        moved = f"{change.previous_state or 'nothing'} → {change.new_state or 'nothing'}"
+        moved = f"{change.previous_setting or 'nothing'} → {change.new_setting or 'nothing'}"
         what = f"change {change.change_id}: {change.action.value}{whom}, {moved}: {change.change_reason}"
         yield _entry(change.changed_at, TimelineKind.CHANGE, what, change.changed_by)
 

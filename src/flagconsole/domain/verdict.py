@@ -87,7 +87,8 @@ class GuardResult(Frozen):
 
 class Verdict(Frozen):
     """What the judge says of a phase at one look. ``budget_spent`` is the part of ``budget``, the chance of rolling a
-    healthy canary back in the whole phase, that was used up so far (0 to 1). ``cohort_size`` counts the tenants under
+    healthy canary back in the whole phase, that was used up so far (0 to 1); None where nothing is spent look by look, since
+    no drawn cohort is compared with others. ``cohort_size`` counts the tenants under
     judgement, active or not, and ``by_chance`` those of them whom the draw's chance alone put there: null where the cohort
     wasn't drawn."""
 
@@ -106,5 +107,5 @@ class Verdict(Frozen):
     criteria: tuple[CriterionResult, ...] = ()
     guards: tuple[GuardResult, ...] = ()
     budget: float
-    budget_spent: float
+    budget_spent: float | None
     notes: tuple[str, ...] = ()

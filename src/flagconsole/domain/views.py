@@ -17,7 +17,8 @@ from flagconsole.domain.tenant import TenantProfile
 
 
 class LastChange(Frozen):
-    """The newest change of a flag, in short."""
+    """The newest change of a flag, in short. ``previous_setting`` and ``new_setting`` are what it was and is in words, with the
+    percentage: ``canary 10 %``."""
 
     change_id: int
     action: str
@@ -28,6 +29,8 @@ class LastChange(Frozen):
     tenant_id: str | None = None
     previous_state: str | None = None
     new_state: str | None = None
+    previous_setting: str | None = None
+    new_setting: str | None = None
 
 
 class FlagView(Flag):

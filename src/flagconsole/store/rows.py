@@ -172,6 +172,8 @@ def last_change_of(change: Change) -> LastChange:
         tenant_id=change.tenant_id,
         previous_state=change.previous_state,
         new_state=change.new_state,
+        previous_setting=change.previous_setting,
+        new_setting=change.new_setting,
     )
 
 

@@ -308,6 +308,7 @@ def test_with_everybody_in_only_absolute_limits_are_judged(tools: Tools) -> None
     phase = tools.canary_phase(success=tools.limits("error_rate <= 0.01"), rollback=tools.limits("error_rate > 0.02"))
     healthy = last(fleet.judge(phase), fleet, looks=TWO_HOURS + 5)
     assert healthy.outcome is VerdictKind.PASS
+    assert healthy.budget_spent is None  # nothing is spent where nobody is compared
     assert {one.guard for one in healthy.guards} == {"limit error_rate"}
     assert last(fleet.judge(phase), fleet, canary_errors=0.06).outcome is VerdictKind.FAIL
 

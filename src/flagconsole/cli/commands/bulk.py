@@ -139,7 +139,7 @@ def _what(item: BulkOutcome) -> str:
 
     if item.change is not None:
         return transition(item.change)
-    return f"stays {item.setting.describe()}: {item.left_out}"
+    return f"stays {item.setting.standing}: {item.left_out}"
 
 
 async def _with_versions(backend: Backend, request: BulkSet) -> BulkSet:

@@ -48,9 +48,10 @@ def demo(
 ) -> None:
     """Start a store, a server, 12 instances of 4 services and the console, all temporary.
 
-    Three rollouts are under way. With the scenario errors (the console's default) one of the canaries begins to fail twenty
-    seconds after the console opens; the others are latency, criticals, tickets, incident-for-all (not the canary's
-    fault), no-data and healthy. With --no-auto-rollback stopping it is up to you.
+    Three rollouts go by a plan, and three more canaries were set by hand. With the scenario errors (the console's
+    default) one of the canaries begins to fail twenty seconds after the console opens; the others are latency,
+    criticals, tickets, incident-for-all (not the canary's fault), no-data and healthy. With --no-auto-rollback
+    stopping it is up to you.
 
     Without a terminal it runs headless for 10 seconds, kills one flag halfway and reports what came of it; with --scenario
     it runs until the outcome is known. Exits with 8 when not every instance confirmed that kill, or the scenario did not

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 _IMPACTS = ("none", "minimal", "moderate", "severe")
 _COLOURS = {"severe": "red", "moderate": "yellow", "stopped": "red", "failed": "red", "uncertain": "red"}
 _TENANTS_SHOWN = 20
+#: How long a line of their names is at most.
+_NAMES_WIDTH = 84
 
 
 @click.group("incidents", cls=SuggestingGroup)
@@ -125,7 +128,7 @@ def _fields(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
         ("closed", f"{moment(item.closed_at)} by {item.closed_by}" if item.closed_at else "no"),
         ("impact", Cell(f"{impact}{how}", _COLOURS.get(impact))),
         ("due", ", ".join(due) or "nothing"),
-        ("tenants", _tenants(detail)),
+        *_tenants(detail),
         ("root cause", item.root_cause or "-"),
         ("prevention", item.prevention or "-"),
     ]
@@ -133,16 +136,18 @@ def _fields(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
     return fields
 
 
-def _tenants(detail: IncidentDetail) -> str:
+def _tenants(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
+    """How many it reached, and below that the first of them by name, on lines that fit."""
     item = detail.incident
     if item.affected is None:
-        return "not counted yet"
+        return [("tenants", "not counted yet")]
     if not item.tenants_known:
-        return "unknown: the store knows no tenants"
+        return [("tenants", "unknown: the store knows no tenants")]
     named = [tenant.name or tenant.tenant_id for tenant in detail.affected_tenants[:_TENANTS_SHOWN]]
     more = len(detail.affected_tenants) - len(named)
     names = ", ".join(safe_text(name, 60) for name in named) + (f" and {more} more" if more > 0 else "")
-    return f"{item.affected} of {item.tenants_known}" + (f": {names}" if names else "")
+    lines = textwrap.wrap(names, _NAMES_WIDTH, break_long_words=False, break_on_hyphens=False)
+    return [("tenants", f"{item.affected} of {item.tenants_known}"), *(("", line) for line in lines)]
 
 
 def _print_run(run: RunView) -> None:

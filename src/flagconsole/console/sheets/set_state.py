@@ -126,7 +126,8 @@ class SetSheet(ConfirmSheet):
                     span("   choose with ← →; K kills it", "muted"),
                 )
             ]
-        rows = [self.from_to(setting_text(self.state, self.share, self.row.cohort if self.keeps_cohort else 0))]
+        after = self.row._replace(state=self.state)
+        rows = [self.from_to(after.setting if self.keeps_cohort else setting_text(self.state, self.share, 0))]
         if self.refusal:
             return [*rows, *self.labelled("REFUSED", self.refusal, width)]
         rows += radius_rows(self.radius, len(self.console.state.tenants))

@@ -128,7 +128,7 @@ def _outcome_line(outcome: BulkOutcome) -> Line:
         outcome.flag_name if outcome.tenant_id is None else f"{outcome.flag_name} for {outcome.tenant_id}", "strong"
     )
     if outcome.change is None:
-        return line(subject, span(f"  stays {outcome.setting.describe()}: {outcome.left_out}", "warning"))
+        return line(subject, span(f"  stays {outcome.setting.standing}: {outcome.left_out}", "warning"))
     change = change_row(outcome.change.model_dump(mode="json"))
     return line(subject, span(f"  {change.before} {ARROW} "), span(change.after, "strong"))
 

@@ -33,7 +33,7 @@ def lines(facts: FlagFacts, width: int) -> list[Line]:
 def _without_draw(facts: FlagFacts, why: str) -> list[Line]:
     row = facts.row
     if row.state is not FlagState.CANARY:
-        return [line(span(f"{row.name} is {row.setting}: a cohort counts only in the state canary", "muted")),
+        return [line(span(f"{row.name} is {row.standing}: a cohort counts only in the state canary", "muted")),
                 line(span("canary draws one, or goes by hash", "faint"))]  # fmt: skip
     if row.cohort:
         return [

@@ -118,7 +118,7 @@ class Judge:
             criteria=tuple(criteria),
             guards=tuple(self._guard_results()),
             budget=budget,
-            budget_spent=(ranks_budget * ranks_spent + beside) / budget if budget else 0.0,
+            budget_spent=None if self._ranks is None else (ranks_budget * ranks_spent + beside) / budget,
             notes=tuple(self._notes()),
         )
 
