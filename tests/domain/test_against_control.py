@@ -39,8 +39,8 @@ def test_what_no_success_limit_tolerates_is_said() -> None:
     assert "no success limit tolerates any" in latency
     assert "0.25 ms apart" in latency
     assert in_short("canary", {"error_rate": "0.5 %", "p95_regression": "+3 %"}, 1.0) == (
-        "besides, against control: errors past 0.5 %, p95 past +3 % and 1 ms, criticals, one broken tenant; "
+        "also against control: errors past 0.5 %, p95 past +3 % and 1 ms, criticals, one broken tenant; "
         "false alarms 1 %"
     )
-    assert in_short("canary", {}, 0).startswith("besides, against control: any more errors, any slower p95,")
+    assert in_short("canary", {}, 0).startswith("also against control: any more errors, any slower p95,")
     assert in_short("full", {}, 1.0) == ""

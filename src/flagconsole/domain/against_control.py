@@ -48,7 +48,7 @@ def in_short(kind: str, limits: Mapping[str, str], min_difference_ms: float) -> 
     least = f"{min_difference_ms:g} ms" if min_difference_ms else ""
     p95 = " and ".join(part for part in (latency, least) if part)
     parts = [f"errors past {errors}" if errors else "any more errors", f"p95 past {p95}" if p95 else "any slower p95"]
-    said = f"besides, against control: {', '.join(parts)}, criticals, one broken tenant"
+    said = f"also against control: {', '.join(parts)}, criticals, one broken tenant"
     return f"{said}; false alarms {ERROR_BUDGET * 100:g} %"
 
 
