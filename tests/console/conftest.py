@@ -45,6 +45,7 @@ from flagconsole.domain.views import (
 )
 
 from .fake_actions import FakeActions
+from .fake_oversight import FakeOversight
 from .shadow_reports import no_executions
 
 NOW = datetime(2026, 3, 14, 3, 7, 31, tzinfo=UTC)
@@ -67,11 +68,12 @@ class FakeClock(Clock):
         return self.now
 
 
-class FakeServer(FakeActions):
+class FakeServer(FakeActions, FakeOversight):
     """Keeps flags like a store would, as far as the console can tell."""
 
     def __init__(self) -> None:
         super().__init__(NOW)
+        FakeOversight.__init__(self)
         self.flags_by_name: dict[str, Flag] = {}
         self.changes: list[Change] = []
         self.overrides: list[Override] = []

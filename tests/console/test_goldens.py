@@ -249,13 +249,67 @@ async def connection_back(console: Any) -> None:
     await console.until("CONNECTION BACK")
 
 
+async def approvals(console: Any) -> None:
+    """One request that waits, one that was allowed, one of one's own, and one that ran out."""
+    server = console.server
+    server.ask_for(
+        "pos.lite", current_state="canary", canary_percentage=50, change_reason="canary 10 was clean for two days"
+    )
+    server.ask_for("invoices.write", "revive", who="maria", ago=1800.0, revive_reason="fixed in 4.2.1")
+    server.ask_for("billing.retry", "override", who="ops1", ago=60.0, override_state="on", override_reason="pilot", tenant_id="tenant-0042")  # fmt: skip
+    await server.approve(
+        server.ask_for("ai.search", who="tom", ago=2400.0, current_state="on", change_reason="done").approval_id
+    )
+    server.ask_for("pos.offline", who="tom", ago=7200.0, current_state="on", change_reason="for the pilot")
+    console.clock.now += 5
+    await console.press("8")
+    await console.until("3 wait for a second person")
+    await console.press("j", "j", "k")
+    await console.until("gain it")
+
+
+async def approve(console: Any) -> None:
+    """What somebody else asked for, before it is allowed."""
+    await approvals(console)
+    await console.press("A")
+    await console.until("lite> ")
+
+
+async def reviews(console: Any) -> None:
+    """Rights in force, some to be looked at, and some that were."""
+    server = console.server
+    done = (
+        server.change("pos.lite", "canary", percentage=10, who="olu", reason="needed for the fix"),
+        server.change("invoices.write", "on", who="olu", reason="back to what it was"),
+    )
+    server.take_rights(
+        "olu", "registers are down, nobody answers", changes=done, calls=("PUT /api/tenants", "POST /api/keys")
+    )
+    server.take_rights("maria", "the owner is on a plane", ago=600.0)
+    server.take_rights("tom", "drill", ago=90_000.0, reviewed_at=server._now, reviewed_by="ada", review_note="right, and only what was needed")  # fmt: skip
+    console.clock.now += 5
+    await console.press("9")
+    await console.until("1 to review")
+    await console.press("j")
+    await console.until("OTHER CALLS 2")
+
+
+async def review(console: Any) -> None:
+    """What is written down of them."""
+    await reviews(console)
+    await console.press("C")
+    await console.until("nothing sent yet")
+
+
 SCENES: list[Scene] = [
     fleet, incident_fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around, undo_set,
-    instances, tenants, shadow, shadow_empty, help_, help_search, palette, offline,
+    approvals, approve, reviews, review, instances, tenants, shadow, shadow_empty, help_, help_search, palette, offline,
 ]  # fmt: skip
 
 
 LARGE_SCENES: list[Scene] = [
+    approvals,
+    reviews,
     fleet,
     incident_fleet,
     detail,

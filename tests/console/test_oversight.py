@@ -44,7 +44,7 @@ def test_the_bar_counts_what_waits_and_says_under_which_rights_one_works():
     assert "BREAK-GLASS until 08:30Z" in bar(state)
     assert "1 waits for approval" in bar(state)
     assert "GLASS" in bar(state, 80)
-    assert "1 to allow" in bar(state, 80)
+    assert "1 waits" in bar(state, 80)
     # Both end by themselves.
     assert "GLASS" not in bar(state, now=NOW + 1801)
     assert "approval" not in bar(state, now=NOW + 3601)

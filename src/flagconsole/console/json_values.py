@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from math import isfinite
 
@@ -38,3 +39,11 @@ def list_of(value: object) -> Sequence[object]:
 def objects_of(value: object) -> list[Json]:
     """The objects in a list; what else is in it is left out."""
     return [item for item in list_of(value) if isinstance(item, Mapping)]
+
+
+def json_object(text: str) -> Json:
+    """The object that ``text`` spells in JSON, an empty one for all else."""
+    try:
+        return object_of(json.loads(text))
+    except (ValueError, RecursionError):
+        return {}

@@ -44,6 +44,8 @@ class Navigator:
             "go.instances": lambda _: self._open_instances(),
             "go.tenants": self._open_tenants,
             "go.shadow": lambda _: self._open_shadow(),
+            "go.approvals": lambda _: self._open_approvals(),
+            "go.reviews": lambda _: self._open_reviews(),
             "around": self._open_around,
             "tenant": self._open_tenant,
             "reconnect": lambda _: self._app.session.reconnect(),
@@ -151,6 +153,16 @@ class Navigator:
         from flagconsole.console.screens.shadow import ShadowScreen
 
         self._show(ShadowScreen())
+
+    def _open_approvals(self) -> None:
+        from flagconsole.console.screens.approvals import ApprovalsScreen
+
+        self._show(ApprovalsScreen())
+
+    def _open_reviews(self) -> None:
+        from flagconsole.console.screens.reviews import ReviewsScreen
+
+        self._show(ReviewsScreen())
 
     def _go_home(self) -> None:
         while len(self._app.screen_stack) > 1:

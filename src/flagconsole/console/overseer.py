@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from flagconsole.domain.break_glass import GrantList
     from flagconsole.domain.schedule import ScheduleList
 
-#: Seconds between two questions.
+#: Seconds between two questions; while the answer is what is on screen, and otherwise.
+PACE_IN_FRONT: Final = 1.0
 PACE: Final = 5.0
 
 
@@ -55,23 +56,25 @@ class Overseer:
         self._client, self._host, self._clock = client, host, clock
         self._asked_at = float("-inf")
 
-    async def ask(self) -> None:
+    async def ask(self, *, in_front: bool = False) -> None:
         """Ask, if it is time. A key that may not know leaves it unknown."""
         now = self._clock.monotonic()
-        if now - self._asked_at < PACE:
+        if now - self._asked_at < (PACE_IN_FRONT if in_front else PACE):
             return
         self._asked_at = now
         try:
             approvals, grants, schedules = await asyncio.gather(
                 self._client.approvals(), self._client.break_glass(), self._client.schedules(open_only=True)
             )
-        except (NotAllowed, BeyondTenant, RouteNotFound):
-            found = Oversight()
+        except (NotAllowed, BeyondTenant, RouteNotFound) as error:
+            found = Oversight(refusal=str(error))
         else:
             found = oversight_of(
                 (item.model_dump(mode="json") for item in approvals.approvals),
                 (item.model_dump(mode="json") for item in grants.grants),
                 (item.model_dump(mode="json") for item in schedules.schedules),
             )
-        if found != self._host.state.oversight:
+        found = found._replace(asked_at=now)
+        before = self._host.state.oversight
+        if in_front or found != before._replace(asked_at=now):
             self._host.publish(replace(self._host.state, oversight=found), frozenset())

@@ -12,7 +12,9 @@ from flagconsole.console.rows import ChangeRow, Json, change_row
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
+    from flagconsole.domain.approval import Approval
     from flagconsole.domain.audit_report import AuditReport
+    from flagconsole.domain.break_glass import GrantReview, GrantView
     from flagconsole.domain.bulk import BulkResult, BulkRollback
     from flagconsole.domain.cohort_views import CohortView
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
@@ -79,6 +81,14 @@ class Answerer(RolloutAnswerer, Protocol):
 
     async def incident(self, incident_id: str) -> IncidentDetail:
         """One incident with whom it reached."""
+        ...
+
+    async def approve(self, approval_id: str) -> Approval:
+        """Allow what somebody else asked for."""
+        ...
+
+    async def review_break_glass(self, grant_id: str, body: GrantReview) -> GrantView:
+        """Say that what was done under a grant was looked at."""
         ...
 
 
@@ -167,6 +177,18 @@ class Questions(RolloutQuestions):
     async def shadow_report(self, name: str) -> ShadowReport | str:
         """What shadow executions of the last 24 h say of a flag."""
         return await self._ask(lambda client: client.shadow_report(name))
+
+    async def approve(self, approval_id: str) -> Json | str:
+        """Allow what somebody else asked for. The request as the API gives it."""
+        found = await self._ask(lambda client: client.approve(approval_id))
+        return found if isinstance(found, str) else found.model_dump(mode="json")
+
+    async def review(self, grant_id: str, note: str) -> Json | str:
+        """Say that what was done under break-glass was looked at. The grant with all of that, as the API gives it."""
+        from flagconsole.domain.break_glass import GrantReview
+
+        found = await self._ask(lambda client: client.review_break_glass(grant_id, GrantReview(note=note)))
+        return found if isinstance(found, str) else found.model_dump(mode="json")
 
     async def reached(self) -> tuple[Reached, ...] | str:
         """Whom the newest incidents reached. An incident that was counted is asked for only once."""

@@ -187,7 +187,7 @@ class Watcher:
                     self._try(self._measure, wish),
                     self._try(self._tell, wish),
                     self._try(self._tell_incident, wish),
-                    self._try(lambda _: self._overseer.ask(), wish),
+                    self._try(lambda wish: self._overseer.ask(in_front=wish.oversight), wish),
                 )
             await asyncio.sleep(GLANCE)
 

@@ -14,3 +14,4 @@ class Wish(NamedTuple):
     window: int = USUAL_WINDOW
     story: bool = False
     incident_id: str | None = None
+    oversight: bool = False

@@ -156,7 +156,11 @@ def _oversight(state: ConsoleState, wide: bool, now: float) -> list[Line]:
         rows.append(line(span(f"BREAK-GLASS{until}" if wide else "GLASS", "alarm")))
     waiting = len(state.oversight.waiting(now))
     if waiting:
-        words = f"{waiting} wait{'s' if waiting == 1 else ''} for approval" if wide else f"{waiting} to allow"
+        words = (
+            f"{waiting} wait{'s' if waiting == 1 else ''} for approval"
+            if wide
+            else f"{waiting} wait{'s' if waiting == 1 else ''}"
+        )
         rows.append(line(span(words, "banner")))
     return rows
 

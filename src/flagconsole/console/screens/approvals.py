@@ -1,0 +1,290 @@
+"""Approvals: what waits for a second person, what it would do and for whom, and what became of the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+from flagconsole.console import filtering
+from flagconsole.console.ages import age_role, age_text, ago, clock_text, moment_text
+from flagconsole.console.asked_change import asked_change
+from flagconsole.console.glyphs import ARROW, DONE
+from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
+from flagconsole.console.oversight import ApprovalRow, Oversight
+from flagconsole.console.safe import Span, span
+from flagconsole.console.screens.console_screen import Handler
+from flagconsole.console.screens.list_screen import ListScreen
+from flagconsole.console.sheets.approve import why_not_you
+from flagconsole.console.sheets.set_state import radius_rows
+from flagconsole.console.state import ConsoleState
+from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.wish import Wish
+from flagconsole.domain.blast import BlastRadius, blast_radius
+
+#: Characters of a request that are shown.
+_REQUEST: Final = 1_000
+
+
+def standing(row: ApprovalRow, now: float) -> tuple[str, str]:
+    """How a request stands, as a sign with a word, and its role."""
+    if row.used_at is not None:
+        return f"{DONE} done", "good"
+    if now >= row.ends_at:
+        return "– ran out", "muted"
+    return (f"{DONE} allowed", "good") if row.allowed_by else ("! waits", "warning")
+
+
+def as_of(oversight: Oversight, monotonic: float) -> Line:
+    """How old what is shown is: it is asked for again and again, not streamed."""
+    if not oversight.known or oversight.asked_at is None:
+        return ()
+    age = monotonic - oversight.asked_at
+    role = age_role(age)
+    return line(span(f"asked {age_text(age)} ago ", "muted" if role == "good" else role))
+
+
+def nothing_known(oversight: Oversight) -> list[Line]:
+    """Why nothing can be shown."""
+    if oversight.refusal:
+        return [line(span(f"  this key may not see them: {oversight.refusal}", "warning"))]
+    return [line(span("  not known yet: the server hasn't answered", "muted"))]
+
+
+class ApprovalTable(VirtualTable[str]):
+    """The requests by their ids: those that wait first, each the newest first."""
+
+    def __init__(self, on_move: Callable[[], None]) -> None:
+        super().__init__()
+        self._on_move = on_move
+        self.filtered_away = ""
+
+    def moved(self) -> None:
+        """The pane tells of another one."""
+        self._on_move()
+
+    def shape(self, width: int) -> Sequence[Column]:
+        """The columns."""
+        return fitted(
+            [
+                Column("state", "STATE", 9),
+                Column("flag", "FLAG", 22, grows=True),
+                Column("what", "FROM → TO", 24),
+                Column("who", "ASKED BY", 12, spare=2),
+                Column("age", "AGE", 4, right=True, spare=1),
+                Column("left", "UNTIL", 6, right=True, spare=3),
+            ],
+            width,
+        )
+
+    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+        """One request."""
+        row = approval_of(self.console.state, key)
+        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+
+    def _cell(self, row: ApprovalRow, column: Column) -> Span:
+        width, now = column.width, self.console.server_now()
+        match column.id:
+            case "state":
+                words, role = standing(row, now)
+                return cell(words, width, role)
+            case "flag":
+                return cell(row.flag_name, width, "link")
+            case "what":
+                change = asked_change(self.console.state, row)
+                words = f"{change.before} {ARROW} {change.after}" if row.waits(now) else change.after
+                return cell(words if change.tenant_id is None else f"{change.tenant_id} {words}", width)
+            case "who":
+                return cell(row.who, width, "muted")
+            case "age":
+                return cell(ago(now - row.asked_at), width, "muted", right=True)
+            case _:
+                open_still = row.used_at is None and now < row.ends_at
+                return cell(f"{clock_text(row.ends_at)[:5]}Z" if open_still else "–", width, "muted", right=True)
+
+    def empty(self) -> Sequence[Line]:
+        """Why there are none."""
+        oversight = self.console.state.oversight
+        if not oversight.known:
+            return nothing_known(oversight)
+        if self.filtered_away:
+            return [line("  no request passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
+        return [
+            line(span("  nothing waits for a second person", "good")),
+            line(
+                span(
+                    "  where a server asks for one (serve --require-approvals), what raises exposure comes here",
+                    "muted",
+                )
+            ),
+        ]
+
+
+def approval_of(state: ConsoleState, approval_id: str) -> ApprovalRow | None:
+    """A request by its id."""
+    return next((row for row in state.oversight.approvals if row.approval_id == approval_id), None)
+
+
+class ApprovalsScreen(ListScreen):
+    """What waits for a second person."""
+
+    name_in_keymap = "approvals"
+    PANE_TELLS = True
+    table: ApprovalTable
+
+    def __init__(self) -> None:
+        self.table = ApprovalTable(self._moved)
+        self._counted: dict[tuple[str, int], BlastRadius] = {}
+        super().__init__()
+
+    @property
+    def approval(self) -> ApprovalRow | None:
+        """The request under the cursor."""
+        return approval_of(self.console.state, self.table.selected or "")
+
+    @property
+    def filter_hint(self) -> str:
+        """What can be typed."""
+        return "text  !text  flag:pos  who:ada  state:waits"
+
+    @property
+    def filter_counts(self) -> tuple[int, int]:
+        """Requests."""
+        return len(self.table.keys), len(self.console.state.oversight.approvals)
+
+    def target(self) -> str | None:
+        """The flag of the request under the cursor."""
+        row = self.approval
+        return None if row is None else row.flag_name
+
+    def copyable(self) -> str:
+        """The command that allows it."""
+        row = self.approval
+        return "" if row is None else f"flagconsole approvals approve {row.approval_id}"
+
+    def wish(self) -> Wish:
+        """Requests, as fresh as they can be had."""
+        return Wish(oversight=True)
+
+    def title_line(self, width: int) -> Line:
+        """How many wait, and how old that is."""
+        console = self.console
+        waiting = len(console.state.oversight.waiting(console.server_now()))
+        words = f"{waiting} wait{'s' if waiting == 1 else ''} for a second person"
+        left = line(span(" APPROVALS ", "header"), span(words, "warning" if waiting else "good"))
+        if not console.state.oversight.known:
+            left = line(span(" APPROVALS ", "header"))
+        return spread(left, as_of(console.state.oversight, console.clock.monotonic()), width)
+
+    def refill(self) -> None:
+        """Those that pass the filter, waiting ones first."""
+        state, now = self.console.state, self.console.server_now()
+        words = filtering.words_of(self.filter_text)
+        rows = [row for row in state.oversight.approvals if filtering.passes(words, _text(row), _fields(row, now))]
+        keys = [row.approval_id for row in sorted(rows, key=lambda row: (not row.waits(now), -row.asked_at))]
+        self.table.filtered_away = self.filter_text if state.oversight.approvals else ""
+        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self._count()
+
+    def _moved(self) -> None:
+        self.row_changed()
+        self._count()
+
+    def _count(self) -> None:
+        row = self.approval
+        if row is not None and row.waits(self.console.server_now()) and self._place(row) not in self._counted:
+            self.background(self._work_out, group="counting", exclusive=True)
+
+    def _place(self, row: ApprovalRow) -> tuple[str, int]:
+        return row.approval_id, self.console.state.revision
+
+    async def _work_out(self) -> None:
+        """Whom the request under the cursor reaches, counted beside the event loop."""
+        row, state = self.approval, self.console.state
+        rule = None if row is None else asked_change(state, row).rule
+        if row is None or rule is None:
+            return
+        now, place = self.console.server_now(), self._place(row)
+        found = await asyncio.to_thread(blast_radius, state.ruleset, row.flag_name, rule, state.tenants, now)
+        self._counted = {place: found}
+        self.pane.repaint()
+
+    def pane_lines(self, width: int) -> Sequence[Line]:
+        """Everything of the request under the cursor: who, why, what for whom, how it stands, and the request itself."""
+        row, console = self.approval, self.console
+        if row is None:
+            return []
+        state, now = console.state, console.server_now()
+        change = asked_change(state, row)
+        rows = [
+            line(span(row.flag_name, "link"), "  ", span(change.before, "strong"), f" {ARROW} ", span(change.after, "strong")),
+            line(span("ASKED   ", "header"), span(row.who, "strong"), f"  {moment_text(row.asked_at, now)}Z",
+                 span(f"  {row.operation.replace('_', ' ')}  {row.approval_id}", "muted")),
+        ]  # fmt: skip
+        if row.reason:
+            rows += wrapped(f"“{row.reason}”", width, most=3)
+        if row.waits(now):
+            rows += self._reach(row)
+        rows += self._standing(row, now, width)
+        rows.append(line(span("REQUEST", "header")))
+        return [*rows, *wrapped(row.request[:_REQUEST] or "–", width, "muted", most=12)]
+
+    def _reach(self, row: ApprovalRow) -> list[Line]:
+        state = self.console.state
+        change = asked_change(state, row)
+        if change.tenant_id is not None:
+            return [line(span("TENANTS ", "header"), "1: ", span(change.tenant_id, "strong"))]
+        if change.rule is None:
+            return [line(span("TENANTS ", "header"), span("can't be told from here: the request decides", "warning"))]
+        return radius_rows(self._counted.get(self._place(row)), len(state.tenants))
+
+    def _standing(self, row: ApprovalRow, now: float, width: int) -> list[Line]:
+        words, role = standing(row, now)
+        rows = [line(span("STANDS  ", "header"), span(words, role))]
+        if row.used_at is not None:
+            rows[0] = line(*rows[0], f"  {moment_text(row.used_at, now)}Z, allowed by {row.allowed_by}")
+        elif row.allowed_by:
+            rows[0] = line(*rows[0], f" by {row.allowed_by}: {row.who} can ask again until {clock_text(row.ends_at)}Z")
+        elif row.waits(now):
+            rows[0] = line(*rows[0], f" until {clock_text(row.ends_at)}Z")
+            rows.append(line(span("        then it runs out, and nothing is done", "muted")))
+            why = why_not_you(self.console, row)
+            rows += (
+                wrapped(why, width, "warning", most=2)
+                if why
+                else [line(span("A", "key"), " looks at it and allows it")]
+            )
+        return rows
+
+    def own_handlers(self) -> Mapping[str, Handler]:
+        """Allowing."""
+        return {"approval.allow": lambda _: self._allow()}
+
+    def _allow(self) -> None:
+        from flagconsole.console.sheets.approve import ApproveSheet
+
+        row, console = self.approval, self.console
+        flag = None if row is None else console.state.flags.get(row.flag_name)
+        if row is None:
+            console.say("no request is selected")
+        elif not row.waits(console.server_now()):
+            console.say(f"{row.approval_id} doesn't wait any more: {standing(row, console.server_now())[0][2:]}")
+        elif why := why_not_you(console, row):
+            console.say(why)
+        elif flag is None:
+            console.say(f"{row.flag_name}: allow it by the command line, y copies the command")
+        else:
+            self.open_sheet(ApproveSheet(flag, console.state.connection.environment, row))
+
+
+def _text(row: ApprovalRow) -> str:
+    return f"{row.approval_id} {row.flag_name} {row.who} {row.operation} {row.reason}".casefold()
+
+
+def _fields(row: ApprovalRow, now: float) -> Mapping[str, str]:
+    return {
+        "flag": row.flag_name.casefold(),
+        "who": row.who.casefold(),
+        "state": standing(row, now)[0][2:],
+        "by": row.allowed_by.casefold(),
+    }
