@@ -51,10 +51,12 @@ from flagconsole.server.counting import Counting
 from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
 from flagconsole.server.hot_app import HotApp
+from flagconsole.server.hot_evaluation import HotEvaluation
 from flagconsole.server.hot_reads import HotReads
 from flagconsole.server.hub import Channel, Hub
 from flagconsole.server.incident_teller import IncidentTeller
 from flagconsole.server.instance_book import InstanceBook
+from flagconsole.server.known_keys import KnownKeys
 from flagconsole.server.limits import Limits
 from flagconsole.server.meters import Meters
 from flagconsole.server.metric_keeper import MetricKeeper
@@ -119,6 +121,7 @@ def create_app(
             responder,
             Prepared(follower, unleash),
             FlagLists(follower),
+            KnownKeys(operations.store),
         )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
@@ -188,6 +191,7 @@ def create_app(
         app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]
     route_table.refuse_unlisted(app.state.routes)
+    app.add_middleware(HotEvaluation)
     app.add_middleware(Counting)
     app.add_middleware(Limits, bounds=bounds)
     _describe_problems(app)

@@ -58,7 +58,7 @@ class Limits:
                 response.headers["Connection"] = "close"
                 await response(scope, receive, send)
                 return
-            await self._app(scope, _replaying(body, receive), send)
+            await self._app(scope, replaying(body, receive), send)
 
     def hold(self, size: int) -> None:
         """Count ``size`` bytes as held. Raises ``ServerBusy`` where that is too much: what doesn't fit is asked to come again."""
@@ -153,7 +153,7 @@ def _refuse_type(headers: list[tuple[bytes, bytes]]) -> None:
         raise UnsupportedMediaType("Send JSON with Content-Type: application/json.", value=given[:200])
 
 
-def _replaying(body: bytes, receive: Receive) -> Receive:
+def replaying(body: bytes, receive: Receive) -> Receive:
     """A ``receive`` that gives the body once and then waits for the disconnect as before."""
     sent = False
 

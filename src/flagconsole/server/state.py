@@ -22,6 +22,7 @@ from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
+from flagconsole.server.known_keys import KnownKeys
 from flagconsole.server.limits import UNDER_WAY
 from flagconsole.server.meters import Meters
 from flagconsole.server.prepared import Prepared
@@ -52,6 +53,7 @@ class ServerState:
     responder: Responder
     prepared: Prepared
     flag_lists: FlagLists
+    known_keys: KnownKeys
 
     @property
     def projection(self) -> Projection:

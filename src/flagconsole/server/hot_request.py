@@ -1,0 +1,86 @@
+"""A request as those read it who answer below routing: a few headers, and whose key it is. What isn't the plain case is none."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Coroutine
+from typing import Any, Final
+
+from starlette.types import Scope, Send
+
+from flagconsole.domain.errors import FlagConsoleError
+from flagconsole.domain.role import Actor
+from flagconsole.operations.keys import key_hash
+from flagconsole.server.representation import Answer
+from flagconsole.server.state import ServerState
+
+AUTHORIZATION, API_KEY, POSITION = b"authorization", b"x-api-key", b"x-flagconsole-position"
+TAG, ENCODING = b"if-none-match", b"accept-encoding"
+UNLEASH: Final = (b"unleash-appname", b"unleash-instanceid", b"unleash-connection-id", b"unleash-sdk")
+BODY: Final = frozenset({b"content-length", b"transfer-encoding"})
+JSON: Final = (b"content-type", b"application/json")
+#: The headers that these routes look at. One that is there twice is the routes' business.
+_LOOKED_AT: Final = frozenset({AUTHORIZATION, API_KEY, POSITION, TAG, ENCODING, *BODY, *UNLEASH})
+_LONGEST_TAG: Final = 300
+#: What all ways of reading a key take for the same.
+_SECRET: Final = re.compile(r"[\x21-\x7e]{1,200}")
+
+Found = dict[bytes, str]
+
+log = logging.getLogger(__name__)
+
+
+def headers_of(scope: Scope, most: int) -> Found | None:
+    """What the request's headers say, which may have ``most`` bytes; None where it isn't the plain case."""
+    found: Found = {}
+    size = 0
+    for name, value in scope["headers"]:
+        size += len(name) + len(value)
+        if name in _LOOKED_AT:
+            if name in found:
+                return None
+            found[name] = value.decode("latin-1")
+    return None if size > most or len(found.get(TAG, "")) > _LONGEST_TAG else found
+
+
+def key_of(found: Found, *, protocol: bool) -> str | None:
+    """The hash of the key that came with the request; None where that isn't plain to see. Other protocols' clients also send it
+    bare, or in a header of its own."""
+    sent = found.get(AUTHORIZATION)
+    if sent is None:
+        secret = found.get(API_KEY) if protocol else None
+    elif sent.startswith("Bearer "):
+        secret = sent[7:]
+    else:
+        secret = sent if protocol else None
+    return None if secret is None or _SECRET.fullmatch(secret) is None else key_hash(secret)
+
+
+async def sent_within_quota(
+    state: ServerState, actor: Actor, work: Coroutine[Any, Any, Answer | None], send: Send
+) -> Answer | None:
+    """Send what ``work`` makes, and return it. None where the key's quota is used up or ``work`` makes nothing: then nothing was sent,
+    and the request isn't counted."""
+    quotas, answer = state.quotas, None
+    if not quotas.begin(actor):
+        work.close()
+        return None
+    try:
+        answer = await _made(work)
+        if answer is not None:
+            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+            await send({"type": "http.response.body", "body": answer.body})
+    finally:
+        quotas.end(actor, answered=answer is not None)
+    return answer
+
+
+async def _made(work: Coroutine[Any, Any, Answer | None]) -> Answer | None:
+    try:
+        return await work
+    except FlagConsoleError:
+        return None  # the routes say it
+    except Exception:  # nobody is refused for what only this way can't do
+        log.exception("an answer could not be made below routing")
+        return None
