@@ -25,6 +25,7 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "chaos"
         ("answers", "postgresql", 2),
         ("network", "sqlite", 2),
         ("failover", "postgresql", 1),
+        ("races", "sqlite", 4),
     ],
 )
 def test_no_promise_breaks_under(fault: str, store: str, trials: int):

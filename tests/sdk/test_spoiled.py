@@ -147,7 +147,7 @@ def _rules(revision: int) -> Ruleset:
     byte=st.integers(0, 255),
     kind=st.sampled_from(["snapshot", "position"]),
 )
-@settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=EXAMPLES // 3, suppress_health_check=[HealthCheck.too_slow])
 def test_a_cache_that_was_damaged_anywhere_is_not_served_and_not_raised(cut, at, byte, kind):
     with tempfile.TemporaryDirectory() as folder:
         cache = DiskCache(folder, "http://flags.example", KEY)

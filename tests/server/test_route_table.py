@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -20,22 +22,36 @@ PAGE = Path(__file__).parents[2] / "docs" / "roles.md"
 _BEGIN, _END = "<!-- from the table -->\n", "<!-- to here -->\n"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    with LiveServer(f"sqlite:{tmp_path_factory.mktemp('roles') / 'flags.db'}") as running:
+Keys = dict[tuple[Role, str | None], str]
+
+
+@contextmanager
+def serving(store_url: str) -> Iterator[LiveServer]:
+    """A server with two flags."""
+    with LiveServer(store_url) as running:
         for name in ("pos.lite", "invoices.write"):
             assert running.request("POST", "/api/flags", json={"flag_name": name}).status_code == 201
         yield running
 
 
-@pytest.fixture(scope="module")
-def keys(server):
+def keys_of(server: LiveServer) -> Keys:
     """One key for each role and tenant (None: bound to no tenant)."""
-    found = {(role, None): secret for role, secret in server.keys.items()}
+    found: Keys = {(role, None): secret for role, secret in server.keys.items()}
     for role in Role:
         body = {"name": f"{role.value} of t1", "role": role.value, "tenant_id": "t1"}
         found[role, "t1"] = server.request("POST", "/api/keys", json=body).json()["secret"]
     return found
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with serving(f"sqlite:{tmp_path_factory.mktemp('roles') / 'flags.db'}") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def keys(server):
+    return keys_of(server)
 
 
 @pytest.fixture(scope="module")
@@ -67,8 +83,7 @@ def asked(client: httpx.Client, call: str, secret: str | None) -> tuple[int, str
         return answer.status_code, ""
 
 
-@pytest.mark.parametrize("call", ROUTES)
-def test_only_those_get_through_whom_the_table_lets(client, keys, call):
+def only_those_get_through_whom_the_table_lets(client: httpx.Client, keys: Keys, call: str) -> None:
     operation = ROUTES[call]
     if operation is None:
         assert asked(client, call, None)[0] == 200
@@ -84,6 +99,24 @@ def test_only_those_get_through_whom_the_table_lets(client, keys, call):
             assert (status, code) == (403, "beyond_tenant"), (role, tenant)
         else:
             assert status not in {401, 403} or code == "TENANT_REQUIRED", (role, tenant)
+
+
+@pytest.mark.parametrize("call", ROUTES)
+def test_only_those_get_through_whom_the_table_lets(client, keys, call):
+    only_those_get_through_whom_the_table_lets(client, keys, call)
+
+
+def test_nor_anybody_else_on_postgresql(postgres):
+    with serving(postgres()) as server, httpx.Client(base_url=server.url, timeout=60) as client:
+        keys = keys_of(server)
+        for call in ROUTES:
+            only_those_get_through_whom_the_table_lets(client, keys, call)
+
+
+def test_the_table_has_every_operation_of_the_document():
+    document = create_app(operations=None).openapi()  # type: ignore[arg-type]  # only its routes are looked at
+    described = {f"{method.upper()} {path}" for path, item in document["paths"].items() for method in item}
+    assert described <= {call.replace(":any_text", "") for call in ROUTES}
 
 
 def test_a_tenants_key_reads_and_changes_its_own_tenant_only(server, keys):
