@@ -22,7 +22,10 @@ from .watcher import Watcher
 
 
 @pytest.fixture
-def client(server, make_client):
+def client(server, make_client, monkeypatch):
+    """It has its stream, and doesn't take a slow machine for a silent server."""
+    for patience in ("PATIENCE", "FIRST_PATIENCE"):
+        monkeypatch.setattr(f"flagconsole.sdk.core.{patience}", 600.0)
     made = make_client()
     assert made.wait_ready(10)
     until(lambda: server.streams)
