@@ -210,3 +210,16 @@ def test_the_status_names_the_criterion_nearest_to_failing_and_when_it_was_looke
 
     monkeypatch.setattr("flagconsole.cli.commands.rollout.say", twice)
     assert started("canary-status", "--watch").code == 130
+
+
+def test_while_it_is_rolled_back_it_is_still_judged_or_said_not_to_be(started, store_path, monkeypatch):
+    judged(store_path, VerdictKind.FAIL, urgency=Urgency.MEDIUM, because="p95_regression: slow", budget_spent=None)
+    assert started("rollback", "pos.lite", "slow", "--playbook", "gradual").code == 0
+    [row] = [line for line in started("canary-status").out.splitlines() if "pos.lite" in line]
+    assert "✗ fail, rolling back" in row
+    assert "rolling back (gradual): slow" in row
+    followed = started("monitor", "pos.lite", "--duration", "1s")
+    assert "false-alarm budget" not in followed.out
+    assert "is a server running on this store?" not in followed.out
+    monkeypatch.setattr(command, "_LATE_SECONDS", -200.0)
+    assert "is a server running on this store?" in started("monitor", "pos.lite", "--duration", "1s").out

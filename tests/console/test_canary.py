@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from flagconsole.console.canary_events import event_rows
-from flagconsole.console.canary_view import criteria_rows, rail_line, standing_line
+from flagconsole.console.canary_view import criteria_rows, rail_line, standing_line, verdict_rows
 from flagconsole.console.line import text_of
 from flagconsole.console.rollouts import rollout_row
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.verdicts import failing_since
 from flagconsole.domain.role import Role
 from flagconsole.domain.verdict import CohortBasis, VerdictKind
 
@@ -68,6 +69,30 @@ def test_only_verdicts_that_differ_are_events(fake: FakeRollouts) -> None:
     rows = [text_of(row) for row in event_rows(state, NAME, AT, 10)]
     assert sum("judge" in row for row in rows) == 1
     assert "03:06:01" in rows[0], "when it began to fail, not when it was last looked at"
+
+
+def test_a_rollbacks_watch_is_told_beside_the_phases_own_verdict(fake: FakeRollouts) -> None:
+    from flagconsole.console import watched
+
+    fake.send = lambda frame: None
+    failing = fake.verdict(NAME, VerdictKind.FAIL, ago=10.0)
+    row = rollout_row(fake.rollout_of(NAME, verdict=failing, status="rolling_back").model_dump(mode="json"))
+    for ago in (100, 70, 40, 10):
+        fake.look(NAME, fake.verdict(NAME, VerdictKind.FAIL, ago=float(ago)))
+        kept = {
+            "watched_since": NOW - timedelta(seconds=110),
+            "because": "not yet within limits (23 tenants that kept it)",
+        }
+        fake.look(NAME, fake.verdict(NAME, VerdictKind.INCONCLUSIVE, ago=ago - 5.0, **kept))
+    looks = [item.model_dump(mode="json") for item in fake.looks[NAME]]
+    state = watched.with_verdicts(ConsoleState(), NAME, looks)
+    said = [text_of(line) for line in verdict_rows(state, row, AT, 160)]
+    assert "FAIL" in said[0]
+    assert any("watch ○ WAIT  looked 5s ago: not yet within limits (23 tenants that kept it)" in line for line in said)
+    assert failing_since(state.verdicts[NAME], "error_rate") == AT - 100, "the watch's looks don't break the row"
+    events = [text_of(line) for line in event_rows(state, NAME, AT, 20)]
+    assert sum("judge" in line for line in events) <= 1
+    assert sum("watch" in line for line in events) <= 1
 
 
 async def test_enter_opens_the_rollout_and_escape_goes_back(server: Any, open_console: Console) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from flagconsole.console.incident_view import restoration_line
+from flagconsole.console.incident_view import restoration_line, step_line
 from flagconsole.console.incidents import incident_row
 from flagconsole.console.line import text_of
 from flagconsole.console.report_file import write_report
-from flagconsole.domain.playbook_run import StepStatus
+from flagconsole.domain.playbook_run import RunStatus, StepStatus
 
 from .conftest import NOW
 from .fake_rollouts import FakeRollouts
@@ -42,6 +42,37 @@ def test_over_the_estimate_is_said() -> None:
     row = incident_row(FakeRollouts(NOW).incident_of(NAME, ago=660.0).model_dump(mode="json"))
     assert "2:00 over" in text_of(restoration_line(row, NOW.timestamp()))
     assert "over" not in text_of(restoration_line(row, NOW.timestamp() - 300))
+
+
+def test_an_incident_whose_playbook_only_begins_is_no_alarm_of_its_own() -> None:
+    """Right after a kill nobody knows the estimate yet; a moment later it is there, counted from the incident's beginning."""
+    incident = FakeRollouts(NOW).incident_of(NAME, ago=1.0)
+    run = incident.run
+    assert run is not None
+    begun = incident.model_copy(
+        update={"estimate_minutes": None, "run": run.model_copy(update={"status": RunStatus.PENDING})}
+    )
+    row = incident_row(begun.model_dump(mode="json"))
+    [first, second, *_] = restoration_line(row, NOW.timestamp())
+    assert (first.text, first.role) == ("NOT RESTORED for 1 s", "warning")
+    assert second.text == f"  {incident.playbook} begins, its estimate comes with it"
+    by_hand = incident_row(begun.model_copy(update={"run": None}).model_dump(mode="json"))
+    [first, second, *_] = restoration_line(by_hand, NOW.timestamp())
+    assert (first.role, second.text) == ("danger", "  no estimate: no playbook runs")
+
+
+def test_steps_that_something_graver_left_behind_say_so() -> None:
+    incident = FakeRollouts(NOW).incident_of(NAME)
+    assert incident.run is not None
+    left = incident.run.steps[-1].model_copy(
+        update={"status": StepStatus.SUPERSEDED, "output": "kill_switch took over"}
+    )
+    run = incident.run.model_copy(update={"steps": (*incident.run.steps[:-1], left)})
+    row = incident_row(incident.model_copy(update={"run": run}).model_dump(mode="json"))
+    assert row.run is not None
+    words = text_of(step_line(row.run.steps[-1], 4, 100, NOW.timestamp(), here=False))
+    assert words.startswith("– 4 ")
+    assert words.endswith("kill_switch took over")
 
 
 async def test_a_step_that_waits_is_confirmed_with_what_was_found(server: Any, open_console: Console) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from flagconsole.console.ages import age_text, moment_text, quiet_age_role
 from flagconsole.console.arrival import CANT_CONFIRM, arrival, names
 from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD
@@ -9,6 +11,7 @@ from flagconsole.console.glyphs import EMPTY, FULL
 from flagconsole.console.line import Line, cut, joined, line
 from flagconsole.console.safe import span
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.verdicts import VerdictRow
 
 
 def receipts_line(state: ConsoleState, now: float, width: int) -> Line:
@@ -39,6 +42,18 @@ def receipts_line(state: ConsoleState, now: float, width: int) -> Line:
     return cut(joined(parts), width)
 
 
+def _verdict_events(looks: Sequence[VerdictRow], who: str) -> Iterator[tuple[float, Line]]:
+    """The looks, newest first, that say something else than the one before."""
+    for index, look in enumerate(looks):
+        before = looks[index + 1] if index + 1 < len(looks) else None
+        if before is not None and (before.kind, before.phase, before.urgency) == (look.kind, look.phase, look.urgency):
+            continue
+        if before is None and index:
+            continue  # the oldest one that is known may just as well have been so for days
+        sign = span(f"{OUTCOME_SIGN[look.kind]} {OUTCOME_WORD[look.kind]}", OUTCOME_ROLE[look.kind])
+        yield look.at, line(who, sign, span(f"  {look.because}", "muted"))
+
+
 def event_rows(state: ConsoleState, flag_name: str, now: float, most: int) -> list[Line]:
     """What happened last to the rollout and its flag, newest first: steps, verdicts that differ from the one before,
     changes."""
@@ -48,15 +63,11 @@ def event_rows(state: ConsoleState, flag_name: str, now: float, most: int) -> li
         for step in story.steps:
             what = step.step.split(" ")[0] if step.step.startswith(("hold ", "resume ")) else step.step
             found.append((step.at, line(span(step.by), " ", span(what, "strong"), span(f"  {step.note}", "muted"))))
-    looks = state.verdicts.get(flag_name, ())
-    for index, look in enumerate(looks):
-        before = looks[index + 1] if index + 1 < len(looks) else None
-        if before is not None and (before.kind, before.phase) == (look.kind, look.phase):
-            continue
-        if before is None and index + 1 == len(looks) and index:
-            continue  # the oldest one that is known may just as well have been so for days
-        sign = span(f"{OUTCOME_SIGN[look.kind]} {OUTCOME_WORD[look.kind]}", OUTCOME_ROLE[look.kind])
-        found.append((look.at, line("judge ", sign, span(f"  {look.because}", "muted"))))
+    known = state.verdicts.get(flag_name, ())
+    # A rollback's watch looks beside the judge of the phase: what differs is told of each by itself.
+    for since in dict.fromkeys(look.watched_since for look in known):
+        looks = [look for look in known if look.watched_since == since]
+        found += _verdict_events(looks, "judge " if since is None else "watch ")
     for change in state.history:
         if change.flag_name == flag_name:
             what = f"{change.before} → {change.after}"
