@@ -58,6 +58,33 @@ def test_what_raises_is_done_once_somebody_else_has_allowed_it(server, other):
     assert [item["approved_by"] for item in waiting] == [None, None, "second"]
 
 
+def test_what_was_declined_is_not_done_also_where_it_had_been_allowed(server, other):
+    decline = {"decline_reason": "not before the holidays"}
+    first = asked(put(server, 1))
+    for role in (Role.OPERATOR, Role.VIEWER):
+        refused = server.request("POST", f"/api/approvals/{first}/decline", json=decline, role=role)
+        assert refused.status_code == 403
+    assert server.request("POST", f"/api/approvals/{first}/decline", json={}).status_code == 422
+    said = server.request("POST", f"/api/approvals/{first}/decline", json=decline, headers=other).json()
+    assert (said["declined_by"], said["decline_reason"]) == ("second", "not before the holidays")
+    again = server.request("POST", f"/api/approvals/{first}/decline", json={"decline_reason": "x"}, headers=other)
+    assert (again.status_code, again.json()) == (200, said)
+    late = server.request("POST", f"/api/approvals/{first}/approve", headers=other)
+    assert (late.status_code, late.json()["code"]) == (409, "approval_over")
+    # Asking again is a new request; consent can be taken back until it is used, also by whoever asked.
+    second = asked(put(server, 1))
+    assert second != first
+    assert server.request("POST", f"/api/approvals/{second}/approve", headers=other).is_success
+    assert server.request("POST", f"/api/approvals/{second}/decline", json=decline).is_success
+    third = asked(put(server, 1))
+    assert server.request("POST", f"/api/approvals/{third}/approve", headers=other).is_success
+    assert put(server, 1).status_code == 200
+    used = server.request("POST", f"/api/approvals/{third}/decline", json=decline, headers=other)
+    assert (used.status_code, used.json()["code"]) == (409, "approval_over")
+    assert server.request("POST", "/api/approvals/appr-nope/decline", json=decline).status_code == 404
+    assert server.request("GET", "/api/audit/verify").json()["verified"]
+
+
 def test_the_same_idempotency_key_may_be_used_for_asking_again(server, other):
     headers = {"If-Match": '"1"', "Idempotency-Key": "once"}
     approval = asked(server.request("PUT", "/api/flags/pos.lite", json=SHADOW, headers=headers))

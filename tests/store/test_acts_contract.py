@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from flagconsole.domain.act import ActKind
+from flagconsole.domain.approval import ApprovalDecline
 from flagconsole.domain.audit import verify_chain
 from flagconsole.domain.break_glass import GrantBegin, GrantReview
 from flagconsole.domain.environment import Apply, Environment, PlanRequest
@@ -55,6 +56,7 @@ async def live(operations, store, store_url) -> None:
     with pytest.raises(ApprovalRequired) as refused:
         await asking.update(ADMIN, "pos.lite", shadow, version=1)
     await asking.approve(BOB, str(refused.value.details["approval_id"]))
+    await asking.decline(BOB, str(refused.value.details["approval_id"]), ApprovalDecline(decline_reason="no"))
     wanted = ScheduleCreate.model_validate(
         {"current_state": "off", "change_reason": "later", "at": "2026-11-23T04:00:00Z"}
     )
@@ -87,6 +89,7 @@ async def test_each_is_put_down_once_with_who_and_why_and_moves_no_revision(oper
         "break_glass_reviewed",
         "approval_asked",
         "approval_given",
+        "approval_declined",
         "schedule_created",
         "schedule_cancelled",
         "plan_written",
@@ -97,10 +100,11 @@ async def test_each_is_put_down_once_with_who_and_why_and_moves_no_revision(oper
     ]
     assert set(await kinds(operations)) == {kind.value for kind in ActKind}
     acts = (await operations.audit_log(ADMIN, limit=500)).acts[::-1]
-    assert [act.act_id for act in acts] == list(range(1, 17))
+    assert [act.act_id for act in acts] == list(range(1, 18))
     assert [act.reason for act in acts if act.reason] == [
         "3 a.m.",
         "fine",
+        "no",
         "later",
         "not today",
         "as agreed",
@@ -109,7 +113,7 @@ async def test_each_is_put_down_once_with_who_and_why_and_moves_no_revision(oper
     assert (acts[0].done_by, acts[0].key_id, acts[0].details["role"]) == ("bob", "key-of-bob", "admin")
     assert acts[4].break_glass == acts[3].subject
     report = await operations.verify_audit(ADMIN)
-    assert (report.verified, report.entries, report.acts.entries) == (True, 1, 16)
+    assert (report.verified, report.entries, report.acts.entries) == (True, 1, 17)
     async with store.read() as reader:
         assert (await reader.head()).revision == 1
         assert [change.change_id for change in await reader.changes()] == [1]

@@ -19,7 +19,7 @@ from flagconsole.cli.shadow_backend import EmbeddedShadow
 from flagconsole.domain import requests as ask
 from flagconsole.domain import views
 from flagconsole.domain.act import ActPage
-from flagconsole.domain.approval import Approval, ApprovalList
+from flagconsole.domain.approval import Approval, ApprovalDecline, ApprovalList
 from flagconsole.domain.audit_report import AuditReport
 from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
 from flagconsole.domain.role import Actor, ApiKey, Role
@@ -223,6 +223,9 @@ class Embedded(
 
     async def approve(self, approval_id: str) -> Approval:
         return await self._operations.approve(self._actor, approval_id)
+
+    async def decline(self, approval_id: str, body: ApprovalDecline) -> Approval:
+        return await self._operations.decline(self._actor, approval_id, body)
 
     async def break_glass(self) -> GrantList:
         return await self._operations.break_glass(self._actor)

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 
+from flagconsole.client.approvals import ApprovalCalls
 from flagconsole.client.attempts import KILL
 from flagconsole.client.audit import AuditCalls
 from flagconsole.client.bulk import BulkCalls
@@ -37,7 +38,6 @@ from flagconsole.domain.views import (
 )
 
 if TYPE_CHECKING:
-    from flagconsole.domain.approval import Approval, ApprovalList
     from flagconsole.domain.break_glass import GrantBegin, GrantList, GrantReview, GrantView
     from flagconsole.domain.store_environment import EnvironmentList
 
@@ -52,6 +52,7 @@ class Client(
     EnvironmentCalls,
     ScheduleCalls,
     AuditCalls,
+    ApprovalCalls,
 ):
     """A server's API. Use it as an async context manager, or ``aclose()`` it.
 
@@ -291,18 +292,6 @@ class Client(
         from flagconsole.domain.store_environment import EnvironmentList
 
         return await self._caller.get("/api/environments", EnvironmentList)
-
-    async def approvals(self) -> ApprovalList:
-        """What waits for a second person, and what became of the rest."""
-        from flagconsole.domain.approval import ApprovalList
-
-        return await self._caller.get("/api/approvals", ApprovalList)
-
-    async def approve(self, approval_id: str) -> Approval:
-        """Allow what somebody else asked for."""
-        from flagconsole.domain.approval import Approval
-
-        return await self._caller.change("POST", f"/api/approvals/{_segment(approval_id)}/approve", Approval)
 
     async def break_glass(self) -> GrantList:
         """Admin's rights that were taken for a time, and what was done with them."""

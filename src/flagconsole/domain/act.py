@@ -26,6 +26,7 @@ class ActKind(StrEnum):
     BREAK_GLASS_REVIEWED = "break_glass_reviewed"
     APPROVAL_ASKED = "approval_asked"
     APPROVAL_GIVEN = "approval_given"
+    APPROVAL_DECLINED = "approval_declined"
     SCHEDULE_CREATED = "schedule_created"
     SCHEDULE_CANCELLED = "schedule_cancelled"
     PLAN_WRITTEN = "plan_written"

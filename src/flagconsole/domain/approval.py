@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import AwareDatetime
 
 from flagconsole.domain.flag import Frozen
+from flagconsole.domain.names import ReasonText
 
 #: How long a request waits for the second person, and how long what they allowed may be done.
 VALID_FOR: Final = timedelta(hours=1)
@@ -15,7 +16,7 @@ VALID_FOR: Final = timedelta(hours=1)
 
 class Approval(Frozen):
     """One request. ``fingerprint`` tells whether another is the same: by the same key, for the same thing. ``request`` is what
-    was asked for, as JSON, for the second person to judge; ``tenant_id`` the tenant that the key which asked is bound to."""
+    was asked for, as JSON, for the second person to judge; ``tenant_id`` the tenant that the key which asked is bound to. One that was declined ends there and then."""
 
     approval_id: str
     fingerprint: str
@@ -30,10 +31,19 @@ class Approval(Frozen):
     approved_by: str | None = None
     approved_at: AwareDatetime | None = None
     used_at: AwareDatetime | None = None
+    declined_by: str | None = None
+    declined_at: AwareDatetime | None = None
+    decline_reason: str | None = None
 
     def is_open_at(self, now: datetime) -> bool:
         """Whether it can still be approved or used."""
         return self.used_at is None and now < self.ends_at
+
+
+class ApprovalDecline(Frozen):
+    """``POST /api/approvals/{id}/decline``."""
+
+    decline_reason: ReasonText
 
 
 class ApprovalList(Frozen):

@@ -271,7 +271,7 @@ class SubscriptionNotFound(FlagConsoleError):
 
 
 class ApprovalOver(FlagConsoleError):
-    """The approval {approval_id!r} was used, or its time is over."""
+    """The approval {approval_id!r} was used or declined, or its time is over."""
 
     code = "approval_over"
     status = 409

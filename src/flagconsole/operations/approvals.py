@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from flagconsole.domain.act import ActKind
-from flagconsole.domain.approval import VALID_FOR, Approval, ApprovalList
+from flagconsole.domain.approval import VALID_FOR, Approval, ApprovalDecline, ApprovalList
 from flagconsole.domain.errors import ApprovalNotFound, ApprovalOver, ApprovalRequired, NotAllowed
 from flagconsole.domain.role import Actor
 from flagconsole.operations.acts import digest, record
@@ -126,3 +126,23 @@ class ApprovalOperations:
             await tx.save_approval(approved)
             await record(tx, actor, now, ActKind.APPROVAL_GIVEN, approval_id, details=_told(approval))
             return approved
+
+    async def decline(self, actor: Actor, approval_id: str, request: ApprovalDecline) -> Approval:
+        """Refuse what somebody asked for, or take back the consent to what wasn't done yet. It lowers what may be done, so that whoever
+        may approve anything may decline everything. Declining it again changes nothing."""
+        authorize(actor, Operation.APPROVE)
+        async with self.store.write() as tx:
+            approval, now = await tx.approval(approval_id), await tx.now()
+            if approval is None:
+                raise ApprovalNotFound(approval_id=approval_id)
+            if approval.declined_at is not None:
+                return approval
+            if not approval.is_open_at(now):
+                raise ApprovalOver("There is nothing left to decline.", approval_id=approval_id)
+            reason = request.decline_reason
+            update = {"declined_by": actor.name, "declined_at": now, "decline_reason": reason, "ends_at": now}
+            declined = approval.model_copy(update=update)
+            await tx.save_approval(declined)
+            kind, details = ActKind.APPROVAL_DECLINED, _told(approval)
+            await record(tx, actor, now, kind, approval_id, reason=reason, details=details)
+            return declined

@@ -82,7 +82,9 @@ PERMISSIONS: dict[Operation, Permission] = {
     Operation.PUT_TENANTS: Permission(Role.ADMIN, Scope.FLEET, "add and change tenants' profiles"),
     Operation.KEYS: Permission(Role.ADMIN, Scope.FLEET, "list, make, rotate and revoke keys"),
     Operation.BREAK_GLASS: Permission(Role.OPERATOR, Scope.FLEET, "take admin's rights for a time, and give them back"),
-    Operation.APPROVE: Permission(Role.ADMIN, Scope.FLEET, "allow what somebody else asked for that raises exposure"),
+    Operation.APPROVE: Permission(
+        Role.ADMIN, Scope.FLEET, "allow or decline what somebody else asked for that raises exposure"
+    ),
     Operation.REVIEW: Permission(Role.ADMIN, Scope.FLEET, "review what others did with rights that they took"),
 }
 

@@ -6,12 +6,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from flagconsole.domain.approval import Approval, ApprovalList
+from flagconsole.domain.approval import Approval, ApprovalDecline, ApprovalList
 from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+
+ApprovalId = Annotated[str, Path(min_length=1, max_length=100)]
 
 
 @router.get("/api/approvals", summary="What waits for a second person, or did", responses=problems())
@@ -23,8 +25,16 @@ async def approvals(state: State, actor: Caller) -> ApprovalList:
 @router.post(
     "/api/approvals/{approval_id}/approve", summary="Allow what somebody else asked", responses=problems(404, 409)
 )
-async def approve(
-    state: State, actor: Caller, approval_id: Annotated[str, Path(min_length=1, max_length=100)]
-) -> Approval:
+async def approve(state: State, actor: Caller, approval_id: ApprovalId) -> Approval:
     """Whoever asked can carry it out within the hour, once, by asking the same again."""
     return await state.operations.approve(actor, approval_id)
+
+
+@router.post(
+    "/api/approvals/{approval_id}/decline",
+    summary="Refuse what somebody asked",
+    responses=problems(404, 409, 413, 415),
+)
+async def decline(state: State, actor: Caller, approval_id: ApprovalId, body: ApprovalDecline) -> Approval:
+    """What was allowed and not done yet isn't allowed any more either. Asking the same again makes a new request."""
+    return await state.operations.decline(actor, approval_id, body)

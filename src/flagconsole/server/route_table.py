@@ -87,6 +87,7 @@ ROUTES: Final[dict[str, Operation | None]] = {
     "POST /api/keys": Operation.KEYS,
     "GET /api/approvals": Operation.READ_FLEET,
     "POST /api/approvals/{approval_id}/approve": Operation.APPROVE,
+    "POST /api/approvals/{approval_id}/decline": Operation.APPROVE,
     "GET /api/break-glass": Operation.READ_FLEET,
     "POST /api/break-glass": Operation.BREAK_GLASS,
     "DELETE /api/break-glass/{grant_id}": Operation.BREAK_GLASS,

@@ -11,7 +11,7 @@ from flagconsole.store.session import Row, Session, insert
 _COLUMNS: Final = tuple(Approval.model_fields)
 _APPROVALS: Final = f"SELECT {', '.join(_COLUMNS)} FROM approvals"
 _NEWEST: Final = "ORDER BY requested_at DESC, approval_id LIMIT"
-_TIMES: Final = ("requested_at", "ends_at", "approved_at", "used_at")
+_TIMES: Final = ("requested_at", "ends_at", "approved_at", "used_at", "declined_at")
 
 
 class SqlApprovalReader:

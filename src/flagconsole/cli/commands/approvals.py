@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group("approvals", cls=SuggestingGroup)
 def approvals() -> None:
-    """Allow what somebody else asked for, where the environment wants two people for what raises exposure."""
+    """Allow or decline what somebody else asked for, where the environment wants two people for what raises exposure."""
 
 
 @approvals.command("list")
@@ -58,11 +58,38 @@ def approve(invocation: Invocation, approval_id: str) -> None:
         )
 
 
+@approvals.command("decline")
+@click.argument("approval_id", metavar="ID")
+@click.argument("reason")
+@prints
+def decline(invocation: Invocation, approval_id: str, reason: str) -> None:
+    """Refuse it because of REASON, or take back the consent to what wasn't done yet."""
+    from flagconsole.cli.asking import ask
+    from flagconsole.domain.approval import ApprovalDecline
+
+    request = ask(ApprovalDecline, decline_reason=reason)
+
+    async def work(backend: Backend, target: Target) -> Approval:
+        return await backend.decline(approval_id, request)
+
+    approval = invocation.run(work)
+    if invocation.as_json:
+        print_json(approval)
+    else:
+        say(f"{approval.approval_id}: {_state(approval)}")
+
+
 def _row(approval: Approval) -> list[str]:
-    state = "waits"
-    if approval.used_at is not None:
-        state = f"done {moment(approval.used_at)}, allowed by {approval.approved_by}"
-    elif approval.approved_by is not None:
-        state = f"allowed by {approval.approved_by} until {moment(approval.ends_at)}"
     what = f"{approval.operation} {approval.request}"
-    return [approval.approval_id, moment(approval.requested_at), approval.requested_by, approval.flag_name, what, state]
+    at, by = moment(approval.requested_at), approval.requested_by
+    return [approval.approval_id, at, by, approval.flag_name, what, _state(approval)]
+
+
+def _state(approval: Approval) -> str:
+    if approval.declined_by is not None:
+        return f"declined by {safe_text(approval.declined_by, 200)}: {safe_text(approval.decline_reason)}"
+    if approval.used_at is not None:
+        return f"done {moment(approval.used_at)}, allowed by {safe_text(approval.approved_by, 200)}"
+    if approval.approved_by is not None:
+        return f"allowed by {safe_text(approval.approved_by, 200)} until {moment(approval.ends_at)}"
+    return "waits"

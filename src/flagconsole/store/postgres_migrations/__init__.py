@@ -21,6 +21,7 @@ from flagconsole.store.postgres_migrations.p0014_environments import ENVIRONMENT
 from flagconsole.store.postgres_migrations.p0015_row_security import ROW_SECURITY
 from flagconsole.store.postgres_migrations.p0016_plans import PLANS
 from flagconsole.store.postgres_migrations.p0017_acts import ACTS
+from flagconsole.store.postgres_migrations.p0018_declined_approvals import DECLINED_APPROVALS
 
 ALL: Final[tuple[tuple[str, ...], ...]] = (
     FLAGS,
@@ -40,4 +41,5 @@ ALL: Final[tuple[tuple[str, ...], ...]] = (
     ROW_SECURITY,
     PLANS,
     ACTS,
+    DECLINED_APPROVALS,
 )

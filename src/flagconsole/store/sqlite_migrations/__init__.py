@@ -23,6 +23,7 @@ from flagconsole.store.sqlite_migrations.m0014_environments import m0014_environ
 from flagconsole.store.sqlite_migrations.m0015_row_security import m0015_row_security
 from flagconsole.store.sqlite_migrations.m0016_plans import m0016_plans
 from flagconsole.store.sqlite_migrations.m0017_acts import m0017_acts
+from flagconsole.store.sqlite_migrations.m0018_declined_approvals import m0018_declined_approvals
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -45,6 +46,7 @@ ALL: "tuple[Callable[[Database], None], ...]" = (
     m0015_row_security,
     m0016_plans,
     m0017_acts,
+    m0018_declined_approvals,
 )
 
 __all__ = ["ALL"]
