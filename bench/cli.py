@@ -107,7 +107,7 @@ def measured(*, rounds: int) -> Table:
                 table.add(work, name, found, "ms")
     listing, usual = table.found("list", OURS), table.found("list", USUAL)
     share = None if listing is None or usual is None else listing / usual
-    why = "importing is most of it: the models, httpx and asyncio; see `python -X importtime -m flagconsole list`"
+    why = "importing is most of it: click, JSON, http.client; see `python -X importtime -m flagconsole list`"
     table.goal("list against the usual stack", share, 0.5, "×", why=why)
     table.goal("list (stretch)", listing, 120, "ms", why=why)
     table.goal("--help", table.found("--help", OURS), 100, "ms")

@@ -47,6 +47,11 @@ class EvaluationView(Frozen):
     enabled: bool
     dependency: str | None = None
 
+    @property
+    def because(self) -> str:
+        """Why, in a word: the dependency that decided, else the reason."""
+        return self.dependency or self.reason.value
+
     @classmethod
     def of(cls, evaluation: Evaluation) -> EvaluationView:
         """The view of an evaluation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -15,10 +15,15 @@ from flagconsole.domain.errors import BeyondTenant, NotAllowed
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flagconsole.cli.backend import Backend
+    from flagconsole.cli.quick_listing import ListedFlag, Listing
     from flagconsole.cli.target import Target
     from flagconsole.domain.schedule import ScheduleView
     from flagconsole.domain.views import FlagDetail, FlagListing, FlagView
+
+AnyFlag = TypeVar("AnyFlag", "FlagView", "ListedFlag")
 
 
 @click.command("list")
@@ -45,49 +50,71 @@ def list_flags(
     if code is not None or unused_days is not None:
         raise click.UsageError("--code and --unused-days go with --stale", click.get_current_context())
 
-    async def work(backend: Backend, target: Target) -> FlagListing:
-        return await backend.flags(target.tenant)
-
-    listing = invocation.run(work)
-    flags = [flag for flag in listing.flags if _wanted(flag, domain, state)]
+    quick = None if invocation.as_json else _quick(invocation)
+    if quick is not None:
+        _print_listing(quick, _shown(quick.flags, domain, state))
+        return
+    listing = invocation.run(_whole)
+    flags = _shown(listing.flags, domain, state)
+    if not invocation.as_json:
+        _print_listing(listing, flags)
+        return
     names = {flag.flag_name for flag in flags}
-    if domain is not None and not any(_domain(flag.flag_name) == domain for flag in listing.flags):
-        talk(f"no flag is in this domain.{did_you_mean(domain, {_domain(f.flag_name) for f in listing.flags})}")
-    elif not listing.flags:
-        talk("the store has no flags; load some with: flagconsole init")
-    shown = listing.model_copy(
-        update={
-            "flags": tuple(flags),
-            "overrides": tuple(item for item in listing.overrides if item.flag_name in names),
-            "effective_states": {name: item for name, item in listing.effective_states.items() if name in names},
-            "evaluations": {name: item for name, item in listing.evaluations.items() if name in names},
-        }
+    print_json(
+        listing.model_copy(
+            update={
+                "flags": tuple(flags),
+                "overrides": tuple(item for item in listing.overrides if item.flag_name in names),
+                "effective_states": {name: item for name, item in listing.effective_states.items() if name in names},
+                "evaluations": {name: item for name, item in listing.evaluations.items() if name in names},
+            }
+        )
     )
-    if invocation.as_json:
-        print_json(shown)
-    elif flags:
-        _print_listing(shown)
+
+
+def _quick(invocation: Invocation) -> Listing | None:
+    target = invocation.target()
+    if target.url is None:
+        return None
+    from flagconsole.cli.quick_listing import quick_listing
+
+    return quick_listing(target)
+
+
+async def _whole(backend: Backend, target: Target) -> FlagListing:
+    return await backend.flags(target.tenant)
+
+
+def _shown(flags: Sequence[AnyFlag], domain: str | None, state: FlagState | None) -> list[AnyFlag]:
+    """Those that were asked for; says so where there can't be any."""
+    domains = {_domain(flag.flag_name) for flag in flags}
+    if domain is not None and domain not in domains:
+        talk(f"no flag is in this domain.{did_you_mean(domain, domains)}")
+    elif not flags:
+        talk("the store has no flags; load some with: flagconsole init")
+    return [flag for flag in flags if _wanted(flag, domain, state)]
 
 
 def _domain(flag_name: str) -> str:
     return flag_name.partition(".")[0]
 
 
-def _wanted(flag: FlagView, domain: str | None, state: FlagState | None) -> bool:
+def _wanted(flag: FlagView | ListedFlag, domain: str | None, state: FlagState | None) -> bool:
     return (domain is None or _domain(flag.flag_name) == domain) and (state is None or flag.current_state is state)
 
 
-def _print_listing(listing: FlagListing) -> None:
+def _print_listing(listing: FlagListing | Listing, flags: Sequence[FlagView | ListedFlag]) -> None:
+    if not flags:
+        return
     header = ["FLAG", "STATE", "COHORT", "TYPE"]
     if listing.tenant_id is not None:
         header.append("GETS")
     rows = []
-    for flag in listing.flags:
+    for flag in flags:
         row: list[Cell | str] = [flag.flag_name, state_cell(flag.current_state), _cohort(flag), flag.flag_type.value]
         if listing.tenant_id is not None:
             evaluation = listing.evaluations[flag.flag_name]
-            because = evaluation.dependency or evaluation.reason.value
-            row.append(Cell(f"{evaluation.state.value} ({because})", state_cell(evaluation.state).colour))
+            row.append(Cell(f"{evaluation.state.value} ({evaluation.because})", state_cell(evaluation.state).colour))
         last = flag.last_change
         row += (
             ["", "", ""] if last is None else [age(last.changed_at, listing.now), last.changed_by, last.change_reason]
@@ -96,7 +123,7 @@ def _print_listing(listing: FlagListing) -> None:
     print_table([*header, "CHANGED", "BY", "WHY"], rows)
 
 
-def _cohort(flag: FlagView) -> str:
+def _cohort(flag: FlagView | ListedFlag) -> str:
     if flag.current_state is not FlagState.CANARY:
         return ""
     chosen = len(flag.canary_tenant_ids)
