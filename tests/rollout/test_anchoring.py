@@ -50,12 +50,13 @@ async def test_the_head_is_appended_again_and_again(operations, store, tmp_path:
     assert place.stat().st_mode & 0o077 == 0
 
 
-async def test_a_webhook_that_does_not_take_it_is_named_without_its_query(store):
-    anchors = Anchors("http://127.0.0.1:9/hook?token=hidden", 60.0, KEY)
+async def test_a_webhook_that_does_not_take_it_is_named_without_what_may_be_a_secret(store):
+    anchors = Anchors("http://user:hidden@127.0.0.1:9/hidden?token=hidden", 60.0, KEY)
     with pytest.raises(AnchorNotKept) as refused:
         await Anchoring(store, anchors, Leadership(store), environment=lambda: "production").tick()
-    assert "127.0.0.1:9/hook" in str(refused.value)
+    assert "http://127.0.0.1:9/…" in str(refused.value)
     assert "hidden" not in str(refused.value)
+    assert repr(KEY) not in repr(anchors)
 
 
 async def test_of_several_servers_the_one_that_leads_anchors_and_another_once_it_is_gone(store, tmp_path: Path):

@@ -7,8 +7,25 @@ import logging
 import httpx
 import pytest
 
+from flagconsole.cli.configuration import Configuration
+from flagconsole.cli.invocation import Invocation
+from flagconsole.console.place import Place
 from flagconsole.domain.role import Role
 from flagconsole.operations.service import Operations
+from flagconsole.sdk.settings import Settings
+
+
+def test_no_key_is_in_what_a_crash_report_shows_of_variables():
+    settings = Settings("https://a.example", "fc_secret", "i", "s", "", 10.0, True, None, kill_list_key="fc_secret too")
+    shown = [
+        settings,
+        Place("https://a.example", "fc_secret"),
+        Configuration(api_key="fc_secret"),
+        Invocation(api_key="fc_secret"),
+    ]
+    assert settings.api_key == "fc_secret"
+    for value in shown:
+        assert "fc_secret" not in repr(value) + str(value) + f"{value}"
 
 
 def test_a_key_is_in_no_log_line_and_no_answer(live_server, caplog: pytest.LogCaptureFixture, monkeypatch):

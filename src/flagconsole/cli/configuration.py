@@ -30,7 +30,7 @@ class Configuration:
     url: str | None = None
     store: str | None = None
     tenant: str | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     api_key_in: str | None = None
     api_key_url: str | None = None
     context: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -22,7 +22,7 @@ class Invocation:
 
     url: str | None = None
     store: str | None = None
-    api_key: str | None = None
+    api_key: str | None = field(default=None, repr=False)
     tenant: str | None = None
     context: str | None = None
     environment: str | None = None

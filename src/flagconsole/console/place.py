@@ -27,6 +27,9 @@ class Place(NamedTuple):
     tenant: str | None = None
     key_reference: str = ""
 
+    def __repr__(self) -> str:
+        return f"Place{tuple(self._replace(api_key='…'))!r}"
+
     @property
     def name(self) -> str:
         """What cache and journal know the server by."""

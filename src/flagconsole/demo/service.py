@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Self
 
 from flagconsole.demo.fault import Fault, FaultKind
@@ -33,7 +33,7 @@ class ServiceSettings:
     """What a service is told by the demo. ``weights`` says how often each feature is used."""
 
     url: str
-    api_key: str
+    api_key: str = field(repr=False)
     service: str
     instances: int
     features: tuple[str, ...]

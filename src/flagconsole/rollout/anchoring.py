@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from flagconsole.domain.anchor import Anchor, anchor_line
@@ -63,8 +64,9 @@ def _append(path: Path, line: str) -> None:
 
 
 def _shown(url: str) -> str:
-    """The URL as errors show it: without what may be a secret in its query."""
-    return safe_text(url.partition("?")[0], 200)
+    """The URL as errors show it: without user, path and query, any of which may be a secret."""
+    parts = urlsplit(url)
+    return safe_text(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/…", 200)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Anchors:
 
     place: str
     every: float
-    key: bytes
+    key: bytes = field(repr=False)
 
 
 class Anchoring:

@@ -31,6 +31,11 @@ class Settings(NamedTuple):
     kill_list: str = ""
     kill_list_key: str | None = None
 
+    def __repr__(self) -> str:
+        # Whoever reports crashes with the values of variables reports no keys.
+        shown = self._replace(api_key="…", kill_list_key=None if self.kill_list_key is None else "…")
+        return f"Settings{tuple(shown)!r}"
+
 
 def default_instance() -> str:
     """A name for this process that no other has: host, process id, and something random."""

@@ -168,10 +168,17 @@ def _by_name(values: tuple[str, ...], option: str) -> dict[str, str]:
 
 
 def _anchors(place: str, every: str) -> Anchors:
+    from urllib.parse import urlsplit
+
     from flagconsole.domain.anchor import KEY_VARIABLE, anchor_key
     from flagconsole.domain.duration import parse_duration
+    from flagconsole.domain.errors import InvalidInput
     from flagconsole.rollout.anchoring import Anchors
 
+    if "@" in urlsplit(place).netloc:
+        raise InvalidInput(
+            field="anchor", problem="must not hold a user or password", value=f"{urlsplit(place).scheme}://…"
+        )
     return Anchors(
         place,
         parse_duration(every, "anchor-every", least=10, most=86_400),
