@@ -14,7 +14,7 @@ from flagconsole.operations.validation import field_path, problem_of, shown_valu
 
 _ROOT: Final = ("reason", "flags")
 #: How a file names a flag's fields.
-_FIELDS: Final = {
+FIELDS: Final = {
     "name": "flag_name",
     "state": "current_state",
     "percentage": "canary_percentage",
@@ -33,7 +33,7 @@ _FIELDS: Final = {
     "rollback_time_seconds": "rollback_time_seconds",
     "is_kill_switch": "is_kill_switch",
 }
-_WRITTEN: Final = {field_name: written for written, field_name in _FIELDS.items()}
+_WRITTEN: Final = {field_name: written for written, field_name in FIELDS.items()}
 
 
 def parse_bulk(text: str, source: str, reason: str | None = None) -> BulkSet:
@@ -63,11 +63,11 @@ def parse_bulk(text: str, source: str, reason: str | None = None) -> BulkSet:
 
 
 def _item(node: Node, path: str, place: Place) -> BulkItem:
-    _fields(node, f"{path}.", tuple(_FIELDS), place)
+    _fields(node, f"{path}.", tuple(FIELDS), place)
     if "name" not in node.value:
         place.refuse(node.line, f"{path}.name", "is missing", None)
     try:
-        return BulkItem.model_validate({_FIELDS[key]: plain(value) for key, value in node.value.items()})
+        return BulkItem.model_validate({FIELDS[key]: plain(value) for key, value in node.value.items()})
     except ValidationError as error:
         first = error.errors()[0]
         top = _WRITTEN.get(str(first["loc"][0]), str(first["loc"][0])) if first["loc"] else "name"

@@ -12,8 +12,8 @@ from flagconsole.cli.output import say, talk
 _PROGRAMS: Final = ("flagconsole", "thorbis-flags")
 _HOW: Final = {
     "bash": "echo 'eval \"$(flagconsole completion bash)\"' >> ~/.bashrc",
-    "zsh": "echo 'eval \"$(flagconsole completion zsh)\"' >> ~/.zshrc",
-    "fish": "flagconsole completion fish > ~/.config/fish/completions/flagconsole.fish",
+    "zsh": "echo 'eval \"$(flagconsole completion zsh)\"' >> ~/.zshrc (below compinit)",
+    "fish": "echo 'flagconsole completion fish | source' >> ~/.config/fish/config.fish",
 }
 
 
