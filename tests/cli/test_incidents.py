@@ -43,6 +43,17 @@ def test_a_kill_is_listed_shown_written_up_closed_and_exported(killed):
     assert killed("incidents", "export", "inc-1", "--json").json["incident"]["incident_id"] == "inc-1"
 
 
+def test_a_flags_name_stands_for_its_newest_incident(killed):
+    assert killed("incidents", "close", "inc-1").code == 0
+    assert killed("revive", "pos.lite", "fixed").code == 0
+    assert killed("kill", "pos.lite", "again", "--wait", "0").code == 0
+    assert killed("incidents", "export", "pos.lite").out.startswith("# Incident inc-2: pos.lite\n")
+    assert killed("incidents", "show", "pos.lite", "--json").json["incident"]["incident_id"] == "inc-2"
+    missing = killed("incidents", "show", "invoices.write")
+    assert missing.code == 3
+    assert "flagconsole incidents list" in missing.err
+
+
 def test_mistakes_say_what_would_be_right(killed):
     missing = killed("incidents", "show", "inc-2")
     assert (missing.code, missing.out) == (3, "")

@@ -36,6 +36,7 @@ class FakeActions(FakeRollouts):
     _mutate: Callable[..., Any]
     _result: Callable[..., ChangeResult]
     _failing: Callable[[], None]
+    kept_plans: tuple[str, ...]
 
     def _check(self, name: str, version: int | None) -> None:
         current = self.flags_by_name[name].version
@@ -190,7 +191,8 @@ class FakeActions(FakeRollouts):
         known = self.rollouts_by_flag.get(name)
         if known is not None and known.status.active:
             raise RolloutUnderWay(flag=name)
-        plan = shipped_plan(body.plan_name or "default").plan
+        asked = body.plan_name or "default"
+        plan = shipped_plan("demo" if asked in self.kept_plans else asked).plan
         rollout = Rollout(
             rollout_id=f"new-{name}",
             flag_name=name,

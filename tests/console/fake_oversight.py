@@ -10,7 +10,10 @@ from typing import Any
 from flagconsole.domain.approval import Approval, ApprovalList
 from flagconsole.domain.break_glass import Deed, Grant, GrantList, GrantReview, GrantView
 from flagconsole.domain.change import Change
+from flagconsole.domain.environment import Environment, EnvironmentExport
 from flagconsole.domain.schedule import ScheduleList
+from flagconsole.domain.stored_plan import PlanEntry
+from flagconsole.operations.plan_file import shipped_plan
 
 
 class FakeOversight:
@@ -25,6 +28,8 @@ class FakeOversight:
         self.grants_by_id: dict[str, GrantView] = {}
         self.oversight_asked = 0
         self.allowed: list[str] = []
+        #: The names of the plans that the environment keeps.
+        self.kept_plans: tuple[str, ...] = ()
         self.reviews: list[tuple[str, str]] = []
 
     def ask_for(self, flag_name: str, operation: str = "update", *, who: str = "ada", ago: float = 240.0, **fields: Any) -> Approval:  # fmt: skip
@@ -68,6 +73,14 @@ class FakeOversight:
         self, flag_name: str | None = None, *, open_only: bool = False, limit: int = 100
     ) -> ScheduleList:
         return ScheduleList(schedules=(), now=self._now)
+
+    async def export(self) -> EnvironmentExport:
+        plans = tuple(
+            PlanEntry.model_construct(plan=shipped_plan("demo").plan.model_copy(update={"name": name}))
+            for name in self.kept_plans
+        )
+        environment = Environment.model_construct(flags=(), overrides=(), plans=plans)
+        return EnvironmentExport.model_construct(epoch="e1", revision=0, environment=environment)
 
     async def approve(self, approval_id: str) -> Approval:
         self._failing()

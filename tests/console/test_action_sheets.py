@@ -336,6 +336,20 @@ async def test_a_rollout_begins_by_the_plan_that_was_seen(server: Any, open_cons
         assert server.requests[0][2].plan_name == "default"
 
 
+async def test_the_plans_that_the_environment_keeps_are_offered_too(server: Any, open_console: Console) -> None:
+    server.kept_plans = ("demo", "slow-and-sure")
+    async with open_console() as console:
+        await console.press("B")
+        await console.until("default  demo  slow-and-sure ")  # one of that name ships, and is offered once
+        await console.press("right", "right", "right")
+        await console.until("[slow-and-sure]")
+        await console.until("then type loyalty_points")
+        await console.press("1")
+        await console.type(WORD)
+        await console.until(lambda: server.requests)
+        assert server.requests[0][2].plan_name == "slow-and-sure"
+
+
 # undo
 
 

@@ -105,6 +105,18 @@ async def test_enter_opens_the_rollout_and_escape_goes_back(server: Any, open_co
         await console.until("REACH")
 
 
+async def test_what_changed_before_it_failed_is_one_key_away(server: Any, open_console: Console) -> None:
+    server.rollout_of(NAME)
+    server.look(NAME, server.verdict(NAME, VerdictKind.FAIL, ago=70.0), silent=True)
+    async with open_console() as console:
+        await console.until(lambda: NAME in console.app.state.rollouts)
+        await console.press("enter")
+        await console.until("FAIL")
+        await console.press("@")
+        await console.until("NEAR")
+        assert "03:06:21" in console.screen()
+
+
 async def test_a_failing_look_shows_while_one_watches(server: Any, open_console: Console) -> None:
     server.rollout_of(NAME)
     server.moving[NAME] = calm

@@ -38,4 +38,4 @@ class EmbeddedMetrics:
         from flagconsole.operations.stale import stale_flags
 
         listing = await self._operations.flags(self._actor)
-        return await stale_flags(self._operations.store.metrics, tuple(listing.flags), listing.now, unused_days)
+        return await stale_flags(self._operations.store, tuple(listing.flags), listing.now, unused_days)

@@ -278,7 +278,7 @@ CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "incidents": ("flag", "rows", "about", "look", "list", "filterable", "go", "timed", "incidents", "everywhere"),
     "approvals": ("flag", "rows", "about", "look", "list", "filterable", "go", "timed", "approvals", "everywhere"),
     "reviews": ("list", "filterable", "go", "reviews", "everywhere"),
-    "canary": ("flag", "about", "look", "go", "canary", "everywhere"),
+    "canary": ("flag", "about", "look", "go", "timed", "canary", "everywhere"),
     "zoom": ("zoom",),
     "detail": ("flag", "look", "detail", "everywhere"),
     "settings": ("settings", "go", "everywhere"),

@@ -40,14 +40,10 @@ class Place(NamedTuple):
         """Where this is, as people know it: an address, or the store that the console serves for itself."""
         if not self.known_as:
             return self.url.partition("://")[2] or self.url
-        kind, _, rest = self.known_as.partition(":")
-        if kind != "sqlite":  # never who logs in there, nor with what
-            rest = rest.removeprefix("//").rpartition("@")[2].partition("?")[0]
-        home = f"{Path.home()}/"
-        rest = f"~/{rest.removeprefix(home)}" if rest.startswith(home) else rest
-        if len(rest) > _ROOM - len(kind):
-            rest = f"…/{rest.rpartition('/')[2]}"
-        return f"embedded · {kind}:{rest}"
+        words = store_words(self.known_as)
+        if len(words) > _ROOM:
+            words = f"{words.partition(':')[0]}:…/{words.rpartition('/')[2]}"
+        return f"embedded · {words}"
 
     def disagreement(self, environment: str) -> str:
         """What is wrong where the server calls itself something else than the user does, in words; else empty."""
@@ -55,6 +51,15 @@ class Place(NamedTuple):
         if not mine or not its or mine == its or {mine, its} <= {"prod", "production"}:
             return ""
         return f"the context {self.context} says {self.environment}, the server says {environment}"
+
+
+def store_words(url: str) -> str:
+    """A store's address for people: never who logs in there, nor with what."""
+    kind, _, rest = url.partition(":")
+    if kind != "sqlite":
+        rest = rest.removeprefix("//").rpartition("@")[2].partition("?")[0]
+    home = f"{Path.home()}/"
+    return f"{kind}:~/{rest.removeprefix(home)}" if rest.startswith(home) else f"{kind}:{rest}"
 
 
 class Sketch(NamedTuple):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.break_glass import GrantReview, GrantView
     from flagconsole.domain.bulk import BulkResult, BulkRollback
     from flagconsole.domain.cohort_views import CohortView
+    from flagconsole.domain.environment import EnvironmentExport
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
     from flagconsole.domain.requests import Rollback
     from flagconsole.domain.shadow_report import ShadowReport
@@ -81,6 +82,10 @@ class Answerer(RolloutAnswerer, Protocol):
 
     async def incident(self, incident_id: str) -> IncidentDetail:
         """One incident with whom it reached."""
+        ...
+
+    async def export(self) -> EnvironmentExport:
+        """The environment as a file, with its plans."""
         ...
 
     async def approve(self, approval_id: str) -> Approval:
@@ -177,6 +182,11 @@ class Questions(RolloutQuestions):
     async def shadow_report(self, name: str) -> ShadowReport | str:
         """What shadow executions of the last 24 h say of a flag."""
         return await self._ask(lambda client: client.shadow_report(name))
+
+    async def plan_names(self) -> tuple[str, ...] | str:
+        """The rollout plans that the environment keeps by name."""
+        found = await self._ask(lambda client: client.export())
+        return found if isinstance(found, str) else tuple(sorted(entry.name for entry in found.environment.plans))
 
     async def approve(self, approval_id: str) -> Json | str:
         """Allow what somebody else asked for. The request as the API gives it."""

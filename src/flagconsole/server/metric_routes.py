@@ -61,4 +61,4 @@ async def stale(
     """The flags past their date, on for longer than their plan's stable period, or without operations for
     ``unused_days``, each with its reasons."""
     flags = tuple((await state.operations.flags(actor)).flags)
-    return await stale_flags(state.operations.store.metrics, flags, await state.now(), unused_days)
+    return await stale_flags(state.operations.store, flags, await state.now(), unused_days)

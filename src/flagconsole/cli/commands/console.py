@@ -45,7 +45,10 @@ def console(
     from flagconsole.cli.configuration import configuration_path
     from flagconsole.cli.contexts import ConfiguredContexts, Context
     from flagconsole.cli.manners_file import manners_of
+    from flagconsole.cli.output import talk
     from flagconsole.console.entry import run_console
+    from flagconsole.console.place import store_words
+    from flagconsole.domain.text import safe_text
 
     target = invocation.target()
     manners = manners_of(target.configured, configuration_path())
@@ -63,6 +66,9 @@ def console(
             "", url=target.url, store=target.store, environment=target.environment or ""
         )
         key = target.api_key() if target.url is not None else None
+        if context.store is not None:
+            # Nothing can be painted before that answers, and a blank screen of some seconds says nothing.
+            talk(f"starting a server on the store {safe_text(store_words(context.store), 200)} …")
         place = contexts.placed(context, key, target.tenant)
         code = run_console(place, manners, contexts)
     click.get_current_context().exit(code)

@@ -11,6 +11,7 @@ from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, talk
 from flagconsole.cli.table import Cell
+from flagconsole.domain.errors import IncidentNotFound
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -83,14 +84,24 @@ def _restoration(item: IncidentView) -> str:
     return f"{taken} of {item.estimate_minutes:g} min"
 
 
+async def _meant(backend: Backend, asked: str) -> str:
+    """The id of the incident that is meant: the one of that id, or the newest of the flag of that name."""
+    if asked.startswith("inc-") or "." not in asked:
+        return asked
+    found = (await backend.incidents(flag_name=asked, limit=1)).incidents
+    if not found:
+        raise IncidentNotFound("See them all with: flagconsole incidents list", incident_id=asked)
+    return found[0].incident_id
+
+
 @incidents.command("show")
-@click.argument("incident_id", metavar="ID")
+@click.argument("incident_id", metavar="ID|FLAG")
 @prints
 def show(invocation: Invocation, incident_id: str) -> None:
-    """Show an incident: its steps, whom it reached, and what happened when."""
+    """Show an incident: its steps, whom it reached, and what happened when. Of a FLAG it is the newest."""
 
     async def work(backend: Backend, target: Target) -> IncidentDetail:
-        return await backend.incident(incident_id)
+        return await backend.incident(await _meant(backend, incident_id))
 
     _print(invocation, invocation.run(work))
 
@@ -255,15 +266,16 @@ def confirm(invocation: Invocation, incident_id: str, step: str, note: str, not_
 
 
 @incidents.command("export")
-@click.argument("incident_id", metavar="ID")
+@click.argument("incident_id", metavar="ID|FLAG")
 @prints
 def export(invocation: Invocation, incident_id: str) -> None:
-    """Print an incident as Markdown; with --json as the object that the report is made of."""
+    """Print an incident as Markdown; with --json as the object that the report is made of. Of a FLAG it is the newest."""
 
     async def work(backend: Backend, target: Target) -> tuple[IncidentDetail | None, str]:
+        meant = await _meant(backend, incident_id)
         if invocation.as_json:
-            return await backend.incident(incident_id), ""
-        return None, await backend.export_incident(incident_id)
+            return await backend.incident(meant), ""
+        return None, await backend.export_incident(meant)
 
     detail, report = invocation.run(work)
     if detail is not None:

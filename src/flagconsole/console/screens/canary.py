@@ -43,6 +43,7 @@ class CanaryScreen(ConsoleScreen):
             "chart.less": lambda _: self.wall.widen(-1),
             "chart.more": lambda _: self.wall.widen(1),
             "chart.zoom": lambda _: self._zoom(),
+            "around": self._around,
             "rollout.next": lambda _: self._other(1),
             "rollout.previous": lambda _: self._other(-1),
             "canary_back": lambda _: self.console.back(),
@@ -59,6 +60,21 @@ class CanaryScreen(ConsoleScreen):
         """Take all the room again."""
         self.head.sheet_height = 0
         super().close_sheet()
+
+    def _around(self, text: str) -> None:
+        """What changed before this: all changes by closeness to the look at which the rollout failed, else to when its phase
+        began, or to the time that is named."""
+        rollout = self.console.state.rollouts.get(self.wall.flag_name)
+        if text or rollout is None:
+            self.console.handlers()["around"](text)
+            return
+        from flagconsole.console.screens.history import HistoryScreen
+
+        judged = rollout.judged
+        failed = judged is not None and judged.kind == "fail"
+        self.app.push_screen(
+            HistoryScreen(None, judged.at if judged is not None and failed else rollout.phase_started_at)
+        )
 
     def _zoom(self) -> None:
         from flagconsole.console.screens.zoom import ZoomScreen

@@ -19,7 +19,7 @@ from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.sheets.fields import Field
 from flagconsole.console.widgets.env_bar import is_production
 
-#: The flag's own plan, or where it has none the default one; and those that every server knows.
+#: The flag's own plan, or where it has none the default one; and those that every server knows. Those of the environment follow.
 PLANS: Final = (("", "the flag's own"), ("default", "default"), ("demo", "demo"))
 
 
@@ -41,6 +41,19 @@ class StartSheet(ConfirmSheet):
         """Ask the server for the marked plan."""
         super().on_mount()
         self.field_changed()
+        self.run_worker(self._offer_kept(), group="plans")
+
+    async def _offer_kept(self) -> None:
+        """Offer the plans that the environment keeps too, behind those that every server knows; what is chosen stays."""
+        names = await self.console.session.questions.plan_names()
+        if isinstance(names, str) or not names or self.action_key is not None:
+            return  # a key that may not read them can still begin by the others
+        known = {value for value, _ in PLANS}
+        kept = tuple((name, name) for name in names if name not in known)
+        self.fields = [Field("PLAN", (*PLANS, *kept), self.fields[0].chosen)]
+        if self.is_attached:
+            self.reframe()
+            self.console.keys_changed()
 
     def field_changed(self) -> None:
         """Another plan: nothing can be confirmed before it was seen."""
