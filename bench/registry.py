@@ -12,6 +12,7 @@ BENCHMARKS: dict[str, int] = {
     "propagation": 15,
     "write": 15,
     "streams": 15,
+    "server": 20,
     "judge": 20,
     "console": 15,
     "growth": 25,
