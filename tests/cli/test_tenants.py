@@ -76,6 +76,8 @@ def test_a_cohort_is_drawn_shown_and_explained(tenants):
     drawn = tenants("cohort", "pos.lite", "first canary", "--percentage", "10", "--seed", "4", "--start")
     assert "pos.lite: off → canary 10 %" in drawn.out
     assert "20 of 20 wanted, of 200 active" in drawn.out
+    assert "pos.lite: canary 10 % → shadow" in tenants("set", "pos.lite", "shadow", "look again").out
+    assert "pos.lite: shadow → canary 10 %" in tenants("rollback", "pos.lite", "it was fine", "--allow-raise").out
     shown = tenants("cohort", "pos.lite")
     assert "10 % of pos.lite, which is canary" in shown.out
     assert "us_west" in shown.out

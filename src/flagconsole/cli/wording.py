@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flagconsole.cli.output import print_json, say
-from flagconsole.domain.change import COHORT_SIZE, told_setting
+from flagconsole.domain.change import TOLD_OF_COHORT, told_setting
 from flagconsole.domain.flag import Setting
 from flagconsole.domain.text import safe_text
 
@@ -24,7 +24,7 @@ def transition(change: Change) -> str:
     if change.action == "archived":
         return f"{_setting(change.previous)} → archived"
     was, is_now = _setting(change.previous), _setting(change.new)
-    fields = ", ".join(sorted(set(change.new or {}) - {*Setting.model_fields, COHORT_SIZE}))
+    fields = ", ".join(sorted(set(change.new or {}) - {*Setting.model_fields, *TOLD_OF_COHORT}))
     if was == is_now and fields:
         return f"{is_now}; {fields}"
     return f"{was} → {is_now}{f'; {fields}' if fields else ''}"

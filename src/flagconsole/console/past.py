@@ -13,7 +13,7 @@ from flagconsole.console.cache_parts import FLAGS, OVERRIDES
 from flagconsole.console.rows import seconds_of, setting_of
 
 #: What a change tells of a flag that isn't a field of it.
-_TOLD_ONLY = frozenset({"canary_tenants"})
+_TOLD_ONLY = frozenset({"canary_tenants", "canary_drawn"})
 
 
 class Moment(NamedTuple):

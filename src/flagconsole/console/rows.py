@@ -271,13 +271,18 @@ def setting_of(value: object) -> str:
     if not isinstance(state, str):
         return "–"
     named = value.get("canary_tenant_ids")
-    size = _picked(value) if isinstance(named, list | tuple) else _whole(value.get("canary_tenants"))
+    size = _picked(value) if isinstance(named, list | tuple) else _told_picked(value)
     return setting_text(state_of(state), _whole(value.get("canary_percentage")), size)
 
 
 def _picked(setting: Json) -> int:
     """How many tenants were picked by hand; a drawn cohort, which tells whom it holds out, is told by its percentage."""
     return len(setting.get("canary_tenant_ids") or ()) if setting.get("canary_holdout_ids") is None else 0
+
+
+def _told_picked(setting: Json) -> int:
+    """The same of a change that left the cohort alone."""
+    return 0 if setting.get("canary_drawn") is True else _whole(setting.get("canary_tenants"))
 
 
 def differing(before: object, after: object) -> tuple[tuple[str, str, str], ...]:

@@ -41,7 +41,7 @@ class Change(Frozen):
 
     ``previous`` and ``new`` hold what the change replaced: for a flag its setting (state, percentage, cohort and, where
     they changed, other fields), for a tenant its override; null where there was, or is, none. A cohort that the change left
-    alone is told by its size only (``canary_tenants``), since it may be of thousands. ``reverts`` names the changes that a
+    alone is told by its size only (``canary_tenants``, and ``canary_drawn`` where it is a draw), since it may be of thousands. ``reverts`` names the changes that a
     rollback took back. ``correlation_id`` is shared by the changes of one bulk operation.
     ``break_glass`` names the grant of admin's rights under which the change was made,
     ``approved_by`` the second person.
@@ -99,6 +99,10 @@ class Change(Frozen):
 
 #: How many tenants the cohort names, in a change that left it alone.
 COHORT_SIZE: Final = "canary_tenants"
+#: Whether that cohort is a draw of the percentage, not picked by hand; left out where it isn't.
+COHORT_DRAWN: Final = "canary_drawn"
+#: What a change tells of a cohort without being part of the setting.
+TOLD_OF_COHORT: Final = frozenset({COHORT_SIZE, COHORT_DRAWN})
 
 
 def recorded(before: Flag, after: Flag, described: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -111,6 +115,8 @@ def _recorded(flag: Flag, described: Collection[str], same_cohort: bool) -> dict
     told = flag.setting.model_dump(mode="json", exclude=set(COHORT_FIELDS) if same_cohort else None)
     if same_cohort:
         told[COHORT_SIZE] = len(flag.canary_tenant_ids)
+        if flag.canary_tenant_ids and flag.setting.takes_newcomers:
+            told[COHORT_DRAWN] = True
     return told | flag.model_dump(mode="json", include=set(described))
 
 
@@ -120,7 +126,8 @@ def told_setting(value: Mapping[str, Any] | None) -> str | None:
         return None
     known = {name: item for name, item in value.items() if name in Setting.model_fields}
     size = value.get(COHORT_SIZE)
-    if COHORT_FIELDS.isdisjoint(known) and isinstance(size, int) and size and known["current_state"] == "canary":
+    picked = isinstance(size, int) and size and value.get(COHORT_DRAWN) is not True
+    if COHORT_FIELDS.isdisjoint(known) and picked and known["current_state"] == "canary":
         return f"canary of {size} tenant{'s' if size != 1 else ''}"
     return Setting.model_validate(known).describe()
 

@@ -83,7 +83,8 @@ class Guards:
                 budget = settings.rank_budget / 2
                 rate = None if baseline is None else baseline.rate(column)
                 comparison = ComparisonGuard(column, canary, budget, 0.0 if rate is None else rate.drift)
-                why = f"the cohort's {column} are above control, by tenants"
+                what = "errors" if column == "errors" else "slow operations"
+                why = f"the cohort's {what} are above control's, by tenants"
                 self._entries[f"comparison {column}"] = _Entry(comparison, METRIC_OF_COLUMN[column], budget, why)
                 if rate is not None:
                     self._rates[column] = rate.expected
