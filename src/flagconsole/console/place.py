@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final, NamedTuple, Protocol
+
+from flagconsole.console.at_home import at_home
 
 #: Cells that a store's address may take on the bar.
 _ROOM: Final = 36
@@ -58,8 +59,7 @@ def store_words(url: str) -> str:
     kind, _, rest = url.partition(":")
     if kind != "sqlite":
         rest = rest.removeprefix("//").rpartition("@")[2].partition("?")[0]
-    home = f"{Path.home()}/"
-    return f"{kind}:~/{rest.removeprefix(home)}" if rest.startswith(home) else f"{kind}:{rest}"
+    return f"{kind}:{at_home(rest)}"
 
 
 class Sketch(NamedTuple):

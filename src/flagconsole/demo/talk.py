@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 #: Says one line of progress.
@@ -18,8 +19,9 @@ class Talk:
         self._begun: Final = time.monotonic()
 
     def __call__(self, words: str) -> None:
-        """Say it at once."""
-        print(f"{time.monotonic() - self._begun:5.1f} s  {words}", file=sys.stderr, flush=True)  # noqa: T201
+        """Say it at once. Whether anybody can hear it is no matter of what is told of: the terminal may be gone."""
+        with suppress(OSError, ValueError):
+            print(f"{time.monotonic() - self._begun:5.1f} s  {words}", file=sys.stderr, flush=True)  # noqa: T201
 
 
 def silence(_: str) -> None:

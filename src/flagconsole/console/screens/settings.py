@@ -10,6 +10,7 @@ from typing import NamedTuple
 from textual.widget import Widget
 
 from flagconsole.console.ages import age_text
+from flagconsole.console.at_home import at_home
 from flagconsole.console.bell import notes_allowed
 from flagconsole.console.line import BLANK, Line, cell, cut, line
 from flagconsole.console.safe import span
@@ -147,7 +148,9 @@ class SettingsScreen(ConsoleScreen):
         remapped = len(console.manners.keys)
         keys = f"{remapped} command{'s' if remapped != 1 else ''} remapped, [keys] in the configuration"
         rows = [
-            Setting("configuration", str(console.manners.configuration or "none"), "themes lie in themes/ beside it"),
+            Setting(
+                "configuration", at_home(console.manners.configuration or "none"), "themes lie in themes/ beside it"
+            ),
             Setting("keys", keys, "by the ids that :help names"),
         ]
         if keeper is None:
@@ -166,11 +169,13 @@ class SettingsScreen(ConsoleScreen):
                 "forgets it",
             )
         )
-        rows.append(Setting("cache file", str(facts.path)))
+        rows.append(Setting("cache file", at_home(facts.path)))
         if facts.aside is not None:
-            rows.append(Setting("moved aside", str(facts.aside), "couldn't be used"))
+            rows.append(Setting("moved aside", at_home(facts.aside), "couldn't be used"))
         if console.options.log_folder is not None:
-            rows.append(Setting("journal, log", str(console.options.log_folder), "journal.db, crash.log, copied.txt"))
+            rows.append(
+                Setting("journal, log", at_home(console.options.log_folder), "journal.db, crash.log, copied.txt")
+            )
         return rows
 
     def _terminal(self) -> list[Setting]:
