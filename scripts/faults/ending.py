@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
+
+
+class _Ending:
+    """Whether SIGTERM has come, and whether it has to wait a moment."""
+
+    held = False
+    asked = False
 
 
 def unwind_on_sigterm() -> None:
@@ -12,6 +21,20 @@ def unwind_on_sigterm() -> None:
 
     def ended(number: int, frame: FrameType | None) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        raise SystemExit(128 + number)
+        _Ending.asked = True
+        if not _Ending.held:
+            raise SystemExit(128 + number)
 
     signal.signal(signal.SIGTERM, ended)
+
+
+@contextmanager
+def not_yet() -> Iterator[None]:
+    """SIGTERM takes effect after the block: what is begun in it is known to whoever clears up."""
+    _Ending.held = True
+    try:
+        yield
+    finally:
+        _Ending.held = False
+        if _Ending.asked:
+            raise SystemExit(128 + signal.SIGTERM)

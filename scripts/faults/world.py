@@ -14,6 +14,7 @@ import psycopg
 from tests.postgres_server import Cluster, installed
 from tests.server_process import ServerProcess, eventually
 
+from faults.ending import not_yet
 from flagconsole.domain.requests import FlagCreate, KeyCreate
 from flagconsole.domain.role import Role
 from flagconsole.operations.service import SYSTEM, Operations
@@ -45,8 +46,9 @@ class World:
 
     def start(self, *arguments: str, **options: object) -> ServerProcess:
         """One more server, listening."""
-        server = ServerProcess(self.store_url, *arguments, **options)
-        self.servers.append(server)
+        with not_yet():
+            server = ServerProcess(self.store_url, *arguments, **options)
+            self.servers.append(server)
         return server.wait(60)
 
     def urls(self) -> list[str]:
