@@ -52,6 +52,24 @@ def test_links_between_documents_lead_somewhere():
                 assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+def headings(page: Path) -> set[str]:
+    """What links into a page may lead to, as GitHub names it."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+        heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        found.append(re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-"))
+    return set(found)
+
+
+def test_links_into_documents_lead_to_a_heading():
+    for document in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for link, heading in re.findall(r"\]\(([^)#\s]*)#([^)]+)\)", document.read_text()):
+            page = document.parent / link if link else document
+            if "://" not in link and page.suffix == ".md":
+                assert heading in headings(page), f"{document.name}: {link}#{heading}"
+
+
 def test_every_decision_has_alternatives():
     decisions = sorted((ROOT / "docs" / "adr").glob("*.md"))
     assert len(decisions) >= 9

@@ -10,7 +10,7 @@ from flagconsole.server.hub import Topic
 from reference.page import code, page, sentence, table
 
 ABOUT = """The events of `GET /api/stream` (`text/event-stream`). How a client continues, what it does about gaps and what the data
-of each holds: [the HTTP API](../api.md#stream). Events that a client doesn't know it passes over."""
+of each holds: [the HTTP API](../api.md#the-stream). Events that a client doesn't know it passes over."""
 
 #: The event's name, what a client makes of it, whether it has an id, and what has to be asked for to get it.
 EVENTS: Final = (
