@@ -115,7 +115,7 @@ def _judge(table: Table) -> None:
         0.9,
         "×",
         "high",
-        why="each answer carries its reason, revision and version as metadata, which the one in memory does without",
+        why="each answer is the tenant's own and carries its reason, revision and version as metadata; the one in memory is one for all",
     )
 
 

@@ -50,6 +50,7 @@ LINEAR, CONSTANT = 1.15, 0.15
 #: What grows with what; anything else must not.
 GROWS = {
     ("list", "flags"),
+    ("one flag", "flags"),
     ("list", "overrides"),
     ("snapshot", "flags"),
     ("snapshot", "overrides"),

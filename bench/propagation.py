@@ -49,7 +49,7 @@ class Run(NamedTuple):
 
 
 WHOLE = Run({1: 60, 100: 60, 1000: 40}, foreign=25, slow_polls=6, polls=20, clients=20)
-QUICK = Run({1: 20, 100: 20, 1000: 10}, foreign=8, slow_polls=1, polls=5, clients=15)
+QUICK = Run({1: 20, 100: 12, 1000: 5}, foreign=6, slow_polls=1, polls=5, clients=15)
 
 
 class Requester:

@@ -86,6 +86,19 @@ def test_a_state_is_the_same_answer_with_a_tenant_and_without(server, provide, s
         assert details.flag_metadata["flagSetId"] == "e5"
 
 
+def test_an_answer_given_again_is_whole_its_taker_s_own_and_only_as_long_as_it_is_true(server, provide):
+    client = provide()
+    first = client.get_boolean_details("a.b", False, tenant("t"))
+    told = dict(first.flag_metadata)
+    first.flag_metadata["state"] = "spoilt"
+    again = client.get_boolean_details("a.b", False, tenant("t"))
+    assert (again.value, again.reason, again.variant, dict(again.flag_metadata)) == (True, "STATIC", "on", told)
+    server.change("a.b", "kill")
+    until(lambda: not client.get_boolean_value("a.b", True, tenant("t")))
+    killed = client.get_boolean_details("a.b", True, tenant("t"))
+    assert (killed.value, killed.variant, killed.flag_metadata["revision"]) == (False, "kill", told["revision"] + 1)
+
+
 def test_cohorts_overrides_and_dependencies_say_what_they_are(server, provide):
     server.put("a.canary", "canary", canary_tenant_ids=["t-in"])
     server.put("a.above", "on", dependencies=["a.canary"])

@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from openfeature.evaluation_context import EvaluationContext
 from openfeature.event import ProviderEventDetails
@@ -47,6 +47,19 @@ WATCH_SECONDS: Final = 0.1
 CONVERSION: Final = "conversion"
 
 _NOT_IN_METRIC = re.compile(r"[^a-z0-9_]+")
+#: So many answers are remembered as OpenFeature has them.
+MEMO_LIMIT: Final = 10_000
+
+
+class _Known(NamedTuple):
+    """An answer of the client (which is kept, so that no other has its identity) as OpenFeature has it."""
+
+    evaluation: Evaluation
+    epoch: str
+    value: bool
+    variant: str
+    reason: OpenFeatureReason | str
+    metadata: dict[str, bool | int | float | str]
 
 
 class FlagconsoleProvider(AbstractProvider):
@@ -73,6 +86,8 @@ class FlagconsoleProvider(AbstractProvider):
         self._domain = domain
         self._flag_set = flag_set
         self._epoch = ""
+        #: By the identity of the client's answers, which it gives again until its rules are others.
+        self._known: dict[int, _Known] = {}
         self._status = ProviderStatus.NOT_READY
         self._stopping = threading.Event()
         self._watcher: threading.Thread | None = None
@@ -109,20 +124,29 @@ class FlagconsoleProvider(AbstractProvider):
         self, flag_key: str, default_value: bool, evaluation_context: EvaluationContext | None = None
     ) -> FlagResolutionDetails[bool]:
         """Whether the feature runs for real: the flag is ``canary`` or ``on`` for the tenant."""
-        name = self._flag(flag_key)
+        name = flag_key if self._domain is None else self._flag(flag_key)
         tenant = None if evaluation_context is None else evaluation_context.targeting_key
         evaluation = self._client.evaluate(name, tenant) if tenant else self._client.evaluate_for_all(name)
+        # Most answers were given before, and what they look like to OpenFeature takes longer to make than to find.
+        known = self._known.get(id(evaluation))
+        if known is not None:
+            of, epoch, value, variant, reason, metadata = known
+            if of is evaluation and epoch is self._epoch:
+                if self._status is not ProviderStatus.READY:
+                    reason = OpenFeatureReason.STALE
+                return FlagResolutionDetails(value=value, variant=variant, reason=reason, flag_metadata=metadata.copy())
         if evaluation is None:
             raise TargetingKeyMissingError(f"flag {flag_key} depends on the tenant: give its id as the targeting key")
         if evaluation.reason is Reason.FLAG_NOT_FOUND:
             raise FlagNotFoundError(f"flag {flag_key} not found")
         if evaluation.reason is Reason.STALE:
             raise ProviderNotReadyError(self._client.status.problem or "there are no rules that may be used")
+        made = self._remembered(evaluation)
         return FlagResolutionDetails(
-            value=evaluation.enabled,
-            variant=evaluation.state.value,
-            reason=reason_of(evaluation) if self._status is ProviderStatus.READY else OpenFeatureReason.STALE,
-            flag_metadata=self._metadata(evaluation),
+            value=made.value,
+            variant=made.variant,
+            reason=made.reason if self._status is ProviderStatus.READY else OpenFeatureReason.STALE,
+            flag_metadata=made.metadata.copy(),
         )
 
     def resolve_string_details(
@@ -204,6 +228,21 @@ class FlagconsoleProvider(AbstractProvider):
             raise FlagNotFoundError(f"flag {flag_key} not found")
         raise TypeMismatchError(f"flag {flag_key} is a boolean, not {asked}")
 
+    def _remembered(self, evaluation: Evaluation) -> _Known:
+        epoch = self._epoch
+        known = _Known(
+            evaluation,
+            epoch,
+            evaluation.enabled,
+            evaluation.state.value,
+            reason_of(evaluation),
+            self._metadata(evaluation),
+        )
+        if len(self._known) >= MEMO_LIMIT:
+            self._known.clear()
+        self._known[id(evaluation)] = known
+        return known
+
     def _metadata(self, evaluation: Evaluation) -> dict[str, bool | int | float | str]:
         metadata: dict[str, bool | int | float | str] = dict(metadata_of(evaluation, None))
         version = self._client.version(evaluation.flag_name)
@@ -216,6 +255,7 @@ class FlagconsoleProvider(AbstractProvider):
 
     def _changed(self, update: Update) -> None:
         self._epoch = update.epoch
+        self._known.clear()
         if not self._stopping.is_set():
             self.emit_provider_configuration_changed(ProviderEventDetails(flags_changed=sorted(update.flags)))
 
