@@ -81,6 +81,19 @@ def test_a_snapshot_older_than_what_was_confirmed_is_not_served(cache, tmp_path)
     assert "older" in problem
 
 
+def test_a_heading_that_names_a_later_position_is_not_believed_and_keeps_nothing_newer_out(cache, tmp_path):
+    cache.save(rules(7))
+    file = file_of(tmp_path, "snapshot")
+    file.write_bytes(file.read_bytes().replace(b" e5:7\n", b" e5:9\n", 1))
+    later = DiskCache(str(tmp_path / "cache"), URL, KEY)
+    assert later.load().ruleset is None
+    assert "another position" in later.problem
+    later.save(rules(8))
+    later.close()
+    kept, problem = again(tmp_path)
+    assert (kept.ruleset.revision, problem) == (8, None)
+
+
 @pytest.mark.parametrize("position", [("e5", 3), ("e4", 99)])
 def test_a_position_is_never_lowered(cache, tmp_path, position):
     cache.note(("e5", 9))
