@@ -106,9 +106,7 @@ class ApproveSheet(ConfirmSheet):
             rows += radius_rows(self.radius, len(self.console.state.tenants))
         elif change.tenant_id is None:
             rows += self.labelled("TENANTS", "can't be told from here: read the request", width)
-        rows.append(
-            line(span("MEANS   ", "header"), f"{row.who} may do it once within an hour; nothing is changed by allowing")
-        )
+        rows += self.labelled("MEANS  ", f"{row.who} may do it once, within an hour; this alone changes nothing", width)
         if not row.waits(now):
             rows.append(line(span("! it ran out meanwhile", "warning")))
         else:
