@@ -1,11 +1,12 @@
 """The bound of a server's reads: an application that sends bytes which it was given, and does nothing else.
 
 ``python -m bench.raw_asgi FILE`` listens on a free loopback port and says which. FILE is a JSON object from paths to a status, headers and a
-body in base64. uvicorn runs it as it runs anything, with the loop and the parser that it finds.
+body in base64. It runs on the same uvicorn as our server, with the same loop and parser.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import socket
@@ -48,7 +49,7 @@ def main() -> None:
     listener.listen(128)
     print(f"http://127.0.0.1:{listener.getsockname()[1]}", flush=True)
     config = uvicorn.Config(app, log_config=None, access_log=False, server_header=False, lifespan="off", ws="none")
-    uvicorn.Server(config).run(sockets=[listener])
+    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
 
 
 if __name__ == "__main__":

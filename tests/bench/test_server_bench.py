@@ -37,6 +37,7 @@ def test_each_read_is_asked_for_alike(monkeypatch):
     listed = server.works(Served("http://127.0.0.1:1", "fc_x", 1, 0.5), theirs)
     assert len({work.name for work in listed}) == len(listed) == 7
     for work in listed:
+        assert (work.ours.process, work.theirs is None or work.theirs.process) in {(1, 2), (1, True)}
         assert work.ours.headers["Authorization"] == "Bearer fc_x"
         assert work.theirs is None or work.theirs.url.startswith(theirs.url)
     compressed = next(work for work in listed if work.name == "snapshot, gzip")
@@ -48,8 +49,9 @@ def test_shares_and_ratios_are_judged_and_what_was_not_measured_is_noted():
     table = Table("server", "")
     for who, rate in ((OURS, 800.0), (server.BOUND, 1000.0), (server.UNLEASH, 100.0)):
         table.add("snapshot, 30 flags", who, Measured(rate, 0.0, 3), "requests/s", "high")
+        table.add("snapshot, 30 flags: CPU time", who, Measured(40_000 / rate, 0.0, 3), "µs")
     server._judge(table)
     found = {goal.what: (goal.found, goal.reached) for goal in table.goals}
-    assert found["snapshot, 30 flags: share of the bound"] == (0.8, True)
+    assert found["snapshot, 30 flags: share of the bound, by CPU time"] == (0.8, True)
     assert found["snapshot, 30 flags: against Unleash's"] == (8.0, True)
     assert "not judged, since it was not measured: memory when idle" in table.notes

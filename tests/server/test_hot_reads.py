@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gzip
 import re
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -17,8 +19,8 @@ from flagconsole.domain.role import Role
 from flagconsole.domain.views import FlagListing
 from flagconsole.operations.keys import key_hash
 from flagconsole.operations.service import SYSTEM, Operations
+from flagconsole.server import hot_request
 from flagconsole.server.bounds import Bounds
-from flagconsole.server.hot_reads import HotReads
 from flagconsole.server.known_keys import KnownKeys
 from flagconsole.store import open_store
 
@@ -94,18 +96,14 @@ def done(server: LiveServer, method: str, path: str, body: object) -> None:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory) -> Iterator[Watched]:
     answered: list[bool] = []
-    real = HotReads.answered
+    real = hot_request.send_answer
 
-    async def noted(self: HotReads, scope: Any, send: Any) -> bool:
-        async def noting(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                answered.append(True)  # before the client can know of it
-            await send(message)
-
-        return await real(self, scope, noting)
+    async def noted(answer: Any, send: Any) -> None:
+        answered.append(True)  # before the client can know of it
+        await real(answer, send)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(HotReads, "answered", noted)
+        patch.setattr(hot_request, "send_answer", noted)
         with LiveServer(f"sqlite:{tmp_path_factory.mktemp('hot') / 'flags.db'}") as server:
             for name in ("a.off", "a.on", "a.chosen", "a.killed", "a.below", "b.x"):
                 needs = ["a.off"] if name == "a.below" else []
@@ -234,6 +232,29 @@ def test_protocols_keys_come_in_their_ways(watched):
     for headers in ([("Authorization", secret)], [("X-API-Key", secret)], [("Authorization", f"Bearer {secret}")]):
         answer, _, below = watched.same(FEATURES, headers)
         assert (answer.status_code, below) == (200, True)
+
+
+def test_answers_keep_their_order_and_end_when_the_client_says_so(watched):
+    """Several requests are sent at once, the last with a wish to close: the answers come whole, one after the other."""
+    address = urlsplit(watched.server.url)
+    key = watched.secrets["sdk"]
+    asked = [(SNAPSHOT, ""), (FLAGS, ""), (SNAPSHOT, 'If-None-Match: "x"\r\n'), (FEATURES, "Connection: close\r\n")]
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        lines = (f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n{more}\r\n" for path, more in asked)
+        connection.sendall("".join(lines).encode())
+        said = b""
+        while part := connection.recv(65_536):
+            said += part
+    for path, more in asked:
+        head, _, said = said.partition(b"\r\n\r\n")
+        lines_of = (line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+        headers = {name.lower(): value for name, value in lines_of}
+        length = int(headers[b"content-length"])
+        body, said = said[:length], said[length:]
+        assert head.startswith(b"HTTP/1.1 200 ")
+        assert without_now(body) == without_now(watched.ask(path, watched.bearer("sdk"))[1])
+        assert (headers.get(b"connection") == b"close") is more.startswith("Connection")
+    assert said == b""
 
 
 def test_a_change_is_in_the_next_answer(watched):

@@ -12,6 +12,7 @@ from starlette.types import Scope, Send
 from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.domain.role import Actor
 from flagconsole.operations.keys import key_hash
+from flagconsole.server.joined_write import send_answer
 from flagconsole.server.representation import Answer
 from flagconsole.server.state import ServerState
 
@@ -69,8 +70,7 @@ async def sent_within_quota(
     try:
         answer = await _made(work)
         if answer is not None:
-            await send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
-            await send({"type": "http.response.body", "body": answer.body})
+            await send_answer(answer, send)
     finally:
         quotas.end(actor, answered=answer is not None)
     return answer
