@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import random
+import re
 import resource
 import signal
 import time
 from collections import Counter
-from contextlib import aclosing
+from collections.abc import Callable
 from multiprocessing.connection import Connection
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from tests.server_process import ServerProcess, eventually
 
@@ -19,64 +20,91 @@ from faults.findings import findings
 from faults.streams import CLIENTS
 from faults.traffic import Traffic
 from faults.world import FILLER, World, world
-from flagconsole.client.connection import open_connection
-from flagconsole.client.stream import Connected, Heartbeat, Stream
+from flagconsole.client.backoff import Backoff
+from flagconsole.client.connection import CONNECT_SECONDS
+from flagconsole.client.stream import HEALTHY_SECONDS
 
 #: The part of them that any second may see.
 MOST = 0.15
 _PROCESSES = 2
 #: Connections that are begun at once the first time; afterwards nobody holds them back.
 _AT_ONCE = 20
+_RETRY = re.compile(rb'"retry_ms": ?(\d+)')
 
 
-class _Clients:
-    """Some of the clients, each with the SDK's own stream. ``arrived`` are the moments at which they were connected."""
+class _Client(asyncio.Protocol):
+    """One client: it waits before it comes back as an SDK's stream does, and costs less than one, since there are thousands here."""
 
-    def __init__(self, url: str, key: str, number: int, clients: int) -> None:
-        self._url, self._key = url, key
-        self._number, self._clients = number, clients
-        self.arrived: list[float] = []
-        self.heard: dict[int, int] = {}
+    def __init__(self, address: SplitResult, key: str, number: int, arrived: Callable[[], None]) -> None:
+        self._address = address
+        self._request = (
+            f"GET /api/stream HTTP/1.1\r\nHost: {address.netloc}\r\nAuthorization: Bearer {key}\r\nAccept: text/event-stream\r\n"
+            f"X-Flagconsole-Instance: many-{number}\r\nX-Flagconsole-Service: many\r\nX-Flagconsole-SDK: test\r\n\r\n"
+        ).encode()
+        self._arrived = arrived
+        self._backoff = Backoff()
+        self._connecting: asyncio.Task[None] | None = None
+        self._since = 0.0
+        #: Over how long the server asks its clients to spread their return, as it last said.
+        self.retry_ms = 0
+        self.open = False
 
-    async def work(self, pipe: Connection) -> None:
-        """Follow, and answer what the pipe asks: how many have heard how they should come back, and since when who came back."""
-        self._turns = asyncio.Semaphore(_AT_ONCE)
-        tasks = [asyncio.create_task(self._follow(index)) for index in range(self._clients)]
-        while True:
-            while not pipe.poll():
-                await asyncio.sleep(0.02)
-            order, value = pipe.recv()
-            if order == "told":
-                pipe.send(sum(retry_ms >= value for retry_ms in self.heard.values()))
-            elif order == "arrived":
-                pipe.send([moment for moment in self.arrived if moment >= value])
-            else:
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
+    def connect(self) -> None:
+        """Try to connect, and again until it succeeds."""
+        self._connecting = asyncio.get_running_loop().create_task(self._connect())
+
+    async def _connect(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                await loop.create_connection(lambda: self, self._address.hostname, self._address.port)
+        except (OSError, TimeoutError):
+            loop.call_later(self._backoff.next(self.retry_ms / 1000), self.connect)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        transport.write(self._request)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        if not self.open:
+            if not data.startswith(b"HTTP/1.1 200"):
+                self._transport.close()
                 return
+            self.open, self._since = True, time.monotonic()
+            self._arrived()
+        for found in _RETRY.finditer(data):
+            self.retry_ms = int(found[1])
 
-    async def _follow(self, index: int) -> None:
-        first = True
-        async with open_connection(self._url, self._key) as connection:
-            await self._turns.acquire()
-            name = f"many-{self._number}-{index}"
-            stream = Stream(self._url, self._key, instance=name, service="many", connection=connection)
-            async with aclosing(stream.events()) as events:
-                async for event in events:
-                    if isinstance(event, Connected):
-                        self.arrived.append(time.monotonic())
-                    elif isinstance(event, Heartbeat):
-                        self.heard[index] = event.retry_ms
-                    if first and isinstance(event, Heartbeat):
-                        first = False
-                        self._turns.release()
+    def connection_lost(self, error: Exception | None) -> None:
+        if self.open and time.monotonic() - self._since >= HEALTHY_SECONDS:
+            self._backoff.reset()
+        self.open = False
+        asyncio.get_running_loop().call_later(self._backoff.next(self.retry_ms / 1000), self.connect)
+
+
+async def _work(url: str, key: str, first: int, count: int, pipe: Connection) -> None:
+    """Follow, and answer what the pipe asks: how many know how they should come back, and when who came back."""
+    moments: list[float] = []
+    clients = [_Client(urlsplit(url), key, first + n, lambda: moments.append(time.monotonic())) for n in range(count)]
+    for index, client in enumerate(clients):
+        client.connect()
+        # Not all at one instant: only the return is what is measured.
+        while sum(not one.open for one in clients[: index + 1]) >= _AT_ONCE:
+            await asyncio.sleep(0.01)
+    while True:
+        while not pipe.poll():
+            await asyncio.sleep(0.02)
+        order, value = pipe.recv()
+        if order == "told":
+            pipe.send(sum(client.open and client.retry_ms >= value for client in clients))
+        else:
+            pipe.send([moment for moment in moments if moment >= value])
 
 
 def _clients(url: str, key: str, number: int, clients: int, pipe: Connection) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, CLIENTS + 200)), hard))
-    asyncio.run(_Clients(url, key, number, clients).work(pipe))
+    asyncio.run(_work(url, key, number * clients, clients, pipe))
 
 
 def reconnects(store: str, trials: int, seed: int, clients: int = CLIENTS) -> dict[str, object]:
