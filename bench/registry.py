@@ -9,13 +9,13 @@ from __future__ import annotations
 BENCHMARKS: dict[str, int] = {
     "evaluate": 15,
     "load": 15,
-    "propagation": 15,
+    "propagation": 25,
     "write": 15,
     "streams": 15,
     "server": 20,
     "judge": 20,
     "console": 15,
-    "growth": 25,
+    "growth": 30,
     "cli": 10,
 }
 #: What is run by hand only: ``main(arguments)`` of the module of that name.
