@@ -42,4 +42,4 @@ def test_each_kind_of_file_has_its_schema(fc):
             "https://json-schema.org/draft/2020-12/schema",
             True,
         )
-    assert fc("schema", "tenants").code == 2
+    assert fc("schema", "cohorts").code == 2
