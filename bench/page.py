@@ -51,7 +51,7 @@ def _overview(results: dict[str, dict[str, Any]]) -> list[str]:
             said = "**wrong answers**"
         lines.append(f"| [{name}](#{name}) | {said} | {result.get('date', '–')} | {result.get('commit') or '–'} |")
     missed = [
-        f"| {name}: {goal['what']} | {shown(goal['bound'])} {goal['unit']} | {shown(goal['found'])} {goal['unit']} | {goal['why']} |"
+        f"| {name}: {goal['what']} | {shown(goal['bound'])} {goal['unit']} | {shown(goal['found'])} {goal['unit']} | {_why(goal, result)} |"
         for name, result in results.items()
         for goal in result.get("goals", [])
         if not goal["reached"]
@@ -59,6 +59,12 @@ def _overview(results: dict[str, dict[str, Any]]) -> list[str]:
     if missed:
         lines += ["", "What isn't reached:", "", "| what | asked for | found | why |", "|---|--:|--:|---|", *missed]
     return lines
+
+
+def _why(goal: dict[str, Any], result: dict[str, Any]) -> str:
+    """What stands in the way, as far as it is known."""
+    busy = "measured on a machine that was busy with other work" if "busy with" in result.get("how busy", "") else ""
+    return "; ".join(one for one in (goal["why"], busy) if one) or "not found out yet"
 
 
 def _section(result: dict[str, Any]) -> list[str]:

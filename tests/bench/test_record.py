@@ -8,6 +8,7 @@ import pytest
 from bench.page import page_text
 from bench.registry import BENCHMARKS
 from bench.rounds import Measured
+from bench.stamp import busyness
 from bench.table import OURS, Table
 
 from bench import all as every
@@ -28,11 +29,11 @@ def test_a_kept_table_is_the_one_that_was_made() -> None:
 
 
 def test_the_page_tells_of_each_when_it_was_measured_and_of_all_what_is_missed() -> None:
-    later = {**found("load", 7.0), "date": "2026-11-24 09:00 UTC", "commit": "beef"}
+    later = {**found("load", 7.0), "date": "2026-11-24 09:00 UTC", "commit": "beef", "how busy": busyness(99.0, 99.0)}
     text = page_text({"load": later, "evaluate": found("evaluate", 2.0)})
     assert "| [evaluate](#evaluate) | 1 of 1 reached | 2026-11-23 10:00 UTC | c0ffee |" in text
     assert "| [load](#load) | 0 of 1 reached | 2026-11-24 09:00 UTC | beef |" in text
-    assert "| load: work | 5 ms | 7 ms | it does more |" in text
+    assert "| load: work | 5 ms | 7 ms | it does more; measured on a machine that was busy with other work |" in text
     assert text.index("## evaluate") < text.index("## load")
 
 
