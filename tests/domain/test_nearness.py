@@ -65,5 +65,5 @@ def test_a_failing_criterion_comes_first_the_urgent_one_before_the_rest():
 
 def test_values_have_the_unit_of_their_kind():
     shown = [quantity(kind, 0.123) for kind in MetricKind]
-    assert shown == ["12.30 %", "0.123", "0.123", "0 ms", "+12.3 %"]
+    assert shown == ["12.30 %", "0.123", "0.123", "123 µs", "+12.3 %"]
     assert quantity(MetricKind.RATIO, None) == "–"
