@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from flagconsole.domain.approval import Approval, ApprovalList
+from flagconsole.domain.approval import Approval, ApprovalDecline, ApprovalList
 from flagconsole.domain.break_glass import Deed, Grant, GrantList, GrantReview, GrantView
 from flagconsole.domain.change import Change
 from flagconsole.domain.environment import Environment, EnvironmentExport
@@ -28,6 +28,7 @@ class FakeOversight:
         self.grants_by_id: dict[str, GrantView] = {}
         self.oversight_asked = 0
         self.allowed: list[str] = []
+        self.declines: list[tuple[str, str]] = []
         #: The names of the plans that the environment keeps.
         self.kept_plans: tuple[str, ...] = ()
         self.reviews: list[tuple[str, str]] = []
@@ -89,6 +90,18 @@ class FakeOversight:
         update = {"approved_by": "ops1", "approved_at": self._now, "ends_at": self._now + timedelta(hours=1)}
         self.approvals_by_id[approval_id] = found.model_copy(update=update)
         return self.approvals_by_id[approval_id]
+
+    async def decline(self, approval_id: str, body: ApprovalDecline) -> Approval:
+        self._failing()
+        self.declines.append((approval_id, body.decline_reason))
+        if self.approvals_by_id[approval_id].declined_at is None:
+            self.say_no(approval_id, "ops1", body.decline_reason)
+        return self.approvals_by_id[approval_id]
+
+    def say_no(self, approval_id: str, who: str, reason: str) -> None:
+        """Somebody declined it, here or elsewhere."""
+        update = {"declined_by": who, "declined_at": self._now, "decline_reason": reason, "ends_at": self._now}
+        self.approvals_by_id[approval_id] = self.approvals_by_id[approval_id].model_copy(update=update)
 
     async def review_break_glass(self, grant_id: str, body: GrantReview) -> GrantView:
         self._failing()

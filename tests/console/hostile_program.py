@@ -67,9 +67,11 @@ def hostile_fleet() -> tuple[FakeServer, list[Any]]:
         if not any("\ud800" <= char <= "\udfff" for char in text):
             server.cohorts[name] = a_drawn_cohort(name, name=text[:500])
             server.shadow_reports[name] = with_mismatches(name, text[:500])
-            server.ask_for(
+            asked = server.ask_for(
                 name, who=text[:500], ago=number, current_state="on", change_reason=text[:500], text=text[:500]
             )
+            if number % 3 == 0:
+                server.say_no(asked.approval_id, text[:500], text[:500])
             server.take_rights(text[:500], text[:500], changes=(server.changes[-1],), calls=(text[:500],))
     return server, told
 

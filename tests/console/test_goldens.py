@@ -250,7 +250,7 @@ async def connection_back(console: Any) -> None:
 
 
 async def approvals(console: Any) -> None:
-    """One request that waits, one that was allowed, one of one's own, and one that ran out."""
+    """Requests that wait, one's own among them, one that was allowed, one whose consent was taken back, and one that ran out."""
     server = console.server
     server.ask_for(
         "pos.lite", current_state="canary", canary_percentage=50, change_reason="canary 10 was clean for two days"
@@ -260,6 +260,11 @@ async def approvals(console: Any) -> None:
     await server.approve(
         server.ask_for("ai.search", who="tom", ago=2400.0, current_state="on", change_reason="done").approval_id
     )
+    taken_back = server.ask_for(
+        "pos.kds", who="maria", ago=3000.0, current_state="on", change_reason="all kitchens"
+    ).approval_id
+    await server.approve(taken_back)
+    server.say_no(taken_back, "ada", "the canary hasn't shown enough")
     server.ask_for("pos.offline", who="tom", ago=7200.0, current_state="on", change_reason="for the pilot")
     console.clock.now += 5
     await console.press("8")
@@ -273,6 +278,21 @@ async def approve(console: Any) -> None:
     await approvals(console)
     await console.press("A")
     await console.until("lite> ")
+
+
+async def declined(console: Any) -> None:
+    """A consent that was taken back: by whom, when and why."""
+    await approvals(console)
+    await console.press("G", "k")
+    await console.until("the consent was taken back")
+
+
+async def decline(console: Any) -> None:
+    """What it means to say no, before it is said."""
+    await approvals(console)
+    await console.press("D")
+    await console.press("1")
+    await console.until("Y decline it")
 
 
 async def reviews(console: Any) -> None:
@@ -303,7 +323,7 @@ async def review(console: Any) -> None:
 
 SCENES: list[Scene] = [
     fleet, incident_fleet, filtered, tenant, detail, cohort, drawn_cohort, overrides, dependents, versions, json_, one_tenant, kill, kill_high_risk, kill_progress, kill_confirmed, revive, rollback, history, around, undo_set,
-    approvals, approve, reviews, review, instances, tenants, shadow, shadow_empty, help_, help_search, palette, offline,
+    approvals, approve, declined, decline, reviews, review, instances, tenants, shadow, shadow_empty, help_, help_search, palette, offline,
 ]  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def walk(session: Session) -> None:
     session.press("-", "7", *[down] * 6)
     session.click_everywhere()
     session.open("8", "second person")
-    session.press(*[down] * 4, "A", "\x1b", pause=0.2)
+    session.press(*[down] * 4, "A", "\x1b", "D", "\x1b", "G", "k", pause=0.2)
     session.click_everywhere()
     session.open("9", "to review")
     session.press(*[down] * 4, "C", "\x1b", pause=0.2)

@@ -23,10 +23,17 @@ class ApprovalRow(NamedTuple):
     request: str = ""
     asked_at: float = 0.0
     allowed_at: float | None = None
+    declined_by: str = ""
+    declined_at: float | None = None
+    decline_reason: str = ""
+
+    def open(self, now: float) -> bool:
+        """Whether it can still be allowed, or done where it was."""
+        return self.used_at is None and self.declined_at is None and now < self.ends_at
 
     def waits(self, now: float) -> bool:
         """Whether nobody has allowed it, and it can still be."""
-        return not self.allowed_by and self.used_at is None and now < self.ends_at
+        return not self.allowed_by and self.open(now)
 
     @property
     def asked(self) -> Json:
@@ -111,6 +118,10 @@ class Oversight(NamedTuple):
         """The grants that are over and wait for somebody to look at them."""
         return tuple(row for row in self.grants if row.waits(now))
 
+    def approval(self, approval_id: str) -> ApprovalRow | None:
+        """A request by its id; None where the server hasn't told of it."""
+        return next((row for row in self.approvals if row.approval_id == approval_id), None)
+
     def with_approval(self, data: Json) -> Oversight:
         """With one request as the server has just told it."""
         new = _approval(data)
@@ -149,6 +160,9 @@ def _approval(data: Json) -> ApprovalRow:
         str(data.get("request") or ""),
         seconds_of(data.get("requested_at")) or 0.0,
         seconds_of(data.get("approved_at")),
+        str(data.get("declined_by") or ""),
+        seconds_of(data.get("declined_at")),
+        str(data.get("decline_reason") or ""),
     )
 
 

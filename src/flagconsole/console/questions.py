@@ -12,7 +12,7 @@ from flagconsole.console.rows import ChangeRow, Json, change_row
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
-    from flagconsole.domain.approval import Approval
+    from flagconsole.domain.approval import Approval, ApprovalDecline
     from flagconsole.domain.audit_report import AuditReport
     from flagconsole.domain.break_glass import GrantReview, GrantView
     from flagconsole.domain.bulk import BulkResult, BulkRollback
@@ -90,6 +90,10 @@ class Answerer(RolloutAnswerer, Protocol):
 
     async def approve(self, approval_id: str) -> Approval:
         """Allow what somebody else asked for."""
+        ...
+
+    async def decline(self, approval_id: str, body: ApprovalDecline) -> Approval:
+        """Refuse it, or take the consent back."""
         ...
 
     async def review_break_glass(self, grant_id: str, body: GrantReview) -> GrantView:
@@ -191,6 +195,14 @@ class Questions(RolloutQuestions):
     async def approve(self, approval_id: str) -> Json | str:
         """Allow what somebody else asked for. The request as the API gives it."""
         found = await self._ask(lambda client: client.approve(approval_id))
+        return found if isinstance(found, str) else found.model_dump(mode="json")
+
+    async def decline(self, approval_id: str, reason: str) -> Json | str:
+        """Refuse what was asked for, or take the consent back. The request as the API gives it: declined by this, or before it."""
+        from flagconsole.domain.approval import ApprovalDecline
+
+        body = ApprovalDecline(decline_reason=reason)
+        found = await self._ask(lambda client: client.decline(approval_id, body))
         return found if isinstance(found, str) else found.model_dump(mode="json")
 
     async def review(self, grant_id: str, note: str) -> Json | str:

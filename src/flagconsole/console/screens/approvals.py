@@ -9,30 +9,21 @@ from typing import Final
 from flagconsole.console import filtering
 from flagconsole.console.ages import age_role, age_text, ago, clock_text, moment_text
 from flagconsole.console.asked_change import asked_change
-from flagconsole.console.glyphs import ARROW, DONE
+from flagconsole.console.consent import standing, why_not_declined, why_not_waiting, why_not_you
+from flagconsole.console.glyphs import ARROW
+from flagconsole.console.keymap import key_name
 from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
 from flagconsole.console.oversight import ApprovalRow, Oversight
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
-from flagconsole.console.sheets.approve import why_not_you
 from flagconsole.console.sheets.set_state import radius_rows
-from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
 from flagconsole.console.wish import Wish
 from flagconsole.domain.blast import BlastRadius, blast_radius
 
 #: Characters of a request that are shown.
 _REQUEST: Final = 1_000
-
-
-def standing(row: ApprovalRow, now: float) -> tuple[str, str]:
-    """How a request stands, as a sign with a word, and its role."""
-    if row.used_at is not None:
-        return f"{DONE} done", "good"
-    if now >= row.ends_at:
-        return "– ran out", "muted"
-    return (f"{DONE} allowed", "good") if row.allowed_by else ("! waits", "warning")
 
 
 def as_of(oversight: Oversight, monotonic: float) -> Line:
@@ -67,7 +58,7 @@ class ApprovalTable(VirtualTable[str]):
         """The columns."""
         return fitted(
             [
-                Column("state", "STATE", 9),
+                Column("state", "STATE", 10),
                 Column("flag", "FLAG", 22, grows=True),
                 Column("what", "FROM → TO", 24),
                 Column("who", "ASKED BY", 12, spare=2),
@@ -79,7 +70,7 @@ class ApprovalTable(VirtualTable[str]):
 
     def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
         """One request."""
-        row = approval_of(self.console.state, key)
+        row = self.console.state.oversight.approval(key)
         return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
 
     def _cell(self, row: ApprovalRow, column: Column) -> Span:
@@ -99,8 +90,7 @@ class ApprovalTable(VirtualTable[str]):
             case "age":
                 return cell(ago(now - row.asked_at), width, "muted", right=True)
             case _:
-                open_still = row.used_at is None and now < row.ends_at
-                return cell(f"{clock_text(row.ends_at)[:5]}Z" if open_still else "–", width, "muted", right=True)
+                return cell(f"{clock_text(row.ends_at)[:5]}Z" if row.open(now) else "–", width, "muted", right=True)
 
     def empty(self) -> Sequence[Line]:
         """Why there are none."""
@@ -120,11 +110,6 @@ class ApprovalTable(VirtualTable[str]):
         ]
 
 
-def approval_of(state: ConsoleState, approval_id: str) -> ApprovalRow | None:
-    """A request by its id."""
-    return next((row for row in state.oversight.approvals if row.approval_id == approval_id), None)
-
-
 class ApprovalsScreen(ListScreen):
     """What waits for a second person."""
 
@@ -140,7 +125,7 @@ class ApprovalsScreen(ListScreen):
     @property
     def approval(self) -> ApprovalRow | None:
         """The request under the cursor."""
-        return approval_of(self.console.state, self.table.selected or "")
+        return self.console.state.oversight.approval(self.table.selected or "")
 
     @property
     def filter_hint(self) -> str:
@@ -241,10 +226,13 @@ class ApprovalsScreen(ListScreen):
     def _standing(self, row: ApprovalRow, now: float, width: int) -> list[Line]:
         words, role = standing(row, now)
         rows = [line(span("STANDS  ", "header"), span(words, role))]
-        if row.used_at is not None:
+        if row.declined_at is not None:
+            rows[0] = line(*rows[0], f" by {row.declined_by}  {moment_text(row.declined_at, now)}Z")
+            rows += wrapped(f"“{row.decline_reason}”", width, most=3)
+            if row.allowed_by:
+                rows.append(line(f"        {row.allowed_by} had allowed it: the consent was taken back"))
+        elif row.used_at is not None:
             rows[0] = line(*rows[0], f"  {moment_text(row.used_at, now)}Z, allowed by {row.allowed_by}")
-        elif row.allowed_by:
-            rows[0] = line(*rows[0], f" by {row.allowed_by}: {row.who} can ask again until {clock_text(row.ends_at)}Z")
         elif row.waits(now):
             rows[0] = line(*rows[0], f" until {clock_text(row.ends_at)}Z")
             rows.append(line(span("        then it runs out, and nothing is done", "muted")))
@@ -252,13 +240,21 @@ class ApprovalsScreen(ListScreen):
             rows += (
                 wrapped(why, width, "warning", most=2)
                 if why
-                else [line(span("A", "key"), " looks at it and allows it")]
+                else [self._key("approval.allow", "looks at it and allows it")]
             )
+        elif row.open(now):
+            rows[0] = line(*rows[0], f" by {row.allowed_by}: {row.who} can ask again until {clock_text(row.ends_at)}Z")
+        if not why_not_declined(self.console, row):
+            rows.append(self._key("approval.decline", "takes the consent back" if row.allowed_by else "declines it"))
         return rows
 
+    def _key(self, command_id: str, does: str) -> Line:
+        """What a key would do with the request."""
+        return line(span(key_name(self.console.keymap.command(command_id).keys[0]), "key"), f" {does}")
+
     def own_handlers(self) -> Mapping[str, Handler]:
-        """Allowing."""
-        return {"approval.allow": lambda _: self._allow()}
+        """Allowing and declining."""
+        return {"approval.allow": lambda _: self._allow(), "approval.decline": lambda _: self._decline()}
 
     def _allow(self) -> None:
         from flagconsole.console.sheets.approve import ApproveSheet
@@ -267,8 +263,8 @@ class ApprovalsScreen(ListScreen):
         flag = None if row is None else console.state.flags.get(row.flag_name)
         if row is None:
             console.say("no request is selected")
-        elif not row.waits(console.server_now()):
-            console.say(f"{row.approval_id} doesn't wait any more: {standing(row, console.server_now())[0][2:]}")
+        elif why := why_not_waiting(row, console.server_now()):
+            console.say(f"{row.approval_id} doesn't wait any more: {why}")
         elif why := why_not_you(console, row):
             console.say(why)
         elif flag is None:
@@ -276,9 +272,20 @@ class ApprovalsScreen(ListScreen):
         else:
             self.open_sheet(ApproveSheet(flag, console.state.connection.environment, row))
 
+    def _decline(self) -> None:
+        from flagconsole.console.sheets.decline import DeclineSheet
+
+        row, console = self.approval, self.console
+        if row is None:
+            console.say("no request is selected")
+        elif why := why_not_declined(console, row):
+            console.say(why)
+        else:
+            self.open_sheet(DeclineSheet(console.state.connection.environment, row))
+
 
 def _text(row: ApprovalRow) -> str:
-    return f"{row.approval_id} {row.flag_name} {row.who} {row.operation} {row.reason}".casefold()
+    return f"{row.approval_id} {row.flag_name} {row.who} {row.operation} {row.reason} {row.decline_reason}".casefold()
 
 
 def _fields(row: ApprovalRow, now: float) -> Mapping[str, str]:
@@ -286,5 +293,5 @@ def _fields(row: ApprovalRow, now: float) -> Mapping[str, str]:
         "flag": row.flag_name.casefold(),
         "who": row.who.casefold(),
         "state": standing(row, now)[0][2:],
-        "by": row.allowed_by.casefold(),
+        "by": f"{row.allowed_by} {row.declined_by}".casefold(),
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from textual import events
 
@@ -13,10 +12,11 @@ from flagconsole.console.actions import Kind
 from flagconsole.console.ages import clock_text, moment_text
 from flagconsole.console.asked_change import AskedChange, asked_change
 from flagconsole.console.confirmation import Confirmation, Outcome
+from flagconsole.console.consent import why_not_waiting
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.impact import last_part
-from flagconsole.console.keymap import Command
-from flagconsole.console.line import Line, line
+from flagconsole.console.keymap import Command, key_name
+from flagconsole.console.line import Line, line, wrapped
 from flagconsole.console.oversight import ApprovalRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
@@ -25,21 +25,6 @@ from flagconsole.console.sheets.confirming import prompt_line
 from flagconsole.console.sheets.set_state import radius_rows
 from flagconsole.console.widgets.env_bar import environment_word, is_production
 from flagconsole.domain.blast import BlastRadius, blast_radius
-
-if TYPE_CHECKING:
-    from flagconsole.console.app import ConsoleApp
-
-
-def why_not_you(console: ConsoleApp, row: ApprovalRow) -> str:
-    """Why whoever sits here can't allow a request; empty where they can."""
-    connection, oversight = console.state.connection, console.state.oversight
-    if not connection.may_administer:
-        return f"allowing takes an admin's key; yours is {connection.role or 'not known'}'s"
-    if row.who == connection.you:
-        return "you asked for it yourself: somebody else has to allow it"
-    if oversight.own_grant(connection.you, console.server_now()) is not None:
-        return "with rights that were taken for a time (break-glass) nobody allows anything"
-    return ""
 
 
 class ApproveSheet(ConfirmSheet):
@@ -81,7 +66,7 @@ class ApproveSheet(ConfirmSheet):
             self.radius = await asyncio.to_thread(
                 blast_radius, state.ruleset, self.row.name, change.rule, state.tenants, at
             )
-        self.confirmation = confirming.repainted(self.confirmation, ready=True)
+        self.confirmation = confirming.repainted(self.confirmation, ready=not self._over)
         if self.is_attached:
             self.reframe()
             self.call_after_refresh(self.mark_painted)
@@ -107,11 +92,30 @@ class ApproveSheet(ConfirmSheet):
         elif change.tenant_id is None:
             rows += self.labelled("TENANTS", "can't be told from here: read the request", width)
         rows += self.labelled("MEANS  ", f"{row.who} may do it once, within an hour; this alone changes nothing", width)
-        if not row.waits(now):
-            rows.append(line(span("! it ran out meanwhile", "warning")))
+        if self._over:
+            rows += wrapped(f"! not any more: {self._over}", width, "warning", most=3)
         else:
-            rows.append(line(span(f"        declining: leave it; it runs out at {clock_text(row.ends_at)}Z", "muted")))
+            key = key_name(self.console.keymap.command("approval.decline").keys[0])
+            rows.append(
+                line(
+                    span(f"        declining: Esc, then {key}; else it runs out at {clock_text(row.ends_at)}Z", "muted")
+                )
+            )
         return rows
+
+    @property
+    def _over(self) -> str:
+        """Why the request needs nobody's consent any more; empty where it waits."""
+        return why_not_waiting(self.approval, self.console.server_now())
+
+    def updated(self, changed: frozenset[str]) -> None:
+        """The flag may have moved on, and somebody else may have decided on the request."""
+        if not self.sending:
+            self.approval = self.console.state.oversight.approval(self.approval.approval_id) or self.approval
+            if self._over and self.confirmation.ready:
+                self.confirmation = confirming.repainted(self.confirmation, ready=False)
+                self.console.keys_changed()
+        super().updated(changed)
 
     def offers(self, command: Command) -> bool:
         """There is no reason to choose: whoever asked gave it."""
@@ -127,10 +131,12 @@ class ApproveSheet(ConfirmSheet):
         super()._take((replace(confirmation, reason=self.approval.reason), outcome))
 
     def _below(self, width: int) -> list[Line]:
+        if self._over:
+            return [line(span("nothing was sent: what doesn't wait can't be allowed", "muted"))]
         return [prompt_line(self.confirmation, self.does)]
 
     def _begin(self, reason: str) -> None:
-        if not self.sending:
+        if not self.sending and not self._over:
             self.sending = True
             self.run_worker(self._send())
 
