@@ -284,7 +284,7 @@ async def declined(console: Any) -> None:
     """A consent that was taken back: by whom, when and why."""
     await approvals(console)
     await console.press("G", "k")
-    await console.until("the consent was taken back")
+    await console.until("– declined by ada")
 
 
 async def decline(console: Any) -> None:

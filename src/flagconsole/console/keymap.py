@@ -166,7 +166,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("approval.allow", ("A",), "approvals", "allow", "allow what somebody else asked for: A, then Y or the name",
             "act", Needs.ADMIN, ("allow", "approve")),
     Command("approval.decline", ("D",), "approvals", "decline", "decline what was asked for, or take consent back: D, a digit, Y",
-            "act", Needs.ADMIN, ("decline",)),
+            "act", Needs.ADMIN, ("decline",), 1),
     Command("grant.review", ("C",), "reviews", "reviewed", "you have looked at what was done: C, a digit, Y", "act", Needs.ADMIN),
     Command("around", ("@",), "timed", "around", "changes nearest to a time: 03:14, 20m", words=("around",), spare=2),
     Command("verify", ("v",), "history", "verify", "check the whole log's hash chain", words=("verify",), spare=3),

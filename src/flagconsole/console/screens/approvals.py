@@ -230,7 +230,7 @@ class ApprovalsScreen(ListScreen):
             rows[0] = line(*rows[0], f" by {row.declined_by}  {moment_text(row.declined_at, now)}Z")
             rows += wrapped(f"“{row.decline_reason}”", width, most=3)
             if row.allowed_by:
-                rows.append(line(f"        {row.allowed_by} had allowed it: the consent was taken back"))
+                rows += wrapped(f"{row.allowed_by} had allowed it: the consent was taken back", width, most=2)
         elif row.used_at is not None:
             rows[0] = line(*rows[0], f"  {moment_text(row.used_at, now)}Z, allowed by {row.allowed_by}")
         elif row.waits(now):
