@@ -249,6 +249,12 @@ async def connection_back(console: Any) -> None:
     await console.until("CONNECTION BACK")
 
 
+async def asked_now(console: Any) -> None:
+    """Have what the screen asks again and again answered at this very moment: which second it was asked in is left to nobody."""
+    console.clock.now += 1  # the pace in front
+    await console.until(lambda: console.app.state.oversight.asked_at == console.clock.now)
+
+
 async def approvals(console: Any) -> None:
     """Requests that wait, one's own among them, one that was allowed, one whose consent was taken back, and one that ran out."""
     server = console.server
@@ -271,6 +277,7 @@ async def approvals(console: Any) -> None:
     await console.until("3 wait for a second person")
     await console.press("j", "j", "k")
     await console.until("gain it")
+    await asked_now(console)
 
 
 async def approve(console: Any) -> None:
@@ -278,6 +285,7 @@ async def approve(console: Any) -> None:
     await approvals(console)
     await console.press("A")
     await console.until("lite> ")
+    await asked_now(console)
 
 
 async def declined(console: Any) -> None:
@@ -285,6 +293,7 @@ async def declined(console: Any) -> None:
     await approvals(console)
     await console.press("G", "k")
     await console.until("– declined by ada")
+    await asked_now(console)
 
 
 async def decline(console: Any) -> None:
@@ -293,6 +302,7 @@ async def decline(console: Any) -> None:
     await console.press("D")
     await console.press("1")
     await console.until("Y decline it")
+    await asked_now(console)
 
 
 async def reviews(console: Any) -> None:
@@ -312,6 +322,7 @@ async def reviews(console: Any) -> None:
     await console.until("1 to review")
     await console.press("j")
     await console.until("OTHER CALLS 2")
+    await asked_now(console)
 
 
 async def review(console: Any) -> None:
@@ -319,6 +330,7 @@ async def review(console: Any) -> None:
     await reviews(console)
     await console.press("C")
     await console.until("nothing sent yet")
+    await asked_now(console)
 
 
 SCENES: list[Scene] = [
