@@ -65,7 +65,7 @@ def test_a_wrong_plan_is_named_by_line(run, tmp_path):
     said = run("start", "pos.lite", "go", "--plan", str(tmp_path / "bad.yaml"), code=2)
     assert "bad.yaml line 4" in said
     assert "percentage" in said
-    assert "can't be read" in run("start", "pos.lite", "go", "--plan", "nowhere.yaml", code=2)
+    assert "there is no such file" in run("start", "pos.lite", "go", "--plan", "nowhere.yaml", code=2)
 
 
 def test_a_dry_run_starts_nothing(run):

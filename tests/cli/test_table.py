@@ -40,3 +40,14 @@ def test_colours_only_where_they_are_wanted_and_outside_the_alignment():
     assert "\x1b" not in "".join(table(["S", "W"], rows, width=None, colours=False))
     coloured = list(table(["S", "W"], rows, width=None, colours=True))
     assert coloured[1] == "\x1b[31m\x1b[1mkill\x1b[0m  x"
+
+
+def test_a_terminal_too_narrow_for_all_columns_gets_names_and_times_whole_and_the_rest_below():
+    rows = [
+        ["57", "2026-11-23 14:40:59Z", "scheduling.route_optimization", "", "canary 10 % → off", "controller", "w" * 90]
+    ]
+    shown = list(table(["ID", "WHEN", "FLAG", "TENANT", "WHAT", "BY", "WHY"], rows, width=80, colours=False))
+    assert all(cell_width(line) <= 80 for line in shown)
+    assert shown[2].split("  ") == ["57", "2026-11-23 14:40:59Z", "scheduling.route_optimization"]
+    assert shown[3].startswith("  canary 10 % → off  controller  www")
+    assert shown[3].endswith("…")

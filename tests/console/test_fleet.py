@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from flagconsole.domain.verdict import VerdictKind
@@ -68,3 +69,43 @@ async def test_the_exclamation_mark_goes_to_what_hurts_most_and_then_on(open_con
         assert console.app.state.selected == FAILING
         await console.press("!", "j", "!")
         assert console.app.state.selected == FAILING  # somebody went elsewhere: it begins anew
+
+
+async def test_a_flag_that_the_filter_hides_is_not_killed_and_not_told_of(open_console: Console, server: Any) -> None:
+    async with open_console() as console:
+        await console.press("/")
+        await console.type("zzzz")
+        await console.press("enter")
+        hidden = console.app.state.selected
+        assert all(hidden not in row for row in console.rows()[:-2]), "but for the last change below"
+        await console.press("K")
+        assert "no flag is selected" in console.screen()
+        assert "nothing sent yet" not in console.screen()
+        await console.press("escape", "K")
+        await console.until("nothing sent yet")
+        assert server.requests == []
+
+
+async def test_what_others_change_after_the_own_action_takes_the_last_line(open_console: Console, server: Any) -> None:
+    async with open_console() as console:
+        await console.press("K", "1", "Y")
+        await console.until("PROPAGATING")
+        for name in list(server.instances_by_id):
+            server.confirm(name)
+        await console.until("CONFIRMED 12/12")
+        await console.press("x")
+        assert "CONFIRMED 12/12" in console.rows()[-2]
+        change = server.change(FAILING, "off", reason="its errors went above 2 %", who="controller", silent=True)
+        server.tell(change.model_copy(update={"changed_at": change.changed_at + timedelta(minutes=5)}))
+        await console.until(lambda: "last change  controller pos.lite" in console.rows()[-2])
+
+
+async def test_page_keys_scroll_the_help_by_a_page(open_console: Console) -> None:
+    async with open_console() as console:
+        await console.press("?")
+        await console.until("more rows")
+        before = console.rows()
+        await console.press("pagedown")
+        assert console.rows()[2] in before[-6:], "one row of the page before stays in view"
+        await console.press("pageup")
+        assert console.rows() == before

@@ -27,7 +27,7 @@ COMMANDS: dict[str, Entry] = {
     "shadow-report": Entry(_LOOK, "shadow_report:shadow_report", "Show what shadow executions say of a flag."),
     "incidents": Entry(_LOOK, "incidents:incidents", "Follow, write up, close and export incidents."),
     "canary-status": Entry(_LOOK, "rollout:canary_status", "Show the rollouts that are under way."),
-    "monitor": Entry(_LOOK, "monitor:monitor", "Follow a rollout live, and roll it back if it fails."),
+    "monitor": Entry(_LOOK, "monitor:monitor", "Follow a rollout live; on request, roll it back if it fails."),
     "replay": Entry(_LOOK, "replay:replay", "Judge a rollout's past by another plan."),
     "kill": Entry(_ACT, "kill:kill", "Turn a flag off for everyone, at once, and wait for the proof."),
     "revive": Entry(_ACT, "revive:revive", "Clear a kill."),

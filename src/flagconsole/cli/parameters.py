@@ -41,6 +41,17 @@ class StateType(click.ParamType[FlagState]):
         return "STATE"
 
 
+class OneOf(click.Choice[str]):
+    """One of some words; for another one it says which may have been meant."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word."""
+        words = [str(choice) for choice in self.choices]
+        if str(value) not in words:
+            self.fail(f"{value!r} is not one of {', '.join(words)}.{did_you_mean(str(value), words)}", param, ctx)
+        return str(value)
+
+
 class FlagNameType(click.ParamType[str]):
     """A flag's name; a shell offers those that there are."""
 

@@ -30,6 +30,6 @@ def read_text(path: str) -> str:
         raise InvalidInput(
             f"Shipped plans are {', '.join(SHIPPED)}.",
             field="plan",
-            problem="can't be read",
+            problem="there is no such file" if isinstance(error, FileNotFoundError) else "can't be read",
             value=safe_text(path, 200),
         ) from error

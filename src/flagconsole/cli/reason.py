@@ -34,5 +34,5 @@ def one_reason(words: Sequence[str], option: str | None, default: str | None = N
     if given is None:
         given = default
     if given is None or not given.strip():
-        raise click.UsageError('a reason is needed, such as "error rate above 2 %"', click.get_current_context())
+        raise click.UsageError("a reason is needed, in quotes: it goes into the log", click.get_current_context())
     return given

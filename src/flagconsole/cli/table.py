@@ -12,6 +12,8 @@ from flagconsole.domain.text import safe_text
 
 _GAP: Final = "  "
 _NARROWEST: Final = 6
+#: So much of a text is still worth reading.
+_READABLE: Final = 24
 
 
 class Cell(NamedTuple):
@@ -48,22 +50,43 @@ def fitted(text: str, width: int) -> str:
 def table(
     header: Sequence[str], rows: Sequence[Sequence[Cell | str]], *, width: int | None, colours: bool
 ) -> Iterator[str]:
-    """The lines of a table. With a ``width`` its widest columns are cut until it fits; without, nothing is cut."""
+    """The lines of a table. With a ``width`` the last column is cut until it fits; where that isn't enough, the columns on the
+    right go to a line of their own below, since half a name or half a time tells nothing. Without, nothing is cut."""
     cells = [[_safe(item) for item in row] for row in rows]
     texts = [list(header), *([cell.text for cell in row] for row in cells)]
     widths = [max(cell_width(row[column]) for row in texts) for column in range(len(header))]
-    if width is not None:
-        _shrink(widths, width)
-    yield _line([Cell(name, dim=True) for name in header], widths, colours)
-    for row in cells:
-        yield _line(row, widths, colours)
+    parts = [range(len(widths))] if width is None else list(_folded(widths, width))
+    for row in [[Cell(name, dim=True) for name in header], *cells]:
+        for part in parts:
+            shown = _line([row[column] for column in part], [widths[column] for column in part], colours)
+            if part.start == 0 or shown:
+                yield shown if part.start == 0 else f"{_GAP}{shown}"
+
+
+def _folded(widths: list[int], available: int) -> Iterator[range]:
+    """Which columns go on which line; ``widths`` become what they have there."""
+    begin = 0
+    while begin < len(widths):
+        room = available - (len(_GAP) if begin else 0)
+        end, used = begin + 1, widths[begin]
+        while end < len(widths):
+            least = min(widths[end], _READABLE) if end == len(widths) - 1 else widths[end]
+            if used + len(_GAP) + least > room:
+                break
+            used += len(_GAP) + least
+            end += 1
+        part = widths[begin:end]
+        _shrink(part, room)
+        widths[begin:end] = part
+        yield range(begin, end)
+        begin = end
 
 
 def _shrink(widths: list[int], available: int) -> None:
     spare = available - len(_GAP) * (len(widths) - 1)
     while sum(widths) > spare:
         # The last column is prose and gives way first, down to a readable rest; then the widest one.
-        column = len(widths) - 1 if widths[-1] > 24 else max(range(len(widths)), key=widths.__getitem__)
+        column = len(widths) - 1 if widths[-1] > _READABLE else max(range(len(widths)), key=widths.__getitem__)
         if widths[column] <= _NARROWEST:
             return
         widths[column] -= 1

@@ -20,7 +20,7 @@ HUMAN_LETTER: Final = 0.025
 #: The label of the last reason, which is typed.
 OTHER: Final = "other"
 
-TOO_FAST: Final = "typed too fast to be sure it was you: press Y again"
+TOO_FAST: Final = "press Y again: typed too fast for a person"
 NEEDS_REASON: Final = "choose a reason first: it goes into the log"
 
 
@@ -120,7 +120,7 @@ def type_key(
     if entry.text != confirmation.word or not confirmation.ready or confirmation.painted_at is None:
         return confirmation, None
     if begun is None or at - begun < HUMAN_LETTER * (len(entry.text) - 1) or at - confirmation.painted_at < HUMAN_PAUSE:
-        note = "typed too fast to be sure it was you: type it again"
+        note = "type it again: that was too fast for a person"
         return replace(confirmation, entry=Entry(), word_begun_at=None, note=note), None
     return confirmation, Outcome.CONFIRM
 

@@ -91,6 +91,8 @@ _KEY_NAMES: Final = {
     "home": "Home",
     "end": "End",
     "tab": "Tab",
+    "shift+down": "⇧↓",
+    "shift+up": "⇧↑",
 }
 
 
@@ -249,8 +251,10 @@ COMMANDS: Final[tuple[Command, ...]] = (
     Command("filter.up", ("up",), "filtering", "", "previous row", "move"),
     Command("help.search", ("/",), "help", "search", "search the keys of all screens", "move"),
     Command("help.close", ("?", "escape", "q", "-", "ctrl+c"), "help", "close", "back to the screen", "move"),
-    Command("help.down", ("j", "down", "pagedown"), "help", "", "scroll down", "move"),
-    Command("help.up", ("k", "up", "pageup"), "help", "", "scroll up", "move"),
+    Command("help.down", ("j", "down"), "help", "", "scroll down", "move"),
+    Command("help.up", ("k", "up"), "help", "", "scroll up", "move"),
+    Command("help.page_down", ("pagedown",), "help", "", "a page down", "move"),
+    Command("help.page_up", ("pageup",), "help", "", "a page up", "move"),
     # while the past is on screen these count before the screen's own
     Command("travel.back", ("T", "escape"), "travel", "now", "back to now", "move"),
     Command("travel.older", (",",), "travel", "older", "one change back", "move"),

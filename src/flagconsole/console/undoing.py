@@ -33,5 +33,5 @@ def undoable(state: ConsoleState, now: float) -> Action | str:
     if age > UNDO_SECONDS:
         return f"your newest action is {age:.0f} s old: U undoes for {UNDO_SECONDS:.0f} s; R rolls back"
     if newest.kind not in WAY_BACK:
-        return "a rollback isn't undone by one key: set what should be (S), or begin its rollout anew (B)"
+        return "U doesn't undo this one: set what should be (S), or begin its rollout anew (B)"
     return newest

@@ -566,6 +566,14 @@ class StoreUnavailable(FlagConsoleError):
     exit_code = ExitCode.UNREACHABLE
 
 
+class AddressUnavailable(FlagConsoleError):
+    """The server can't listen on {address}: {problem}."""
+
+    code = "address_unavailable"
+    status = 503
+    exit_code = ExitCode.UNREACHABLE
+
+
 class ShuttingDown(FlagConsoleError):
     """The server is shutting down."""
 

@@ -97,7 +97,7 @@ async def authenticate(reader: Reader, secret: str) -> Actor:
 def actor_of(key: ApiKey | None, now: datetime) -> Actor:
     """Who asks with this key. Raises ``Unauthenticated`` for one that isn't valid."""
     if key is None or not key.is_valid_at(now):
-        raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
+        raise Unauthenticated("The server doesn't know the one that was sent, or it was revoked or has expired.")
     return Actor(name=key.name, role=key.role, tenant_id=key.tenant_id, key_id=key.key_id)
 
 

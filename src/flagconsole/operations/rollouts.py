@@ -242,7 +242,9 @@ async def _refuse_unchecked(tx: Transaction, flag_name: str) -> None:
     missing = [item for item in CHECKLIST if item not in ticked]
     if missing:
         raise ChecklistIncomplete(
-            "Tick them with: flagconsole promote --checked", flag=flag_name, missing=", ".join(missing)
+            f"Whoever has seen to them says so with: flagconsole promote {flag_name} REASON --checked",
+            flag=flag_name,
+            missing=", ".join(missing),
         )
 
 

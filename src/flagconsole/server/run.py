@@ -20,7 +20,7 @@ from typing import Final, Protocol
 import uvicorn
 from starlette.types import ASGIApp
 
-from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.errors import AddressUnavailable
 from flagconsole.domain.store_environment import StoreEnvironment
 from flagconsole.operations.store_environments import environments_of
 from flagconsole.server.bounds import Bounds
@@ -83,7 +83,7 @@ def serve(
     """Serve the store's environments until SIGTERM or SIGINT (or, with ``end_with_stdin``, until standard input ends).
 
     On a loopback address it makes sure that the embedded store's own admin keys exist, or the first ones of a database.
-    Raises ``StoreUnavailable`` when the store can't be opened or the address is taken.
+    Raises ``StoreUnavailable`` when the store can't be opened, ``AddressUnavailable`` when the address is taken.
     """
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
     listener = _bind(host, port)
@@ -149,8 +149,8 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
     except OSError as error:
-        raise StoreUnavailable(
-            "Choose another --host or --port.", problem=f"{host}:{port}: {error.strerror}"
+        raise AddressUnavailable(
+            "Choose another --host or --port.", address=f"{host}:{port}", problem=error.strerror
         ) from error
     return listener
 

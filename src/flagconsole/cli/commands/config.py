@@ -13,6 +13,7 @@ from flagconsole.cli.configuration import KEYRING, configuration_path, load, sav
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import print_fields, print_json, say, talk
+from flagconsole.cli.parameters import OneOf
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.text import safe_text
 
@@ -89,19 +90,19 @@ def set_api_key(invocation: Invocation, key: str) -> None:
 
 
 @config.command("unset")
-@click.argument("name", type=click.Choice(["url", "tenant", "api-key"]))
+@click.argument("name", type=OneOf(["url", "tenant", "api-key"]))
 @changes
 def unset(invocation: Invocation, name: str) -> None:
-    """Forget the url, the tenant or the key."""
+    """Forget the url, the tenant or the api-key."""
     if name == "api-key":
         before = load(configuration_path())
         if before.api_key_in == KEYRING and not invocation.dry_run:
             from flagconsole.cli.credentials import forget_in_keyring
 
             forget_in_keyring(before.api_key_url)
-        _store(invocation, {"api_key": None, "api_key_in": None, "api_key_url": None}, "no API key is configured")
+        _store(invocation, {"api_key": None, "api_key_in": None, "api_key_url": None}, "API key forgotten")
     else:
-        _store(invocation, {name: None}, f"no {name} is configured")
+        _store(invocation, {name: None}, f"{name} forgotten")
 
 
 @config.command("show")

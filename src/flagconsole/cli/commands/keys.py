@@ -9,7 +9,7 @@ import click
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import moment, print_json, print_table, say, talk
-from flagconsole.cli.parameters import MOMENT
+from flagconsole.cli.parameters import MOMENT, OneOf
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def keys() -> None:
 
 @keys.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(_ROLES), required=True, help="What the key may do.")
+@click.option("--role", type=OneOf(_ROLES), required=True, help="What the key may do.")
 @click.option("--for-tenant", metavar="ID", help="Bind the key to this tenant.")
 @click.option("--expires", type=MOMENT, metavar="ISO8601", help="When the key stops working by itself.")
 @prints

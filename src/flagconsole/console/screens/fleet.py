@@ -78,6 +78,11 @@ class FleetScreen(FilteredScreen):
             "problem": lambda _: self.next_problem(),
         }
 
+    def target(self) -> str | None:
+        """The flag under the cursor; none where the filter hides all of them: what nobody sees, nobody kills."""
+        state = self.console.state
+        return state.selected if self.table.keys or not state.filter_text else None
+
     def wish(self) -> Wish:
         """What was measured of the flag under the cursor."""
         return Wish(self.console.state.selected)

@@ -94,6 +94,11 @@ class HelpBox(Painted):
         self.entry: Entry | None = None
         self.typing = False
 
+    @property
+    def page(self) -> int:
+        """How many rows a page has: one of the page before stays in view."""
+        return max(1, self.size.height - 2)
+
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The rows in view."""
         console = self.console
@@ -158,6 +163,10 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
                 box.top += 1
             case "help.up" | "filter.up":
                 box.top -= 1
+            case "help.page_down":
+                box.top += box.page
+            case "help.page_up":
+                box.top -= box.page
         box.repaint()
         console.keys_changed()
 

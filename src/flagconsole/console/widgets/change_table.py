@@ -182,7 +182,13 @@ def entry_lines(state: ConsoleState, row: ChangeRow, before: ChangeRow | None, w
     if row.correlation:
         rows.append(line(span("one of a set ", "header"), span(row.correlation, "muted")))
     own = next(
-        (action for action in state.ledger if action.revision == row.change_id and action.epoch == state.epoch), None
+        (
+            action
+            for action in state.ledger
+            # A second kill has the first one's revision, and changed nothing.
+            if action.changed and action.revision == row.change_id and action.epoch == state.epoch
+        ),
+        None,
     )
     if own is not None:
         rows.append(line(span("sent from here ", "header"), span(f"Idempotency-Key {own.key}", "muted")))

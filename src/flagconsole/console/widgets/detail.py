@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
 from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.arrival import arrival
@@ -19,6 +20,9 @@ from flagconsole.console.widgets.rollout_pane import course_line, course_lines, 
 from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.states import FlagState
+
+if TYPE_CHECKING:
+    from flagconsole.console.screens.console_screen import ConsoleScreen
 
 
 def state_span(state: FlagState, text: str = "") -> Span:
@@ -247,13 +251,19 @@ def strip_lines(state: ConsoleState, row: FlagRow, now: float, width: int, *, as
     return [line(" ", *joined(facts)), line(" ", *second), line(" ", *course)]
 
 
+def _shown(widget: Painted) -> FlagRow | None:
+    """The flag that the screen is about; None where its filter hides all of them."""
+    target = cast("ConsoleScreen", widget.screen).target()
+    return widget.console.state.flags.get(target or "")
+
+
 class DetailPane(Painted):
     """The pane beside the table."""
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The selected flag behind a rule."""
         console = self.console
-        state, row = console.state, console.state.selected_flag
+        state, row = console.state, _shown(self)
         rule = span("│ ", "faint")
         rows = (
             []
@@ -271,7 +281,7 @@ class DetailStrip(Painted):
     def draw(self, width: int, height: int) -> list[Line]:
         """The selected flag under a rule."""
         console = self.console
-        row = console.state.selected_flag
+        row = _shown(self)
         rule = line(span("─" * width, "faint"))
         return (
             [rule]

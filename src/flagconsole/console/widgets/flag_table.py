@@ -279,7 +279,7 @@ def empty_table(state: ConsoleState) -> list[Line]:
     if state.past is not None:
         return [line("  there was no flag yet")]
     if state.loaded:
-        return [line("  there are no flags in this store yet: "), line("  flagconsole init --catalogue thorbis")]
+        return [line("  there are no flags in this store yet: "), line("  flagconsole init")]
     if state.connection.phase is Phase.CONNECTING:
         return [line(span("  connecting …", "muted"))]
     return [line(span("  no data: the server hasn't been reached yet", "muted"))]

@@ -1,36 +1,49 @@
-"""The ledger: each action from this console with its progress. Before the first one, the fleet's newest change."""
+"""The ledger: each action from this console with its progress, and the fleet's newest change where that came later."""
 
 from __future__ import annotations
 
+from flagconsole.console.actions import Stage
 from flagconsole.console.ages import moment_text
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.line import Line, line
 from flagconsole.console.progress import ledger_line
+from flagconsole.console.rows import ChangeRow
 from flagconsole.console.safe import span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.painted import Painted
 
 
 def ledger(state: ConsoleState, height: int, now: float, monotonic: float, notice: str = "") -> list[Line]:
-    """At most ``height`` rows, the newest action last; ``notice`` answers a key that could do nothing."""
+    """At most ``height`` rows, the newest last; ``notice`` answers a key that could do nothing."""
     rows = [ledger_line(action, monotonic) for action in state.ledger]
+    if state.history and (state.ledger or not notice) and _came_after(state.history[0], state):
+        rows.append(_change_line(state.history[0], now + state.connection.skew))
     if notice:
         rows.append(line(" ", span(notice, "warning")))
-    if not rows and state.history:
-        newest = state.history[0]
-        whose = f" for {newest.tenant_id}" if newest.tenant_id is not None else ""
-        rows = [
-            line(
-                span(f" {moment_text(newest.at, now + state.connection.skew)} last change  ", "muted"),
-                span(newest.who),
-                " ",
-                span(newest.flag_name, "strong"),
-                span(whose),
-                span(f"  {newest.before} {ARROW} {newest.after}  "),
-                span(newest.reason, "muted"),
-            )
-        ]
     return rows[-height:] if height > 0 else []
+
+
+def _came_after(newest: ChangeRow, state: ConsoleState) -> bool:
+    """Whether the newest change is somebody else's, and newer than what was done here: never in the place of an action that
+    isn't done."""
+    if not state.ledger:
+        return True
+    last = state.ledger[-1]
+    mine = any(action.revision == newest.change_id and action.epoch == state.epoch for action in state.ledger)
+    return not mine and last.stage is Stage.CONFIRMED and newest.at > last.begun_at + state.connection.skew
+
+
+def _change_line(newest: ChangeRow, now: float) -> Line:
+    whose = f" for {newest.tenant_id}" if newest.tenant_id is not None else ""
+    return line(
+        span(f" {moment_text(newest.at, now)} last change  ", "muted"),
+        span(newest.who),
+        " ",
+        span(newest.flag_name, "strong"),
+        span(whose),
+        span(f"  {newest.before} {ARROW} {newest.after}  "),
+        span(newest.reason, "muted"),
+    )
 
 
 class Ledger(Painted):
