@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from flagconsole.cli.output import when
 from flagconsole.cli.table import Cell, cell_width, fitted, table
+
+from .conftest import Run
 
 
 def lines(width: int | None, *rows: list[Cell | str], colours: bool = False) -> list[str]:
-    return list(table(["NAME", "WHY"], rows, width=width, colours=colours))
+    return table(["NAME", "WHY"], rows, width=width, colours=colours).lines
 
 
 def test_columns_begin_at_the_same_place_also_behind_wide_and_combining_letters():
@@ -37,17 +45,67 @@ def test_cells_are_made_safe():
 
 def test_colours_only_where_they_are_wanted_and_outside_the_alignment():
     rows = [[Cell("kill", "red", bold=True), "x"], [Cell("off", dim=True), "x"]]
-    assert "\x1b" not in "".join(table(["S", "W"], rows, width=None, colours=False))
-    coloured = list(table(["S", "W"], rows, width=None, colours=True))
+    assert "\x1b" not in "".join(table(["S", "W"], rows, width=None, colours=False).lines)
+    coloured = table(["S", "W"], rows, width=None, colours=True).lines
     assert coloured[1] == "\x1b[31m\x1b[1mkill\x1b[0m  x"
 
 
-def test_a_terminal_too_narrow_for_all_columns_gets_names_and_times_whole_and_the_rest_below():
-    rows = [
-        ["57", "2026-11-23 14:40:59Z", "scheduling.route_optimization", "", "canary 10 % → off", "controller", "w" * 90]
-    ]
-    shown = list(table(["ID", "WHEN", "FLAG", "TENANT", "WHAT", "BY", "WHY"], rows, width=80, colours=False))
-    assert all(cell_width(line) <= 80 for line in shown)
-    assert shown[2].split("  ") == ["57", "2026-11-23 14:40:59Z", "scheduling.route_optimization"]
-    assert shown[3].startswith("  canary 10 % → off  controller  www")
-    assert shown[3].endswith("…")
+NOW = datetime.now(UTC)
+LONG_AGO = datetime(2025, 2, 3, 4, 5, 6, tzinfo=UTC)
+CHANGES: list[list[Cell | str]] = [
+    ["58", when(LONG_AGO), "scheduling.route_optimization", "", Cell("on → off"), "maria.oncall", "it was " * 20],
+    ["57", when(LONG_AGO), "scheduling.route_planning", "", Cell("on → off"), "controller", "error rate"],
+]
+HEADER = ["ID", "WHEN", "FLAG", "TENANT", "WHAT", "BY", "WHY"]
+
+
+def test_at_every_width_lines_fit_and_flags_are_told_apart():
+    for width in range(33, 220):
+        laid_out = table(HEADER, CHANGES, width=width, colours=False)
+        assert all(cell_width(line) <= width for line in laid_out.lines)
+        assert "scheduling.route_optimization" in laid_out.lines[1]
+        assert "scheduling.route_planning" in laid_out.lines[2]
+        shown = set(re.split(r"\s{2,}", laid_out.lines[0].replace(" UTC", "")))
+        assert shown | set(laid_out.left_out) == {*HEADER} - {"TENANT"}, "an empty one isn't missed, any other is named"
+
+
+def test_what_gives_way_is_first_the_time_then_the_prose_and_then_whole_columns():
+    def shown(width: int) -> str:
+        return table(HEADER, CHANGES, width=width, colours=False).lines[1]
+
+    assert "2025-02-03 04:05:06Z" in shown(200)
+    assert re.fullmatch(r"58  2025-02-03  \S+  on → off  maria.oncall  it was.*…", shown(90))
+    assert shown(60).endswith("on → off")
+    assert "…" not in shown(60)
+
+
+def test_a_column_of_times_is_short_as_a_whole_and_its_name_says_the_zone():
+    today: list[Cell] = [when(NOW), Cell("on → off"), Cell("why " * 30)]
+    rows = [today, [when(LONG_AGO), "on → off", ""], [when(None), "on → off", ""]]
+    head, *lines = table(["WHEN", "WHAT", "WHY"], rows, width=40, colours=False).lines
+    assert head.startswith("WHEN UTC    WHAT")
+    assert today[0].short == lines[0].split()[0]
+    assert lines[1].startswith("2025-02-03  on → off")
+    assert lines[2].startswith("-           on → off")
+    earlier = NOW - timedelta(days=1)
+    assert when(earlier).short in {f"{earlier:%m-%d %H:%M}", f"{earlier:%Y-%m-%d}"}
+
+
+def test_a_terminal_of_80_columns_shows_every_flag_and_says_what_it_left_out(
+    flags: Run, monkeypatch: pytest.MonkeyPatch
+):
+    for flag in ("invoices.payment_links", "invoices.pdf_generation"):
+        flags("set", flag, "canary", "--percentage", "10", "shadow passed for the whole of two days")
+        flags("set", flag, "canary", "--percentage", "25", "ten per cent passed for the whole of two days")
+    piped = flags("history").out
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ  invoices.pdf_generation  .*two days$", piped, re.M)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("flagconsole.cli.output.is_terminal", lambda: True)
+    for command in (("history",), ("list",)):
+        shown = flags(*command)
+        assert all(cell_width(re.sub(r"\x1b\[\d*m", "", line)) <= 80 for line in shown.out.splitlines())
+        assert "invoices.payment_links " in shown.out
+        assert "invoices.pdf_generation " in shown.out
+    assert "25%" in flags("history").out
+    assert "no room for" in flags("list").err
+    assert flags("list", "--json").json["flags"], "and --json has everything"

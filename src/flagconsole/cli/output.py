@@ -44,11 +44,14 @@ def _json_of(value: BaseModel) -> Any:
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
-    """Print a table, cut to the terminal's width where it goes to one."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    for line in table(header, rows, width=width, colours=has_colours()):
+    """Print a table. Where it goes to a terminal it is made to fit, and what had to be left out is named."""
+    width = shutil.get_terminal_size().columns if is_terminal() else None
+    laid_out = table(header, rows, width=width, colours=has_colours())
+    for line in laid_out.lines:
         # click would strip the colours again where it believes there is no terminal.
         click.echo(line, color=True)
+    if laid_out.left_out:
+        talk(f"no room for {', '.join(laid_out.left_out)}: see a wider terminal, or --json")
 
 
 def print_fields(fields: Sequence[tuple[str, Cell | str]]) -> None:
@@ -70,9 +73,14 @@ def talk(line: str) -> None:
     click.echo(line, err=True)
 
 
+def is_terminal() -> bool:
+    """Whether somebody reads standard output as it is printed."""
+    return sys.stdout.isatty()
+
+
 def has_colours() -> bool:
     """Whether colours reach somebody who wants them."""
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return is_terminal() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def state_cell(state: FlagState) -> Cell:
@@ -83,6 +91,15 @@ def state_cell(state: FlagState) -> Cell:
 def moment(value: datetime | None) -> str:
     """A time in UTC to the second."""
     return "-" if value is None else value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def when(value: datetime | None) -> Cell:
+    """A time in a table: in UTC to the second, or shortly, as the time of today or the day of this year."""
+    if value is None:
+        return Cell("-")
+    then, now = value.astimezone(UTC), datetime.now(UTC)
+    form = "%H:%M:%S" if then.date() == now.date() else "%m-%d %H:%M" if then.year == now.year else "%Y-%m-%d"
+    return Cell(moment(value), short=then.strftime(form), unit="UTC")
 
 
 def age(then: datetime, now: datetime) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flagconsole.cli.output import print_json, say
+from flagconsole.cli.output import moment, print_json, say
 from flagconsole.domain.change import TOLD_OF_COHORT, told_setting
 from flagconsole.domain.flag import Setting
 from flagconsole.domain.text import safe_text
@@ -30,6 +31,16 @@ def transition(change: Change) -> str:
     return f"{was} → {is_now}{f'; {fields}' if fields else ''}"
 
 
+def short_transition(change: Change) -> str:
+    """The same where there is little room: what is said twice is said once."""
+    if change.tenant_id is not None:
+        return _override(change.new).partition(" until ")[0]
+    was, arrow, is_now = transition(change).partition(" → ")
+    if was.startswith("canary ") and is_now.startswith("canary "):
+        is_now = is_now.removeprefix("canary ")
+    return f"{was}{arrow}{is_now}".replace(" %", "%")
+
+
 def before(change: Change) -> str:
     """What the flag was before the change: ``canary 10 %``."""
     return _setting(change.previous)
@@ -43,7 +54,15 @@ def _override(value: dict[str, Any] | None) -> str:
     if value is None:
         return "no override"
     until = value.get("expires_at")
-    return f"override {safe_text(value.get('override_state'), 20)}{f' until {safe_text(until, 40)}' if until else ''}"
+    return f"override {safe_text(value.get('override_state'), 20)}{f' until {_told_time(until)}' if until else ''}"
+
+
+def _told_time(value: object) -> str:
+    """A time of the log, which keeps it as text, to the second."""
+    try:
+        return moment(datetime.fromisoformat(str(value)))
+    except ValueError:
+        return safe_text(value, 40)
 
 
 def print_result(invocation: Invocation, result: ChangeResult) -> None:

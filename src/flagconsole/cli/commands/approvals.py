@@ -8,11 +8,12 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import moment, print_json, print_table, say, talk
+from flagconsole.cli.output import moment, print_json, print_table, say, talk, when
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
+    from flagconsole.cli.table import Cell
     from flagconsole.cli.target import Target
     from flagconsole.domain.approval import Approval, ApprovalList
 
@@ -79,9 +80,9 @@ def decline(invocation: Invocation, approval_id: str, reason: str) -> None:
         say(f"{approval.approval_id}: {_state(approval)}")
 
 
-def _row(approval: Approval) -> list[str]:
+def _row(approval: Approval) -> list[Cell | str]:
     what = f"{approval.operation} {approval.request}"
-    at, by = moment(approval.requested_at), approval.requested_by
+    at, by = when(approval.requested_at), approval.requested_by
     return [approval.approval_id, at, by, approval.flag_name, what, _state(approval)]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
-from flagconsole.cli.output import moment, print_json, print_table, say, talk
+from flagconsole.cli.output import print_json, print_table, say, talk, when
 from flagconsole.cli.whole_log import text_of, whole_log
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
@@ -47,11 +47,11 @@ def missing(invocation: Invocation, export: Path) -> None:
         say(f"nothing is missing: all of {safe_text(export, 300)} is in this log")
     else:
         rows = [
-            (moment(change.changed_at), change.flag_name, transition(change), change.changed_by, change.change_reason)
+            (when(change.changed_at), change.flag_name, transition(change), change.changed_by, change.change_reason)
             for change in changes
         ]
         rows += [
-            (moment(act.done_at), act.subject, act.kind.value.replace("_", " "), act.done_by, act.reason or "")
+            (when(act.done_at), act.subject, act.kind.value.replace("_", " "), act.done_by, act.reason or "")
             for act in acts
         ]
         print_table(("WHEN", "WHAT", "CHANGE", "BY", "WHY"), rows)

@@ -8,7 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import moment, print_json, print_table, say
+from flagconsole.cli.output import print_json, print_table, say, when
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def list_environments(invocation: Invocation) -> None:
                 one.name,
                 str(one.revision),
                 one.epoch,
-                "" if one.created_at is None else moment(one.created_at),
+                "" if one.created_at is None else when(one.created_at),
                 one.created_by,
             ]
             for one in found.environments

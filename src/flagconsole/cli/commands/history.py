@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
-from flagconsole.cli.output import moment, print_json, print_table, talk
+from flagconsole.cli.output import moment, print_json, print_table, talk, when
 from flagconsole.cli.parameters import DOMAIN, FLAG, MOMENT
 from flagconsole.cli.table import Cell
 
@@ -114,7 +114,7 @@ def _apart(change: Change, around: datetime) -> str:
 
 
 def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None = None) -> None:
-    from flagconsole.cli.wording import transition
+    from flagconsole.cli.wording import short_transition, transition
 
     if not changes:
         return
@@ -123,7 +123,7 @@ def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None
     header += [*(["TENANT"] if tenants else []), "WHAT", "BY", "WHY"]
     rows = []
     for change in changes:
-        row: list[Cell | str] = [str(change.change_id), moment(change.changed_at)]
+        row: list[Cell | str] = [str(change.change_id), when(change.changed_at)]
         if around is not None:
             row.append(_apart(change, around))
         if not one_flag:
@@ -136,7 +136,8 @@ def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None
             by += f" (break-glass {change.break_glass})"
         if change.approved_by is not None:
             by += f" (allowed by {change.approved_by})"
-        row += [Cell(transition(change) + reverts, _COLOURS.get(change.action.value)), by]
+        colour = _COLOURS.get(change.action.value)
+        row += [Cell(transition(change) + reverts, colour, short=short_transition(change) + reverts), by]
         row.append(change.change_reason)
         rows.append(row)
     print_table(header, rows)

@@ -9,7 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, talk
+from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, talk, when
 from flagconsole.cli.table import Cell
 from flagconsole.domain.errors import IncidentNotFound
 from flagconsole.domain.text import safe_text
@@ -59,7 +59,7 @@ def _row(item: IncidentView) -> list[Cell | str]:
     impact = "?" if item.impact is None else item.impact.value
     return [
         item.incident_id,
-        moment(item.started_at),
+        when(item.started_at),
         item.flag_name,
         item.playbook or "by hand",
         _restoration(item),
@@ -115,7 +115,7 @@ def _print(invocation: Invocation, detail: IncidentDetail) -> None:
     if item.run is not None:
         _print_run(item.run)
     say("")
-    rows = [[moment(entry.at), entry.kind.value, entry.actor, entry.text] for entry in detail.timeline]
+    rows = [[when(entry.at), entry.kind.value, entry.actor, entry.text] for entry in detail.timeline]
     print_table(["WHEN", "WHAT", "WHO", "TEXT"], rows)
 
 

@@ -8,7 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import moment, print_json, print_table, say, talk
+from flagconsole.cli.output import moment, print_json, print_table, say, talk, when
 from flagconsole.cli.parameters import MOMENT, OneOf
 from flagconsole.domain.text import safe_text
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from flagconsole.cli.backend import Backend
+    from flagconsole.cli.table import Cell
     from flagconsole.cli.target import Target
     from flagconsole.domain.role import ApiKey
     from flagconsole.domain.views import KeyList, NewKey
@@ -75,7 +76,7 @@ def list_keys(invocation: Invocation) -> None:
         talk("there are no keys")
 
 
-def _row(key: ApiKey) -> list[str]:
+def _row(key: ApiKey) -> list[Cell | str]:
     ends = "" if key.expires_at is None else moment(key.expires_at)
     if key.replaced_by is not None:
         ends += f" (rotated to {key.replaced_by})"
@@ -86,7 +87,7 @@ def _row(key: ApiKey) -> list[str]:
         key.name,
         key.role.value,
         key.tenant_id or "",
-        moment(key.created_at),
+        when(key.created_at),
         key.created_by,
         ends,
     ]

@@ -9,11 +9,12 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import moment, print_json, print_table, say, talk
+from flagconsole.cli.output import moment, print_json, print_table, say, talk, when
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
+    from flagconsole.cli.table import Cell
     from flagconsole.cli.target import Target
     from flagconsole.domain.notification import Notification, NotificationList, TrialAnswer
 
@@ -105,7 +106,7 @@ def retry(invocation: Invocation, notification_id: str) -> None:
         say(f"{safe_text(notification.notification_id, 200)}: will be tried again now")
 
 
-def _row(notification: Notification) -> list[str]:
+def _row(notification: Notification) -> list[Cell | str]:
     state = notification.status.value.replace("_", " ")
     if notification.delivered_at is not None:
         state += f" {moment(notification.delivered_at)}"
@@ -113,7 +114,7 @@ def _row(notification: Notification) -> list[str]:
         state += f", tried {notification.attempts} times, next {moment(notification.next_try_at)}"
     return [
         notification.notification_id,
-        moment(notification.created_at),
+        when(notification.created_at),
         notification.flag_name,
         notification.subscription,
         state,
