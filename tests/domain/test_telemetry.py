@@ -83,6 +83,7 @@ def test_too_many_buckets_are_refused():
         ({"kind": "csat", "metric": "gap"}, "belong to kind custom"),
         ({"kind": "custom", "metric": "share", "metric_kind": "ratio", "value": 1.5}, "between 0 and 1"),
         ({"kind": "ticket", "occurred_at": "2026-11-23T03:00:00"}, "timezone"),
+        ({"kind": "ticket", "occurred_at": 1_795_000_000}, "must be a time such as"),
         ({"kind": "ticket", "occurred_at": "9999-12-31T23:59:59Z"}, "between the years"),
     ],
 )

@@ -158,6 +158,14 @@ def test_receipts_tell_who_has_applied_what(api):
     assert api.request("GET", "/api/instances").json()["confirmed"] == 1
 
 
+def test_when_a_receipt_was_is_a_written_time_and_no_bare_number(api):
+    body = {"service": "billing", "sdk_version": "1", "epoch": "e", "receipts": [{"revision": 1, "applied_at": 0}]}
+    answer = api.request("POST", "/api/instances/i1/receipt", json=body, role=Role.SDK)
+    assert answer.status_code == 422
+    assert "must be a time such as" in answer.text
+    assert api.request("GET", "/api/instances").json()["instances"] == []
+
+
 def test_blast_radius_counts_tenants_and_dependents(api):
     dependent = {"flag_name": "invoices.auto_send", "dependencies": ["invoices.write"]}
     api.request("POST", "/api/flags", json=dependent)

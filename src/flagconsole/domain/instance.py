@@ -10,6 +10,7 @@ from pydantic import AwareDatetime, Field
 
 from flagconsole.domain.flag import Frozen
 from flagconsole.domain.names import Label
+from flagconsole.domain.written_time import WrittenMoment
 
 #: An instance that was heard from within this many seconds counts as live.
 LIVE_SECONDS: Final = 30.0
@@ -32,7 +33,7 @@ class Receipt(Frozen):
     """One revision that an instance has applied; ``applied_at`` by the instance's clock."""
 
     revision: Annotated[int, Field(ge=0)]
-    applied_at: AwareDatetime
+    applied_at: WrittenMoment
 
 
 class ReceiptBatch(Frozen):

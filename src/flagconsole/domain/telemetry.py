@@ -16,6 +16,7 @@ from flagconsole.domain.group import Group
 from flagconsole.domain.metric import MetricKind, MetricName
 from flagconsole.domain.names import FlagName, Label, TenantId, single_line
 from flagconsole.domain.sketch import HIGHEST_BIN, LOWEST_BIN, MAX_BINS
+from flagconsole.domain.written_time import WrittenMoment
 
 #: The width of a bucket, seconds.
 BUCKET_SECONDS: Final = 30
@@ -152,7 +153,7 @@ class Feedback(Frozen):
     tenant_id: TenantId
     flag_name: FlagName | None = None
     value: _Finite = 1.0
-    occurred_at: AwareDatetime | None = None
+    occurred_at: WrittenMoment | None = None
     metric: MetricName | None = None
     metric_kind: CustomKind | None = None
 
