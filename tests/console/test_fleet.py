@@ -109,3 +109,14 @@ async def test_page_keys_scroll_the_help_by_a_page(open_console: Console) -> Non
         assert console.rows()[2] in before[-6:], "one row of the page before stays in view"
         await console.press("pageup")
         assert console.rows() == before
+
+
+async def test_of_a_killed_flag_the_footer_offers_what_clears_it(open_console: Console, server: Any) -> None:
+    server.change("pos.loyalty_points", "kill", action="killed", silent=True)
+    async with open_console() as console:
+        await console.until(lambda: console.app.state.selected == "pos.loyalty_points")
+        assert "V revive" in console.rows()[-1]
+        assert "K kill" not in console.rows()[-1]
+        await console.press("j")
+        assert "V revive" not in console.rows()[-1]
+        assert "K kill" in console.rows()[-1]

@@ -140,6 +140,7 @@ async def revive(console: Any) -> None:
 
 
 async def rollback(console: Any) -> None:
+    await console.until(lambda: console.app.state.playbooks)  # without them there is one way only, and no field
     await console.press("R")
     await console.until("UNDOES")
 

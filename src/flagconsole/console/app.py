@@ -454,7 +454,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def selection_changed(self) -> None:
         """The cursor is on another flag: the panes show it."""
-        for widget in self.screen.query("DetailPane, DetailStrip, FleetCharts").results(Painted):
+        for widget in self.screen.query("DetailPane, DetailStrip, FleetCharts, Footer").results(Painted):
             widget.repaint()
 
     def move_selection(self, rows: int) -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Final
 
 from flagconsole.console.keymap import Command, key_name
 from flagconsole.console.line import Line, joined, line, line_width
 from flagconsole.console.safe import span
 from flagconsole.console.widgets.painted import Painted
+from flagconsole.domain.states import FlagState
+
+#: Which commands give way, and which never, where the flag is killed.
+_KILLED: Final = {"kill": 6, "revive": 0}
 
 
 @lru_cache(64)
@@ -42,4 +47,9 @@ class Footer(Painted):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """One row."""
-        return [footer(tuple(self.console.commands()), width)]
+        commands = tuple(self.console.commands())
+        flag = self.console.state.flags.get(self.console.console_screen.target() or "")
+        if flag is not None and flag.state is FlagState.KILL:
+            # A second kill changes nothing: the room is for what clears it.
+            commands = tuple(command._replace(spare=_KILLED.get(command.id, command.spare)) for command in commands)
+        return [footer(commands, width)]
