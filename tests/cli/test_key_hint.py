@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from flagconsole.cli.invocation import Invocation
+from flagconsole.cli.key_hint import key_hint
 from flagconsole.cli.main import run
 from flagconsole.server.key_file import key_file_of
 
@@ -28,6 +30,18 @@ def test_the_file_of_the_server_on_this_machine_is_named(store: str, capsys: pyt
     assert said[0].startswith("error: No valid API key was given.")
     assert said[1].endswith(f"export FLAGCONSOLE_API_KEY=\"$(cat '{path}')\"")
     assert "fc_admin_secret" not in "".join(said)
+
+
+def test_another_machine_or_a_key_that_was_sent_isnt_answered_with_a_key_of_here(
+    store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key_file_of(store).write_text("fc_admin_secret")
+    assert "keys create" in key_hint(Invocation(url="https://flags.example"))
+    assert key_hint(Invocation(url="http://127.0.0.1:9", api_key="fc_x")).endswith(
+        "to http://127.0.0.1:9 is the one of --api-key"
+    )
+    monkeypatch.setenv("FLAGCONSOLE_API_KEY", "fc_y")
+    assert key_hint(Invocation(url="http://127.0.0.1:9")).endswith("the one of FLAGCONSOLE_API_KEY")
 
 
 def test_without_one_it_says_who_makes_keys(store: str, capsys: pytest.CaptureFixture[str]) -> None:

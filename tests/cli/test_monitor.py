@@ -80,6 +80,13 @@ def test_without_a_rollout_there_is_nothing_to_monitor(flags):
     assert flags("monitor", "pos.lite", "--playbook", "gradual").code == 2
 
 
+def test_nothing_measured_spends_no_budget(started, store_path):
+    judged(store_path, VerdictKind.NO_DATA, because="no operations", operations=0, tenants=0, budget_spent=0.16)
+    said = started("monitor", "pos.lite", "--duration", "1s")
+    assert "0 operations of 0 tenants" in said.out
+    assert "budget" not in said.out
+
+
 @pytest.mark.parametrize(
     ("kind", "code"),
     [(VerdictKind.PASS, 0), (VerdictKind.FAIL, 9), (VerdictKind.INCONCLUSIVE, 10), (VerdictKind.NO_DATA, 11)],

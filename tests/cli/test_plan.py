@@ -10,7 +10,10 @@ def test_a_plan_is_checked_and_shown(fc, home):
     said = fc("plan", "check", str(home / "quick.yaml"))
     assert said.code == 0
     assert "quick: 3 phases, people promote, rolls back by itself" in said.out
-    assert "canary 10: canary 10 %, 0 min at least, 500 operations of 5 tenants, a look every 30 s" in said.out
+    assert (
+        "canary 10: canary 10 %, 0 min at least, 500 operations of 5 tenants (by default), a look every 30 s"
+        in said.out
+    )
     assert "rollback: error_rate > 2 %" in said.out
 
 

@@ -110,3 +110,9 @@ def test_hostile_arguments_are_not_echoed_raw(flags: Any):
         shown = flags(*arguments)
         assert shown.code in {2, 3}
         assert not {"\x1b", "\x9b", "\x07"} & set(shown.err)
+
+
+def test_a_rollback_time_that_nobody_said_is_told_as_the_default(flags: Any):
+    flags("create", "pos.plain", "--reason", "for a test")
+    assert re.search(r"^rollback takes +60 s \(the default\)$", flags("get", "pos.plain").out, re.M)
+    assert re.search(r"^rollback takes +30 s$", flags("get", "invoices.write").out, re.M)

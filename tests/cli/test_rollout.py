@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -45,7 +46,10 @@ def test_a_rollout_is_started_held_resumed_and_aborted(run, tmp_path):
     assert "no verdict yet" in refused
     refused = run("promote", "pos.lite", "now", "--past-verdict", code=4)
     assert "shadow mode ready" in refused
-    assert "canary 10" in run("promote", "pos.lite", "now", "--past-verdict", "--checked")
+    refused = run("promote", "pos.lite", "it's time", "--past-verdict", code=4)
+    command = """flagconsole promote pos.lite 'it'"'"'s time' --past-verdict --checked"""
+    assert command in refused, "the command that helps is whole, and works"
+    assert "canary 10" in run(*shlex.split(command)[1:])
     found = json.loads(run("get", "pos.lite", "--json"))
     assert found["flag"]["current_state"] == "canary"
     assert "past the verdict" in run("history", "pos.lite")

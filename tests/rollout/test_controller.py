@@ -238,6 +238,10 @@ async def test_the_first_canary_waits_for_the_checklist(store, operations, judge
     rollout = await present(service, flag)
     assert rollout.progression_paused
     assert "shadow mode ready" in rollout.pause_reason
+    needed, known = rollout.pause_reason.split("The store itself knows: ")
+    assert "defined in the store" not in needed
+    assert known.startswith("defined in the store")
+    assert f"flagconsole promote {flag} 'the checklist is done' --checked" in known
     await service.tick(OPERATOR, flag, CHECKLIST, "walked through with the team")
     await service.resume(OPERATOR, flag, "checklist done")
     await pass_time(controller, clock, 1)

@@ -58,7 +58,7 @@ def _shared(*flags: str, **attributes: Any) -> Callable[[F], F]:
 def connection_options(command: F) -> F:
     """``--context``, ``--url``, ``--store``, ``--environment``, ``--api-key`` and ``--tenant``."""
     for option in (
-        _shared("--tenant", metavar="ID", help="The tenant that is meant."),
+        _shared("--tenant", metavar="ID", help="The tenant to show or change it for, where a command asks for one."),
         _shared("--api-key", metavar="KEY", help="The API key to use (better: FLAGCONSOLE_API_KEY)."),
         _shared(
             "--environment",
@@ -83,10 +83,15 @@ def json_option(command: F) -> F:
     return _shared("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
-def changes(command: F) -> F:
-    """The options of a command that changes something."""
+def writes(command: F) -> F:
+    """The options of a command that writes a file of one's own."""
     dry_run = _shared("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
+    return prints(dry_run(command))
+
+
+def changes(command: F) -> F:
+    """The options of a command that changes something in a store."""
     key = _shared(
         "--idempotency-key", metavar="KEY", help="Repeat a request whose answer was lost, never doing it twice."
     )
-    return prints(dry_run(key(command)))
+    return writes(key(command))

@@ -100,8 +100,9 @@ def cli(ctx: click.Context) -> None:
 
 def run(arguments: Sequence[str] | None = None, program: str | None = None) -> int:
     """Run one command and return its exit code. Prints an error on one line, and on another what helps against it where that is known."""
+    asked = Invocation()
     try:
-        result = cli.main(arguments, program, standalone_mode=False, obj=Invocation())
+        result = cli.main(arguments, program, standalone_mode=False, obj=asked)
         sys.stdout.flush()
     except click.ClickException as error:
         _complain(error)
@@ -111,7 +112,7 @@ def run(arguments: Sequence[str] | None = None, program: str | None = None) -> i
         if isinstance(error, Unauthenticated):
             from flagconsole.cli.key_hint import key_hint
 
-            _say(safe_text(key_hint(), 1000))
+            _say(safe_text(key_hint(asked), 1000))
         if isinstance(error, OutcomeUnknown) and "idempotency_key" in error.details:
             _say(
                 f"to learn it, run the same again with: --idempotency-key {safe_text(error.details['idempotency_key'])}"
@@ -151,7 +152,12 @@ def _complain(error: click.ClickException) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(line, err=True)
+    if not sys.stderr.isatty():
+        click.echo(line, err=True)
+        return
+    from flagconsole.cli.output import talk
+
+    talk(line)
 
 
 if __name__ == "__main__":

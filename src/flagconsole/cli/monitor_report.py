@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flagconsole.cli.output import json_line, moment, say
+from flagconsole.cli.output import json_line, moment, say, say_whole
 from flagconsole.domain.duration import duration_text, part_of
 from flagconsole.domain.nearness import nearest_to_failing
 from flagconsole.domain.quantity import quantity
@@ -90,7 +90,9 @@ class Report:
 
     def _tell(self, line: str, event: str, /, **data: Any) -> None:
         if self._as_json:
-            say(json_line({"event": event, "printed_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"), **data}))
+            say_whole(
+                json_line({"event": event, "printed_at": datetime.now(UTC).isoformat().replace("+00:00", "Z"), **data})
+            )
         else:
             say(line)
 
@@ -122,7 +124,7 @@ def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None) -> str
         parts.append(f"{verdict.operations} operations of {tenants}")
     if verdict.data_age_seconds is not None:
         parts.append(f"data {verdict.data_age_seconds:.0f} s old")
-    if verdict.budget_spent is not None:
+    if verdict.budget_spent is not None and verdict.operations != 0:  # of nothing measured nothing can be a false alarm
         parts.append(f"false-alarm budget {verdict.budget_spent:.0%} spent")
     return "  ".join(parts)
 

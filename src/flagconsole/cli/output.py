@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from flagconsole.cli.table import Cell, styled, table
+from flagconsole.cli.wrapping import wrapped
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.text import safe_text
 
@@ -64,13 +65,18 @@ def print_fields(fields: Sequence[tuple[str, Cell | str]]) -> None:
 
 
 def say(line: str) -> None:
-    """Print a line of outcome; what comes from outside in it must have passed ``safe_text``."""
-    click.echo(line)
+    """Print a line of outcome, on a terminal broken between words; what comes from outside in it must have passed ``safe_text``."""
+    click.echo(wrapped(line, shutil.get_terminal_size().columns if is_terminal() else None))
+
+
+def say_whole(text: str) -> None:
+    """Print what is copied or read by a program: as it stands."""
+    click.echo(text)
 
 
 def talk(line: str) -> None:
     """Print a remark to standard error."""
-    click.echo(line, err=True)
+    click.echo(wrapped(line, shutil.get_terminal_size().columns if sys.stderr.isatty() else None), err=True)
 
 
 def is_terminal() -> bool:

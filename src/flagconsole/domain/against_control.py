@@ -55,5 +55,5 @@ def in_short(kind: str, limits: Mapping[str, str], min_difference_ms: float) -> 
 def _certain(success: Mapping[str, str], metrics: tuple[str, ...]) -> str:
     limits = [success[metric] for metric in metrics if metric in success]
     if not limits:
-        return "certainly worse than control's (no success limit tolerates any)"
-    return f"certainly worse than control's, and not {' or '.join(limits)}"
+        return "certainly worse than control's (the plan has no success limit that would allow it)"
+    return f"certainly worse than control's, unless {' or '.join(limits)}"

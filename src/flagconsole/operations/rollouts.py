@@ -6,7 +6,9 @@ it is recorded already, nothing is done again.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
+from typing import Final
 from uuid import uuid4
 
 from flagconsole.domain.change import Action, ChangeType, recorded
@@ -24,6 +26,7 @@ from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.playbook import KILL_SWITCH, Playbook
 from flagconsole.domain.rollout import Rollout, RolloutStatus, setting_for
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import playbook_flag
 from flagconsole.operations.context import Context, existing, guard_raise
@@ -34,13 +37,15 @@ from flagconsole.store.protocol import ChangeDraft, Transaction
 from flagconsole.store.rollout_protocol import Tick
 
 #: What is ticked before a flag's first canary.
-CHECKLIST = (
-    "defined in the store",
+IN_STORE: Final = "defined in the store"
+WITH_CRITERIA: Final = "success and failure criteria set"
+CHECKLIST: Final = (
+    IN_STORE,
     "shadow mode ready",
     "monitoring configured",
     "rollback tried",
     "cohort criteria set",
-    "success and failure criteria set",
+    WITH_CRITERIA,
     "emergency contacts set",
 )
 
@@ -99,6 +104,7 @@ async def promote(
     enough = rollout.fresh_seconds >= rollout.current_phase.min_seconds
     if following is None or following.kind is PhaseKind.CLEANUP or rollout.status is not RolloutStatus.RUNNING:
         raise NotPassing(flag=flag_name, phase=rollout.phase, because="there is no phase to promote it to")
+    again = f"flagconsole promote {flag_name} {shlex.quote(safe_text(reason))}"
     if not (passes and enough):
         because = "no verdict yet" if verdict is None else verdict.because or verdict.kind.value
         if passes:
@@ -106,8 +112,9 @@ async def promote(
         if not past_verdict:
             raise NotPassing("An admin can promote past it.", flag=flag_name, phase=rollout.phase, because=because)
         await guard_raise(tx, context, flag)
+        again += " --past-verdict"
         reason = f"{reason} (past the verdict: {because})"
-    return await enter(tx, context, rollout, following, reason, change_type=ChangeType.MANUAL, draw=draw)
+    return await enter(tx, context, rollout, following, reason, change_type=ChangeType.MANUAL, draw=draw, by_hand=again)
 
 
 async def enter(
@@ -119,14 +126,18 @@ async def enter(
     *,
     change_type: ChangeType,
     draw: PhaseDraw | None,
+    by_hand: str | None = None,
 ) -> Rollout:
     """Set the flag as the phase wants it and note that the rollout is there. A step that was taken is not taken again.
+    ``by_hand`` is the command that asks for it, for whoever has to ask again.
 
     A canary needs its ``draw``. Raises ``DrawOutdated`` where that is of another phase, or of the flag as it was before.
     """
     flag = await existing(tx, rollout.flag_name)
     if phase.kind is PhaseKind.CANARY:
-        await _refuse_unchecked(tx, rollout.flag_name)
+        await _refuse_unchecked(
+            tx, rollout, by_hand or f"flagconsole promote {rollout.flag_name} 'the checklist is done'"
+        )
     first = await tx.take_step(step_of(rollout, f"enter {phase.name}", context, reason))
     if not first:
         return await under_way(tx, rollout.flag_name)
@@ -237,15 +248,27 @@ async def tick_items(tx: Transaction, context: Context, flag_name: str, items: S
     return await tx.checklist(flag_name)
 
 
-async def _refuse_unchecked(tx: Transaction, flag_name: str) -> None:
+async def _refuse_unchecked(tx: Transaction, rollout: Rollout, command: str) -> None:
+    flag_name = rollout.flag_name
+    seen = _seen(rollout.plan)
     ticked = {tick.item for tick in await tx.checklist(flag_name)}
-    missing = [item for item in CHECKLIST if item not in ticked]
+    missing = [item for item in CHECKLIST if item not in ticked and item not in seen]
     if missing:
         raise ChecklistIncomplete(
-            f"Whoever has seen to them says so with: flagconsole promote {flag_name} REASON --checked",
+            f"The store itself knows: {', '.join(seen)}. Whoever has seen to the others says so, in their name, with: "
+            f"{command} --checked",
             flag=flag_name,
             missing=", ".join(missing),
         )
+
+
+def _seen(plan: Plan) -> list[str]:
+    """What of the checklist needs nobody's word: the flag is in the store, and the plan says when each canary passes or fails."""
+    canaries = [phase for phase in plan.phases if phase.kind is PhaseKind.CANARY]
+    seen = [IN_STORE]
+    if all(phase.success and phase.rollback for phase in canaries):
+        seen.append(WITH_CRITERIA)
+    return seen
 
 
 async def _set(

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from flagconsole.cli.output import say, talk
+from flagconsole.cli.output import say_whole, talk
 
 _PROGRAMS: Final = ("flagconsole", "thorbis-flags")
 _HOW: Final = {
@@ -29,6 +29,6 @@ def completion(shell: str) -> None:
     assert made_by is not None
     for program in _PROGRAMS:
         variable = f"_{program.upper().replace('-', '_')}_COMPLETE"
-        say(made_by(cli, {}, program, variable).source().strip())
+        say_whole(made_by(cli, {}, program, variable).source().strip())
     if sys.stdout.isatty():
         talk(f"to have it in every shell: {_HOW[shell]}")

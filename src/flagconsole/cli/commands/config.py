@@ -10,7 +10,7 @@ import click
 
 from flagconsole.cli import configuration
 from flagconsole.cli.configuration import KEYRING, configuration_path, load, save, server_url
-from flagconsole.cli.invocation import Invocation, changes, prints
+from flagconsole.cli.invocation import Invocation, prints, writes
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import print_fields, print_json, say, talk
 from flagconsole.cli.parameters import OneOf
@@ -36,7 +36,7 @@ def config() -> None:
 
 @config.command("set-url")
 @click.argument("address", metavar="URL")
-@changes
+@writes
 def set_url(invocation: Invocation, address: str) -> None:
     """Work on the server at URL from now on."""
     url = server_url(address)
@@ -54,7 +54,7 @@ def set_url(invocation: Invocation, address: str) -> None:
 
 @config.command("set-tenant")
 @click.argument("tenant_id", metavar="ID")
-@changes
+@writes
 def set_tenant(invocation: Invocation, tenant_id: str) -> None:
     """Ask about this tenant, and override for it, from now on."""
     from flagconsole.cli.asking import ask
@@ -66,7 +66,7 @@ def set_tenant(invocation: Invocation, tenant_id: str) -> None:
 
 @config.command("set-api-key")
 @click.argument("key", metavar="KEY|-")
-@changes
+@writes
 def set_api_key(invocation: Invocation, key: str) -> None:
     """Keep the key for the configured server; - reads it from standard input.
 
@@ -91,7 +91,7 @@ def set_api_key(invocation: Invocation, key: str) -> None:
 
 @config.command("unset")
 @click.argument("name", type=OneOf(["url", "tenant", "api-key"]))
-@changes
+@writes
 def unset(invocation: Invocation, name: str) -> None:
     """Forget the url, the tenant or the api-key."""
     if name == "api-key":

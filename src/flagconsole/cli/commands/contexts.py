@@ -10,7 +10,7 @@ import click
 from flagconsole.cli import configuration
 from flagconsole.cli.configuration import configuration_path, load, server_url
 from flagconsole.cli.contexts import COLOURS, Context, checked_name, context_named, context_of, contexts_of
-from flagconsole.cli.invocation import Invocation, changes, prints
+from flagconsole.cli.invocation import Invocation, prints, writes
 from flagconsole.cli.key_source import written
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import print_json, say, talk
@@ -57,7 +57,7 @@ def list_contexts(invocation: Invocation) -> None:
 @click.option(
     "--key", "source", metavar="SOURCE", help="Where the key is: keyring, variable:NAME, file:PATH or command:WORDS."
 )
-@changes
+@writes
 def add(
     invocation: Invocation,
     name: str,
@@ -92,7 +92,7 @@ def add(
 
 @contexts.command("use")
 @click.argument("name", metavar="NAME")
-@changes
+@writes
 def use(invocation: Invocation, name: str) -> None:
     """Work in the context NAME from now on; - works in none."""
     if name == "-":
@@ -104,7 +104,7 @@ def use(invocation: Invocation, name: str) -> None:
 
 @contexts.command("remove")
 @click.argument("name", metavar="NAME")
-@changes
+@writes
 def remove(invocation: Invocation, name: str) -> None:
     """Remove the context NAME. A key in the keyring stays there."""
     context = context_named(load(configuration_path()), name, "NAME")

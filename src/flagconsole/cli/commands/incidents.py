@@ -9,7 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.lazy import SuggestingGroup
-from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, talk, when
+from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, say_whole, talk, when
 from flagconsole.cli.table import Cell
 from flagconsole.domain.errors import IncidentNotFound
 from flagconsole.domain.text import safe_text
@@ -283,4 +283,4 @@ def export(invocation: Invocation, incident_id: str) -> None:
         return
     # A server's text, though made by escaping: what it says line by line still passes the gate.
     for line in report.splitlines():
-        say(safe_text(line, 20_000))
+        say_whole(safe_text(line, 20_000))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, prints
-from flagconsole.cli.output import print_json, say
+from flagconsole.cli.output import print_json, say, say_whole
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
 
@@ -104,9 +104,10 @@ def check(source: str, flag: str | None, as_json: bool) -> None:
 
 def _line(phase: Phase) -> str:
     least = f"{phase.min_hours:g} h" if phase.min_hours >= 1 else f"{phase.min_hours * 60:g} min"
+    by_default = "" if phase.model_fields_set & {"min_operations", "min_tenants"} else " (by default)"
     return (
         f"  {safe_text(phase.name)}: {phase.kind.value} {phase.percentage} %, {least} at least, "
-        f"{phase.min_operations} operations of {phase.min_tenants} tenants, a look every {phase.tick_seconds} s"
+        f"{phase.min_operations} operations of {phase.min_tenants} tenants{by_default}, a look every {phase.tick_seconds} s"
     )
 
 
@@ -120,4 +121,4 @@ def schema() -> None:
     """Print the JSON Schema of plan files, for editors and CI."""
     from flagconsole.operations.plan_schema import plan_schema
 
-    say(json.dumps(plan_schema(), indent=2))
+    say_whole(json.dumps(plan_schema(), indent=2))

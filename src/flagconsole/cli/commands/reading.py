@@ -160,6 +160,12 @@ def _scheduled(view: ScheduleView) -> str:
     )
 
 
+def _rollback_time(flag: FlagView) -> str:
+    """In seconds, and whether that is what a flag has for which nobody said anything."""
+    is_default = flag.rollback_time_seconds == type(flag).model_fields["rollback_time_seconds"].default
+    return f"{flag.rollback_time_seconds} s{' (the default)' if is_default else ''}"
+
+
 def _fields(detail: FlagDetail) -> list[tuple[str, Cell | str]]:
     flag = detail.flag
     state = state_cell(flag.current_state)
@@ -171,7 +177,7 @@ def _fields(detail: FlagDetail) -> list[tuple[str, Cell | str]]:
         ("affects", ", ".join(flag.affects)),
         ("depends on", ", ".join(flag.dependencies)),
         ("dependents", ", ".join(detail.dependents)),
-        ("rollback takes", f"{flag.rollback_time_seconds} s"),
+        ("rollback takes", _rollback_time(flag)),
         ("owner", flag.owner),
         ("tags", ", ".join(flag.tags)),
         ("expires on", "" if flag.expires_on is None else flag.expires_on.isoformat()),

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from flagconsole.cli.output import say
+from flagconsole.cli.output import say_whole
 
 KINDS: Final = ("flags", "plan", "playbook", "bulk-set", "tenants", "response")
 
@@ -17,7 +17,7 @@ KINDS: Final = ("flags", "plan", "playbook", "bulk-set", "tenants", "response")
 @click.option("--json", is_flag=True, expose_value=False, help="The same: it is JSON.")
 def schema(kind: str) -> None:
     """Print the JSON Schema of a kind of file, for editors and CI."""
-    say(json.dumps(_schema_of(kind), indent=2))
+    say_whole(json.dumps(_schema_of(kind), indent=2))
 
 
 def _schema_of(kind: str) -> dict[str, object]:

@@ -65,7 +65,7 @@ class Guards:
             limit, budget = _error_limit(criterion), settings.limit_budget / len(limits)
             assert limit is not None
             guard = LimitGuard(limit, int(canary.sum()), budget, settings.horizon_seconds, settings.half_hour_seconds)
-            why = f"the cohort's errors went above {limit * 100:.3g} % and stay there, with any single tenant left out as well"
+            why = f"the cohort's errors went above {limit * 100:.3g} % and stay there, whichever one tenant is left out"
             self._entries[f"limit {criterion.metric}"] = _Entry(guard, criterion.metric, budget, why)
         errors = None if baseline is None else baseline.rate("errors")
         if assignment.has_control and errors is not None:
