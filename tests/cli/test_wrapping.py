@@ -17,6 +17,7 @@ def test_lines_are_broken_between_words_and_go_on_indented():
     assert all(len(line) <= 40 for line in lines)
     assert all(line.startswith("    ") for line in lines[1:])
     assert " ".join(line.strip() for line in lines) == PROSE.strip()
+    assert all("10 %" in wrapped(PROSE, width) for width in range(20, 90)), "a number keeps its unit"
 
 
 def test_a_command_stays_in_one_piece_on_a_line_of_its_own():
@@ -39,3 +40,13 @@ def test_a_pipe_gets_whole_lines_and_a_terminal_broken_ones(fc: Run, monkeypatch
     shown = fc("plan", "check", "default")
     assert max(map(len, shown.out.splitlines())) <= 80
     assert shown.out.split() == whole.out.split()
+
+
+def test_long_values_go_on_below_where_they_began(flags: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("flagconsole.cli.output.is_terminal", lambda: True)
+    monkeypatch.setenv("NO_COLOR", "1")
+    lines = flags("get", "invoices.write").out.splitlines()
+    assert max(map(len, lines)) <= 60
+    number = next(number for number, line in enumerate(lines) if line.startswith("affects "))
+    assert lines[number + 1] == " " * lines[number].index("POST") + "DELETE /api/invoices/{id}"

@@ -29,6 +29,6 @@ def key_hint(asked: Invocation) -> str:
     if there:
         return f"if it is 'flagconsole serve' on {resolve_store(None)} of this machine: export FLAGCONSOLE_API_KEY=\"$(cat {shlex.quote(str(path))})\""
     return (
-        "an admin makes keys: flagconsole keys create NAME --role ROLE; "
-        "a server on this machine says at its start where its own is"
+        "a server on this machine says at its start where its own key is; "
+        "for others an admin makes keys: flagconsole keys create NAME --role ROLE"
     )

@@ -56,12 +56,14 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> 
 
 
 def print_fields(fields: Sequence[tuple[str, Cell | str]]) -> None:
-    """Print names and values, one pair a line."""
+    """Print names and values, one pair a line; on a terminal long values go on below where they began."""
     longest = max(len(name) for name, _ in fields)
+    room = shutil.get_terminal_size().columns - longest - 2 if is_terminal() else None
     for name, value in fields:
         cell = value if isinstance(value, Cell) else Cell(value)
-        text = styled(cell._replace(text=safe_text(cell.text, 2000)), has_colours())
-        click.echo(f"{name.ljust(longest)}  {text}".rstrip(), color=True)
+        for number, part in enumerate(wrapped(safe_text(cell.text, 2000), room).splitlines() or [""]):
+            text = styled(cell._replace(text=part if number == 0 else part.lstrip()), has_colours())
+            click.echo(f"{(name if number == 0 else '').ljust(longest)}  {text}".rstrip(), color=True)
 
 
 def say(line: str) -> None:

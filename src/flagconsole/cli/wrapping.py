@@ -9,6 +9,9 @@ from typing import Final
 #: Where something begins that is typed as it stands: a command, or a variable that is set.
 _COPIED: Final = re.compile(r"(?:(?<=: )|(?<=\())(?=(?:flagconsole|export) )")
 _NARROWEST: Final = 20
+#: A number and its unit stay together.
+_UNIT: Final = re.compile(r"(?<=\d) (?=(?:%|ms|s|min|h)(?!\w))")
+_JOINED: Final = "\N{NO-BREAK SPACE}"
 
 
 def wrapped(line: str, width: int | None) -> str:
@@ -21,10 +24,15 @@ def wrapped(line: str, width: int | None) -> str:
     indent = " " * (len(prose) - len(prose.lstrip()))
     rest = f"{indent}  "
     lines = textwrap.wrap(
-        prose.rstrip(), width, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False, expand_tabs=False
+        _UNIT.sub(_JOINED, prose.rstrip()),
+        width,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
     )
     if copied and lines and len(lines[-1]) + 1 + len(copied) <= width:
         lines[-1] += f" {copied}" if prose.endswith(" ") else copied
     elif copied:
         lines.append(f"{rest}{copied}")
-    return "\n".join(lines)
+    return "\n".join(lines).replace(_JOINED, " ")
