@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from flagconsole.cli.main import COMMANDS, cli
@@ -170,3 +172,13 @@ def test_a_terminal_without_our_signs_gets_their_numbers(store_path: Path, home:
     out, complaint = _pipe(["list", "--domain", "pos"], home, "latin-1").communicate(timeout=20)
     assert complaint == b""
     assert b"\\u25cb off" in out
+
+
+@pytest.mark.parametrize("name", ["kill", "revive", "rollback", "set", "override", "start", "promote", "monitor"])
+def test_the_commands_of_the_first_hours_show_an_example_that_can_be_typed(name: str):
+    context = click.Context(cli)
+    command = cli.get_command(context, name)
+    assert command is not None
+    program, typed, *arguments = shlex.split((command.epilog or "").removeprefix("Example: "))
+    assert (program, typed) == ("flagconsole", name)
+    command.make_context(name, arguments, parent=context)  # raises for what can't be read

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS: Final = 5.0
 
 
-@click.command("kill")
+@click.command("kill", epilog='Example: flagconsole kill pos.lite "customers are charged twice"')
 @click.argument("flag", type=FLAG)
 @click.option(
     "--wait",

@@ -30,7 +30,7 @@ _EXITS: Final = {
 }
 
 
-@click.command("monitor")
+@click.command("monitor", epilog="Example: flagconsole monitor pos.lite --duration 30m --auto-rollback-on-failure")
 @click.argument("flag", type=FLAG)
 @click.option("--duration", default="30m", show_default=True, metavar="D", help="How long: 90s, 30m, 2h.")
 @click.option(

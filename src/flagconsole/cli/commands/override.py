@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from flagconsole.domain.views import ChangeResult
 
 
-@click.command("override")
+@click.command(
+    "override", epilog='Example: flagconsole override pos.lite off "till is being replaced" --tenant tenant-0042'
+)
 @click.argument("flag", type=FLAG)
 @click.argument("words", metavar="[STATE] [REASON]", nargs=-1)
 @click.option("--reason", metavar="TEXT", help="Why; the same as REASON.")

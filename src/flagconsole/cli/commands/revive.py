@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.views import ChangeResult
 
 
-@click.command("revive")
+@click.command("revive", epilog='Example: flagconsole revive pos.lite "fixed in 4.2.1"')
 @click.argument("flag", type=FLAG)
 @click.option("--to", "state", type=REVIVE_STATE, default="off", help="A state below the one it was killed in [off].")
 @click.option("--percentage", type=PERCENTAGE, metavar="N", help="The percentage, for --to canary.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.incident_views import IncidentDetail
 
 
-@click.command("rollback")
+@click.command("rollback", epilog='Example: flagconsole rollback pos.lite "errors since the last change"')
 @click.argument("flag", type=FLAG, required=False)
 @click.option(
     "--set",

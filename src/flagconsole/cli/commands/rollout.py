@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _WATCH_SECONDS: Final = 5.0
 
 
-@click.command("start")
+@click.command("start", epilog='Example: flagconsole start pos.lite "shadow tests are green" --plan default')
 @click.argument("flag", type=FLAG)
 @click.option("--plan", "plan", metavar="NAME|FILE", help="A shipped plan (default, demo) or a file [the flag's own].")
 @with_reason
@@ -69,7 +69,7 @@ def _start_body(flag: str, plan: str | None, reason: str) -> RolloutStart:
     return ask(RolloutStart, start_reason=reason, **asked_plan(flag, plan))
 
 
-@click.command("promote")
+@click.command("promote", epilog='Example: flagconsole promote pos.lite "it passes, as planned" --checked')
 @click.argument("flag", type=FLAG)
 @click.option("--past-verdict", is_flag=True, help="Also where the phase doesn't pass (admins; the log says so).")
 @click.option("--checked", is_flag=True, help="Tick the whole pre-canary checklist first, in your name.")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _KILL_WAIT = 5.0
 
 
-@click.command("set")
+@click.command("set", epilog='Example: flagconsole set pos.lite canary --percentage 10 "shadow was clean"')
 @click.argument("flag", type=FLAG)
 @click.argument("state", type=STATE)
 @click.option("--percentage", type=PERCENTAGE, metavar="N", help="So many percent of the tenants, drawn by hash.")
