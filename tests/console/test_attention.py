@@ -10,6 +10,7 @@ import pytest
 from flagconsole.console import state as model
 from flagconsole.console import view, watched
 from flagconsole.console.attention import KILLED_RANK, SETTLED, UNDER_WAY_RANK, Attention, problem_of
+from flagconsole.console.incidents import incident_row
 from flagconsole.console.rollouts import VerdictRow
 from flagconsole.console.state import ConsoleState, Order
 from flagconsole.domain.verdict import VerdictKind
@@ -111,3 +112,67 @@ async def test_a_kill_of_long_ago_comes_behind_a_rollout_under_way(server: Any, 
     state = watched.with_rollouts(state, [server.rollouts_by_flag["pos.lite"].model_dump(mode="json")])
     old = replace(state, order=Order.URGENCY, problems={NAME: later})
     assert view.visible(old)[:2] == ("pos.lite", NAME)
+
+
+def waiting(server: Any, state: ConsoleState, value: float) -> ConsoleState:
+    """The judge waits, and the canary's error rate is ``value``."""
+    state = with_verdict(server, state, VerdictKind.INCONCLUSIVE)
+    row = state.rollouts[NAME]
+    assert row.verdict is not None
+    criteria = tuple(
+        item._replace(value=value) if (item.purpose, item.metric) == ("rollback", "error_rate") else item
+        for item in row.verdict.criteria
+    )
+    return replace(state, rollouts={NAME: row._replace(verdict=row.verdict._replace(criteria=criteria))})
+
+
+@pytest.mark.parametrize(("value", "wanted"), [(0.009, None), (0.0192, "near"), (0.03, "beyond")])
+async def test_a_rollout_that_gets_worse_comes_before_a_kill_of_hours_ago(
+    server: Any, fleet: ConsoleState, value: float, wanted: str | None
+) -> None:
+    server.change("pos.lite", "kill", action="killed", silent=True)
+    state = model.with_listing(fleet, (await server.flags()).model_dump(mode="json"), now_of(server)).state
+    state = waiting(server, replace(state, instances={}), value)
+    now = now_of(server)
+    row = state.rollouts[NAME]
+    state = replace(
+        state, rollouts={NAME: row._replace(verdict=row.verdict and row.verdict._replace(at=now + SETTLED))}
+    )
+    problem = problem_of(state, state.flags[NAME], now + SETTLED + 5)
+    killed = problem_of(state, state.flags["pos.lite"], now + SETTLED + 5)
+    assert killed is not None
+    if wanted is None:
+        assert problem is None
+        return
+    assert problem is not None
+    assert (problem.word, problem.rank < KILLED_RANK < killed.rank) == ("WAIT", True)
+    assert f"{wanted} its limit >2.00" in problem.why
+
+
+async def test_the_first_looks_at_a_phase_alarm_nobody_unless_they_fail(server: Any, fleet: ConsoleState) -> None:
+    for kind, wanted in ((VerdictKind.NO_DATA, None), (VerdictKind.FAIL, "FAIL")):
+        state = with_verdict(server, fleet, kind)
+        row = state.rollouts[NAME]._replace(phase_started_at=now_of(server) - 8)
+        state = replace(state, rollouts={NAME: row})
+        assert word(server, state) == wanted
+        assert kind is VerdictKind.FAIL or word(server, state, later=85) == "NO DATA"
+
+
+async def test_a_rollback_by_the_server_asks_for_somebody_until_its_incident_is_closed(
+    server: Any, fleet: ConsoleState
+) -> None:
+    now = now_of(server)
+    state = with_verdict(server, fleet, VerdictKind.FAIL)
+    row = state.rollouts[NAME]._replace(status="rolled_back", ended_at=now - 40)
+    incident = incident_row({
+        "incident_id": "inc-2", "flag_name": NAME, "playbook": "immediate", "trigger": "error_rate: 4.21 % > 2 %",
+        "started_at": "2026-11-23T03:00:00Z", "completed_at": "2026-11-23T03:00:05Z",
+    })  # fmt: skip
+    state = replace(state, rollouts={NAME: row}, incidents={"inc-2": incident})
+    problem = problem_of(state, state.flags[NAME], now)
+    assert problem is not None
+    assert (problem.word, problem.rank < KILLED_RANK) == ("INCIDENT", True)
+    assert problem.why == "rolled back 40s ago: error_rate: 4.21 % > 2 %; inc-2 is open (i)"
+    assert word(server, state, later=SETTLED) is None
+    closed = replace(state, incidents={"inc-2": incident._replace(closed_at=now)})
+    assert word(server, closed) is None

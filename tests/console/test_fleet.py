@@ -108,7 +108,7 @@ async def test_page_keys_scroll_the_help_by_a_page(open_console: Console) -> Non
         await console.press("pagedown")
         assert console.rows()[2] in before[-6:], "one row of the page before stays in view"
         await console.press("pageup")
-        assert console.rows() == before
+        assert console.rows()[1:] == before[1:], "but for the bar, whose ages grow"
 
 
 async def test_of_a_killed_flag_the_footer_offers_what_clears_it(open_console: Console, server: Any) -> None:

@@ -1,4 +1,5 @@
-"""What needs attention, flag by flag: a verdict that fails or has no data, a kill, a change that isn't everywhere, an incident.
+"""What needs attention, flag by flag: a verdict that fails, has no data or nears its limit, a kill, a change that isn't everywhere,
+an incident, a rollback by the server that nobody has looked at yet.
 
 Found again with every new state and every second, from the few flags that can be meant: never by searching all of them.
 """
@@ -11,6 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flagconsole.console.ages import ago, ago_words
 from flagconsole.console.arrival import arrival, names
+from flagconsole.console.figures import limit_text, metric_label, value_text
+from flagconsole.console.nearing import is_beyond, nearest_limit
 from flagconsole.console.rows import FlagRow
 from flagconsole.domain.states import FlagState
 
@@ -22,13 +25,17 @@ if TYPE_CHECKING:
 LATE: Final = 10.0
 #: Looks of the judge that may be missed before its verdict counts as old.
 MISSED_LOOKS: Final = 3
+#: The rank of a rollout under way that gets worse while the judge can't be sure yet.
+NEARING_RANK: Final = 4
+#: The rank of a flag that was rolled back a while ago, with an incident that is open.
+ROLLED_BACK_RANK: Final = 5
 #: The rank of a flag that is killed, and nothing else: somebody meant that.
-KILLED_RANK: Final = 4
+KILLED_RANK: Final = 6
 #: A rollout under way that is well: nothing to do, but where the next harm would come from.
-UNDER_WAY_RANK: Final = 5
+UNDER_WAY_RANK: Final = 7
 #: The rank of a flag that was killed longer than ``SETTLED`` ago: nobody has to look at it first.
-OLD_KILL_RANK: Final = 6
-#: Seconds after which a kill is what is, and no longer what happens.
+OLD_KILL_RANK: Final = 8
+#: Seconds after which a kill or a rollback is what is, and no longer what happens.
 SETTLED: Final = 3600.0
 
 
@@ -49,7 +56,9 @@ def problem_of(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
         or _incident(state, row)
         or _not_everywhere(state, row, now)
         or _unknown(state.rollouts.get(row.name), now)
+        or _nearing(state.rollouts.get(row.name), now)
         or _killed(row, now)
+        or _rolled_back(state, row, now)
     )
 
 
@@ -90,9 +99,46 @@ def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
     looked = judged.at if judged is not None else rollout.phase_started_at
     if now - looked > MISSED_LOOKS * tick:
         return Problem(3, "?", "OVERDUE", f"the judge has not looked for {ago(now - looked)}", "warning")
-    if judged is not None and judged.kind == "no_data":
+    if judged is not None and judged.kind == "no_data" and not _begins(rollout, now):
         return Problem(3, "╌", "NO DATA", judged.because or "nothing is measured", "warning")
     return None
+
+
+def _begins(rollout: RolloutRow, now: float) -> bool:
+    """Whether the phase has only begun: its first looks have little to go by, in whichever way they read."""
+    tick = rollout.current.tick_seconds if rollout.current is not None else 0.0
+    return now - rollout.phase_started_at <= MISSED_LOOKS * tick
+
+
+def _nearing(rollout: RolloutRow | None, now: float) -> Problem | None:
+    if rollout is None or rollout.status != "running" or _begins(rollout, now):
+        return None
+    row = nearest_limit(rollout)
+    if row is None:
+        return None
+    where = "beyond" if is_beyond(row) else "near"
+    why = (
+        f"{metric_label(row.metric, row.kind)} {value_text(row.value, row.kind)}, {where} its limit "
+        f"{limit_text(row.comparison, row.limit, row.kind)}: the judge isn't certain yet"
+    )
+    return Problem(NEARING_RANK, "○", "WAIT", why, "warning")
+
+
+def _rolled_back(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
+    rollout = state.rollouts.get(row.name)
+    if (
+        rollout is None
+        or rollout.status != "rolled_back"
+        or rollout.ended_at is None
+        or now - rollout.ended_at > SETTLED
+    ):
+        return None
+    found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
+    if not found:
+        return None
+    newest = max(found, key=lambda item: item.started_at)
+    why = f"rolled back {ago_words(now - rollout.ended_at)}: {newest.trigger}; {newest.incident_id} is open (i)"
+    return Problem(ROLLED_BACK_RANK, "!", "INCIDENT", why, "warning")
 
 
 def _killed(row: FlagRow, now: float) -> Problem | None:
