@@ -119,3 +119,35 @@ def test_it_is_left_with_its_own_code(terminal: PseudoTerminal) -> None:
     terminal.until(b"OFFLINE")
     terminal.type(b"q")
     assert terminal.ended() == 0
+
+
+STUBBORN = """
+import os, signal, sys
+os.setsid()
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from flagconsole.console.guardian import stand_guard
+stand_guard(0.2, interrupts=False)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGINT, lambda *_: print("INTERRUPTED", flush=True))
+print("READY", flush=True)
+while True:
+    signal.pause()
+"""
+
+
+@pytest.mark.terminal
+def test_one_that_does_not_end_when_told_to_is_killed_and_interrupts_may_be_its_own(tmp_path: Path) -> None:
+    terminal = PseudoTerminal([sys.executable, "-c", STUBBORN], environment={"HOME": str(tmp_path)})
+    try:
+        terminal.until(b"READY")
+        child = child_of(terminal.process.pid)
+        terminal.process.send_signal(signal.SIGINT)  # for the guardian alone: it hears nothing
+        os.kill(child, signal.SIGINT)
+        terminal.until(b"INTERRUPTED")
+        terminal.process.send_signal(signal.SIGTERM)
+        assert terminal.ended() == 128 + signal.SIGKILL
+        assert terminal.output.count(b"INTERRUPTED") == 1
+        assert not Path(f"/proc/{child}").exists()
+    finally:
+        terminal.close()

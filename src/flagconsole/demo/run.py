@@ -161,6 +161,15 @@ def in_terminal(
         finally:
             there(context.__aexit__(None, None, None))
     finally:
+        # Interrupted while it starts, the fleet is still at it: it takes back what it has started.
+        there(_end_the_rest())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
+
+
+async def _end_the_rest() -> None:
+    rest = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in rest:
+        task.cancel()
+    await asyncio.gather(*rest, return_exceptions=True)

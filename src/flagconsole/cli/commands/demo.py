@@ -14,6 +14,9 @@ from flagconsole.domain.text import safe_text
 #: ``demo.scenario.Scenario``, which must not be imported to answer ``--help``.
 SCENARIOS: Final = ("healthy", "errors", "latency", "criticals", "tickets", "incident-for-all", "no-data")
 
+#: Seconds that the whole demo gets to end once its terminal was taken away, or it was told to: services, server and folder go with it.
+_GRACE: Final = 30.0
+
 
 @click.command("demo")
 @click.option(
@@ -60,6 +63,12 @@ def demo(
     """
     from flagconsole.demo.talk import Talk
 
+    if not headless and _has_terminal():
+        if seconds is not None:
+            raise click.UsageError("--seconds is for --headless: in the terminal the demo runs until you quit")
+        from flagconsole.console.guardian import stand_guard
+
+        stand_guard(_GRACE, interrupts=False)
     talk = Talk()
     talk("flagconsole demo: everything is temporary, and goes when it ends")
     from flagconsole.demo import run
@@ -74,8 +83,6 @@ def demo(
         else:
             _print(summary)
         click.get_current_context().exit(run.exit_code_of(summary))
-    if seconds is not None:
-        raise click.UsageError("--seconds is for --headless: in the terminal the demo runs until you quit")
     shown = Scenario(scenario or "errors")
     manners: dict[str, Any] = {"mouse": mouse, "ascii_only": ascii_only, "theme": theme}
     code = run.in_terminal(seed, shown, auto_rollback=auto_rollback, tell=talk, **manners)
