@@ -256,7 +256,9 @@ def test_audit_verify_holds_and_breaks(flags: Any, store_path: Path, tmp_path: P
     monkeypatch.setenv("FLAGCONSOLE_ANCHOR_KEY", "kept by somebody else")
     anchors, exported = tmp_path / "anchors.jsonl", tmp_path / "log.jsonl"
     flags("kill", "pos.lite", "stop")
-    assert flags("audit", "verify").out.startswith("verified 28 entries")
+    verified = flags("audit", "verify").out
+    assert verified.startswith("verified 28 entries")
+    assert " acts (what was done to keys, rights, approvals, schedules, plans, environments); " in verified
     assert flags("audit", "anchor", str(anchors)).out.startswith("anchored revision 28")
     assert flags("audit", "export", str(exported)).code == 0
     assert flags("audit", "verify", "--anchors", str(anchors)).out.startswith("verified 28 entries")

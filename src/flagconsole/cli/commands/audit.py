@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from flagconsole.domain.anchor import Anchor
     from flagconsole.domain.audit_report import AuditReport
 
+#: What an act is, for whoever has only read of changes.
+_ACTS = "what was done to keys, rights, approvals, schedules, plans, environments"
+
 _FILE = click.Path(path_type=Path, dir_okay=False, exists=True)
 
 
@@ -39,7 +42,8 @@ def audit() -> None:
 @click.option("--anchors", type=_FILE, metavar="FILE", help="Also check that every anchored head is in the log.")
 @prints
 def verify(invocation: Invocation, export: Path | None, anchors: Path | None) -> None:
-    """Recompute the hash chains of the whole log, of changes and of acts. Exits with 4 and names the first broken entry when one doesn't hold.
+    """Recompute the hash chains of the whole log, of the changes of flags and of the acts: what was done to keys, rights,
+    approvals, schedules, stored plans and environments. Exits with 4 and names the first broken entry when one doesn't hold.
 
     A tail that was cut off and a chain that was written anew as a whole can't be seen from inside: check against the anchors
     that `audit anchor` or `serve --anchor` wrote, with their key in FLAGCONSOLE_ANCHOR_KEY.
@@ -50,9 +54,9 @@ def verify(invocation: Invocation, export: Path | None, anchors: Path | None) ->
     elif report.verified:
         say(f"verified {report.entries} entries; head is revision {report.head_revision}, {report.head_hash}")
         if report.acts is None:
-            talk("the export doesn't tell of acts (keys, rights, approvals, schedules, plans, environments)")
+            talk(f"the export doesn't tell of acts ({_ACTS})")
         else:
-            say(f"verified {report.acts.entries} acts; the newest is {report.acts.head_hash}")
+            say(f"verified {report.acts.entries} acts ({_ACTS}); the newest is {report.acts.head_hash}")
     if not report.verified:
         talk(f"BROKEN at {safe_text(report.fault)}")
         click.get_current_context().exit(ExitCode.REFUSED)

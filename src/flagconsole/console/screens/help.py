@@ -11,7 +11,7 @@ from textual.screen import ModalScreen
 
 from flagconsole.console.glyphs import ARROW, STATE_GLYPH
 from flagconsole.console.keymap import Command, KeyMap, Powers, key_name
-from flagconsole.console.line import BLANK, Line, cell, joined, line
+from flagconsole.console.line import BLANK, Line, cell, cells, joined, line, line_width, wrapped
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.text_entry import Entry
@@ -22,15 +22,23 @@ from flagconsole.console.widgets.painted import Painted
 from flagconsole.domain.states import FlagState
 
 _GROUPS: Final = ("act", "see", "move")
+#: Cells between the two columns.
+_GAP: Final = 3
 _MEANING: Final = {FlagState.SHADOW: "read-only", FlagState.CANARY: "cohort", FlagState.KILL: "stopped"}
 
 
 def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: str, width: int) -> list[Line]:
     """The help for a screen; ``width`` cells wide."""
     available = keymap.available(context, powers)
-    groups = {name: [_key_line(command) for command in available if command.group == name] for name in _GROUPS}
-    if not groups["act"]:
-        groups["act"] = [line(span(f"  nothing: {readonly_reason or 'the connection is lost'}", "warning"))]
+    act, see, move = ([command for command in available if command.group == name] for name in _GROUPS)
+    # Each column as wide as it needs, what is moved by at most half: what is longer goes on in the next row.
+    moving = [_heading("MOVE"), *_key_rows(move, (width - _GAP) // 2)]
+    right = max(map(line_width, moving))
+    seeing = [_heading("SEE"), *_key_rows(see, width - _GAP - right)]
+    left = max(map(line_width, seeing))
+    acting = _key_rows(act, width)
+    if not acting:
+        acting = [line(span(f"  nothing: {readonly_reason or 'the connection is lost'}", "warning"))]
     walk = f" {ARROW} ".join(("SENT", "ACCEPTED rev N", "PROPAGATING k/n", "CONFIRMED"))
     safety = (
         "Enter, Space and pastes never confirm; Y only once its sheet is seen",
@@ -39,9 +47,9 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
     states = joined([_state_line(state) for state in STATE_GLYPH])
     return [
         line(span("ACT", "header"), span("  each asks first", "muted")),
-        *groups["act"],
+        *acting,
         BLANK,
-        *columns_of([_heading("SEE"), *groups["see"]], [_heading("MOVE"), *groups["move"]], width, 0.56),
+        *columns_of(seeing, moving, left + _GAP + right, left),
         BLANK,
         line(span("STATES  ", "header"), *states),
         line(span("ACTIONS ", "header"), span(walk, "muted")),
@@ -52,16 +60,18 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
 def found_lines(keymap: KeyMap, context: str, powers: Powers, wanted: str) -> list[Line]:
     """The commands of all screens in whose keys, words or help the searched words are: those of this screen first."""
     words = wanted.casefold().split()
-    here, rows, others = set(keymap.available(context, powers)), [], []
+    here, found = set(keymap.available(context, powers)), []
     for command in keymap.commands:
-        keys = " ".join(key_name(key) for key in command.keys)
-        text = f"{keys} {' '.join(command.words)} {command.label} {command.help}".casefold()
+        text = f"{_keys_of(command)} {' '.join(command.words)} {command.label} {command.help}".casefold()
         if all(word in text for word in words):
-            called = span(f"  :{command.words[0]}" if command.words else "", "faint")
-            if command in here:
-                rows.append(line(*_key_line(command), called))
-            else:
-                others.append(line(*_key_line(command), called, span(f"  ({command.context})", "faint")))
+            found.append(command)
+    size = _keys_width(found)
+    rows = [_found_line(command, size) for command in found if command in here]
+    others = [
+        line(*_found_line(command, size), span(f"  ({command.context})", "faint"))
+        for command in found
+        if command not in here
+    ]
     heads = [line(span("ON THIS SCREEN", "header"))] if rows else []
     more = [BLANK, line(span("ELSEWHERE, OR NOT NOW", "header")), *others] if others else []
     return [*heads, *rows, *more] or [line(span("no key and no word does that", "muted"))]
@@ -76,9 +86,30 @@ def _heading(text: str) -> Line:
     return line(span(text, "header"))
 
 
-def _key_line(command: Command) -> Line:
-    keys = " ".join(key_name(key) for key in command.keys) or f":{command.words[0] if command.words else command.id}"
-    return line("  ", cell(keys, 7, "key"), " ", span(command.help))
+def _keys_of(command: Command) -> str:
+    return " ".join(key_name(key) for key in command.keys) or f":{command.words[0] if command.words else command.id}"
+
+
+def _keys_width(commands: Sequence[Command]) -> int:
+    """The cells in which every one of these commands' keys is whole."""
+    return max((cells(_keys_of(command)) for command in commands), default=0)
+
+
+def _key_rows(commands: Sequence[Command], width: int) -> list[Line]:
+    """Keys and what they do in ``width`` cells; a help that is longer goes on below itself."""
+    size = _keys_width(commands)
+    rows = []
+    for command in commands:
+        keys = _keys_of(command)
+        for text in wrapped(command.help, width - size - 4):
+            rows.append(line("  ", cell(keys, size, "key"), "  ", *text))
+            keys = ""
+    return rows
+
+
+def _found_line(command: Command, size: int) -> Line:
+    called = span(f"  :{command.words[0]}" if command.words else "", "faint")
+    return line("  ", cell(_keys_of(command), size, "key"), "  ", span(command.help), called)
 
 
 class HelpBox(Painted):

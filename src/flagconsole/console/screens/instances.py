@@ -51,18 +51,21 @@ class InstanceTable(VirtualTable[str]):
 
     def shape(self, width: int) -> Sequence[Column]:
         """The columns."""
-        longest = max((len(name) for name in self.console.state.instances), default=12)
+        instances = self.console.state.instances
+        longest = max(map(len, instances), default=12)
+        service = max((len(row.service) for row in instances.values()), default=12)
+        sdk = max((len(row.sdk_version) for row in instances.values()), default=8)
         return fitted(
             [
                 Column("id", "INSTANCE", max(12, min(longest, 30)), grows=True),
-                Column("service", "SERVICE", 12 if width < 100 else 16, spare=1),
+                Column("service", "SERVICE", 12 if width < 100 else 16, spare=1, most=min(service, 30)),
                 Column("presence", "PRESENCE", 8),
                 Column("revision", "REV", 6, right=True),
                 Column("behind", "BEHIND", 9, right=True),
                 Column("seen", "HEARD", 5, right=True),
                 Column("status", "STATUS", 6, spare=2),
                 Column("transport", "VIA", 7, spare=3),
-                Column("sdk", "SDK", 8, spare=4),
+                Column("sdk", "SDK", 8, spare=4, most=min(sdk, 30)),
             ],
             width,
         )

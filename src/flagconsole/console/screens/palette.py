@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.glyphs import CURSOR
 from flagconsole.console.keymap import Command
-from flagconsole.console.line import BLANK, Line, cell, line
+from flagconsole.console.line import BLANK, Line, cell, cells, line, wrapped
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.suggestions import Choice, choices
@@ -42,10 +42,15 @@ class PaletteBox(Painted):
         inner = width - 4
         rows = [self.entry.line(": ", hint="a word: kill, history, filter, tenant, theme …"), BLANK]
         found = self.choices()
+        # The words take what they need, so that the notes are whole; where they aren't, they go on below while there is room.
+        size = min(max((cells(choice.text) for choice in found), default=0), max(30, inner // 2))
+        room = height - 2 - len(rows) - len(found)
         for index, choice in enumerate(found):
             mark = span(f"{CURSOR} " if index == self.marked else "  ", "key")
-            text = line(mark, cell(choice.text, max(30, inner // 2), "strong"), cell(choice.key, 4, "key"))
-            rows.append(line(*text, span(choice.note, "muted")))
+            first, *more = wrapped(choice.note, inner - size - 8, "muted", most=max(0, min(room, 2)) + 1)
+            rows.append(line(mark, cell(choice.text, size, "strong"), "  ", cell(choice.key, 4, "key"), *first))
+            rows.extend(line(" " * (size + 8), *text) for text in more)
+            room -= len(more)
         if not found:
             rows.append(line(span("  nothing here has that name; a word alone also finds flags", "muted")))
         title = line(span("GO", "strong"), span("  a kill from here still opens its sheet", "muted"))

@@ -42,7 +42,11 @@ def _fields_text(row: ChangeRow) -> str:
 def shape_of(width: int, *, with_flag: bool, around: bool, marking: bool = False) -> list[Column]:
     """The columns that fit into ``width`` cells."""
     wide = width >= 110
-    flag = [Column("flag", "FLAG", 32 if width >= 150 else 26 if wide else 20)] if with_flag else []
+    flag = (
+        [Column("flag", "FLAG", 32 if width >= 150 else 26 if wide else 20, most=48 if width >= 150 else 0)]
+        if with_flag
+        else []
+    )
     near = [Column("near", "NEAR", 5, right=True)] if around else []
     mark = [Column("mark", "", 1)] if marking else []
     return fitted(
@@ -54,7 +58,7 @@ def shape_of(width: int, *, with_flag: bool, around: bool, marking: bool = False
             Column("who", "WHO", 14 if wide else 10, spare=1),
             Column("did", "DID", 8),
             *flag,
-            Column("what", "FROM → TO", 22 if wide else 15 if with_flag else 20),
+            Column("what", "FROM → TO", 22 if wide else 15 if with_flag else 20, most=40 if width >= 150 else 26),
             Column("why", "WHY", 12, grows=True, spare=2),
         ],
         width,

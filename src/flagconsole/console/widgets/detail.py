@@ -293,10 +293,10 @@ class DetailStrip(Painted):
         )
 
 
-def columns_of(left: Sequence[Line], right: Sequence[Line], width: int, share: float = 0.5) -> list[Line]:
-    """Two columns of rows side by side; the left one takes ``share`` of the width."""
+def columns_of(left: Sequence[Line], right: Sequence[Line], width: int, left_width: int | None = None) -> list[Line]:
+    """Two columns of rows side by side; the left one takes half of the width, or ``left_width`` cells."""
     gap = 3
-    half = int((width - gap) * share)
+    half = (width - gap) // 2 if left_width is None else left_width
     height = max(len(left), len(right))
     rows = []
     for index in range(height):

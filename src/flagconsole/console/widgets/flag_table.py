@@ -35,6 +35,8 @@ FRESH: Final = 60.0
 
 #: Fewer cells than this say nothing of a reason.
 LEAST_REASON: Final = 10
+#: The flag's type, which the pane tells too, is shown beside a reason of at least so many cells.
+FULL_REASON: Final = 30
 
 _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when", Order.URGENCY: "guard"}
 
@@ -43,6 +45,14 @@ _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "w
 def columns(width: int, longest_name: int) -> Sequence[Column]:
     """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left. The mark
     of what is new has its cell whether anything is or not: columns never move."""
+    found = _columns(width, longest_name, typed=width >= 110)
+    why = next((column for column in found if column.id == "why"), None)
+    if why is not None and why.width < FULL_REASON:
+        return _columns(width, longest_name, typed=False)
+    return found
+
+
+def _columns(width: int, longest_name: int, *, typed: bool) -> Sequence[Column]:
     name = max(20, min(longest_name, 48 if width >= 130 else 30 if width >= 88 else 24))
     wide = width >= 110
     return fitted(
@@ -57,7 +67,7 @@ def columns(width: int, longest_name: int) -> Sequence[Column]:
             Column("limit", "LIMIT", 6, right=True, spare=5),
             Column("reach", "TENANTS" if wide else "REACH", 7 if wide else 5, right=True, spare=1),
             Column("dependents", "DEP", 3, right=True, spare=2),
-            *([Column("type", "TYPE", 11, spare=8)] if wide else []),
+            *([Column("type", "TYPE", 11, spare=8)] if typed else []),
             Column("when", "WHEN", 4, right=True, spare=3),
             Column("who", "WHO", 16 if width >= 130 else 12 if wide else 7, spare=6),
             Column("why", "WHY", LEAST_REASON, spare=7, grows=True),

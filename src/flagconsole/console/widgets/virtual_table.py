@@ -21,7 +21,8 @@ Key = TypeVar("Key", bound=Hashable)
 
 class Column(NamedTuple):
     """A column: its id, its heading, its width in cells, whether its values stand at the right; where room is short
-    those with the lowest ``spare`` have it first (0 always), and one that ``grows`` takes what is left over."""
+    those with the lowest ``spare`` have it first (0 always). Of what is left over each takes what it needs to have ``most``
+    cells, those at the left first, and one that ``grows`` takes the rest."""
 
     id: str
     heading: str
@@ -29,6 +30,7 @@ class Column(NamedTuple):
     right: bool = False
     spare: int = 0
     grows: bool = False
+    most: int = 0
 
 
 def fitted(wanted: Sequence[Column], width: int) -> list[Column]:
@@ -38,6 +40,10 @@ def fitted(wanted: Sequence[Column], width: int) -> list[Column]:
         more = [column for column in wanted if column in chosen or column.spare == spare]
         chosen = more if _needed(more) <= width else chosen
     left = width - _needed(chosen)
+    for index, column in enumerate(chosen):
+        extra = max(0, min(left, column.most - column.width))
+        chosen[index] = column._replace(width=column.width + extra)
+        left -= extra
     growing = [index for index, column in enumerate(chosen) if column.grows]
     if left > 0 and growing:
         share, rest = divmod(left, len(growing))
