@@ -67,5 +67,5 @@ def test_history_has_room_for_a_change_of_a_canary(width: int, what: int) -> Non
 def test_in_the_fleet_a_reason_comes_before_a_type() -> None:
     shown = {column.id: column.width for column in columns(139, 24)}
     assert "type" not in shown
-    assert shown["why"] >= 26
+    assert shown["why"] >= 22
     assert {column.id: column.width for column in columns(160, 24)}["type"] == 11
