@@ -48,6 +48,13 @@ async def incident_fleet(console: Any) -> None:
     server.beat()
     await console.until("AT 11/12")
     await console.until("err %")
+    for name, tenants in (
+        ("pos.lite", " 55 "),
+        ("invoices.auto_send", " 44 "),
+    ):  # whom it reaches is counted in the background
+        await console.until(
+            lambda name=name, tenants=tenants: any(name in row and tenants in row for row in console.rows())
+        )
     await console.settled()
 
 

@@ -10,11 +10,12 @@ from flagconsole.domain.states import FlagState
 
 
 class DependentChange(NamedTuple):
-    """How many tenants' effective state of a dependent flag would change, and to what for most of them."""
+    """How many tenants' effective state of a dependent flag would change, and from what to what for most of them."""
 
     flag_name: str
     tenants: int
     after: FlagState
+    before: FlagState
 
 
 class BlastRadius(NamedTuple):
@@ -52,10 +53,12 @@ def kill_radius(ruleset: Ruleset, flag_name: str, tenants: Collection[str], now:
 
 
 def _dependent(before: Ruleset, after: Ruleset, name: str, tenants: Collection[str], now: float) -> DependentChange:
-    outcomes: dict[FlagState, int] = {}
+    outcomes: dict[tuple[FlagState, FlagState], int] = {}
     for tenant in tenants:
         new: Evaluation = after.evaluate(name, tenant, now)
-        if new.state is not before.evaluate(name, tenant, now).state:
-            outcomes[new.state] = outcomes.get(new.state, 0) + 1
-    most = max(outcomes, key=lambda state: outcomes[state], default=FlagState.OFF)
-    return DependentChange(name, sum(outcomes.values()), most)
+        old: Evaluation = before.evaluate(name, tenant, now)
+        if new.state is not old.state:
+            change = (old.state, new.state)
+            outcomes[change] = outcomes.get(change, 0) + 1
+    was, becomes = max(outcomes, key=lambda change: outcomes[change], default=(FlagState.OFF, FlagState.OFF))
+    return DependentChange(name, sum(outcomes.values()), becomes, was)

@@ -64,7 +64,7 @@ def _row(item: IncidentView) -> list[Cell | str]:
         item.playbook or "by hand",
         _restoration(item),
         Cell(impact, _COLOURS.get(impact)),
-        "?" if item.affected is None or not item.tenants_known else str(item.affected),
+        "not yet" if item.affected is None else str(item.affected) if item.tenants_known else "unknown",
         Cell("closed", dim=True) if item.closed_at else _state(item),
         item.trigger,
     ]

@@ -9,7 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from flagconsole.console.glyphs import ARROW, STATE_GLYPH
+from flagconsole.console.glyphs import ARROW, EMPTY, STATE_GLYPH
 from flagconsole.console.keymap import Command, KeyMap, Powers, key_name
 from flagconsole.console.line import BLANK, Line, cell, cells, joined, line, line_width, wrapped
 from flagconsole.console.safe import span
@@ -52,6 +52,11 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
         *columns_of(seeing, moving, left + _GAP + right, left),
         BLANK,
         line(span("STATES  ", "header"), *states),
+        line(
+            span("MARK    ", "header"),
+            f"{EMPTY} somebody else changed it since you last looked",
+            span("  c: seen", "muted"),
+        ),
         line(span("ACTIONS ", "header"), span(walk, "muted")),
         *(line(span("SAFETY  " if index == 0 else " " * 8, "header"), text) for index, text in enumerate(safety)),
     ]

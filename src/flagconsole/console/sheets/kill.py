@@ -124,7 +124,7 @@ class KillSheet(ConfirmSheet):
         for dependent in sorted(hit, key=lambda item: -item.tenants):
             part = line(
                 span(dependent.flag_name, "link"),
-                span(f" {ARROW} {dependent.after.value} for {dependent.tenants}"),
+                span(f" {dependent.before.value} {ARROW} {dependent.after.value} for {dependent.tenants}"),
             )
             candidate = joined([current, part], "   ")
             if current and line_width(candidate) > width - 7:

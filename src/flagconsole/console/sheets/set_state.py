@@ -153,7 +153,12 @@ def radius_rows(radius: BlastRadius | None, tenants: int) -> list[Line]:
     hit = [item for item in radius.dependents if item.tenants]
     if hit:
         names = joined(
-            [line(span(item.flag_name, "link"), f" {ARROW} {item.after.value} for {item.tenants}") for item in hit[:3]]
+            [
+                line(
+                    span(item.flag_name, "link"), f" {item.before.value} {ARROW} {item.after.value} for {item.tenants}"
+                )
+                for item in hit[:3]
+            ]
         )
         more = f"  and {len(hit) - 3} more" if len(hit) > 3 else ""
         rows.append(line(span("DEPS    ", "header"), *names, span(more, "muted")))

@@ -227,6 +227,8 @@ def strip_lines(state: ConsoleState, row: FlagRow, now: float, width: int, *, as
     facts = [line(span(row.name, "strong")), line(state_span(row.state, row.setting))]
     if reach is not None:
         facts.append(line(span(f"{reach.enabled} of {reach.tenants} tenants")))
+    if is_unseen(state, row):
+        facts.append(line(span(f"{EMPTY} new", "changed"), span("  c: seen", "muted")))
     dependents = len(state.ruleset.dependents(row.name))
     if dependents:
         facts.append(line(span(f"needed by {dependents}", "muted")))

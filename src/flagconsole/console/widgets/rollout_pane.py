@@ -17,7 +17,7 @@ from flagconsole.console.figures import (
     metric_label,
     value_text,
 )
-from flagconsole.console.line import Line, cell, joined, line, wrapped
+from flagconsole.console.line import Line, cell, joined, line, line_width, wrapped
 from flagconsole.console.metric_windows import MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
@@ -57,12 +57,12 @@ def rollout_lines(rollout: RolloutRow | None, now: float, width: int) -> list[Li
 
 
 def _rail(rollout: RolloutRow) -> Line:
-    """The phases by their shares: ``0✓ 10● 50· 100·``."""
+    """The phases by their shares: ``shadow✓ 10● 50· 100·``."""
     parts = []
     for index, phase in enumerate(item for item in rollout.phases if item.kind != "cleanup"):
         sign = "✓" if index < rollout.position else "●" if index == rollout.position else "·"
         role = "good" if sign == "✓" else "strong" if sign == "●" else "faint"
-        parts.append(line(span(f"{'sh' if phase.kind == 'shadow' else phase.percentage}{sign}", role)))
+        parts.append(line(span(f"{'shadow' if phase.kind == 'shadow' else phase.percentage}{sign}", role)))
     return joined(parts, " ")
 
 
@@ -114,6 +114,8 @@ def course_lines(state: ConsoleState, name: str, now: float, width: int, *, asci
         for metric, label, kind in COURSES
     ]
     word = duration_text(window.window)
+    if width >= 40:
+        word += f" per {duration_text(window.step)}"
     ended = _ended(window, now)
     if ended:
         return [*rows, line(span(f"{window.judged_group}, last {word}, ", "muted"), span(ended))]
@@ -138,13 +140,17 @@ def course_line(state: ConsoleState, name: str, now: float, width: int, *, ascii
     age = None if window is None else window.age(now)
     if window is None or age is None:
         return ()
-    size = max(8, (width - 40) // 2)
+    ended = _ended(window, now)
+    # The row's own error rate is the judge's, of the whole phase; what stands here is the newest step alone.
+    last = line(span(f"per {duration_text(window.step)}, ", "muted"))
+    last += line(span(ended) if ended else span(f"{age_text(age)} old", age_role(age)))
+    rest = line_width(last) + sum(len(label) + 11 for _, label, _ in COURSES)  # with figures and gaps
+    size = max(8, (width - rest) // len(COURSES))
     parts = [
         line(span(f"{label} ", "muted"), *_course(window, metric, kind, size, ascii_only=ascii_only))
         for metric, label, kind in COURSES
     ]
-    ended = _ended(window, now)
-    return joined([*parts, line(span(ended) if ended else span(f"{age_text(age)} old", age_role(age)))])
+    return joined([*parts, last])
 
 
 def _course(window: MetricWindow, metric: str, kind: str, width: int, *, ascii_only: bool) -> Line:
