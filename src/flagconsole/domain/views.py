@@ -178,7 +178,9 @@ class BlastView(Frozen):
             losing=blast.losing,
             gaining=blast.gaining,
             shadow_losing=blast.shadow_losing,
-            dependents=tuple(DependentView(**dependent._asdict()) for dependent in blast.dependents),
+            dependents=tuple(
+                DependentView(flag_name=d.flag_name, tenants=d.tenants, after=d.after) for d in blast.dependents
+            ),
             instances_expected=instances_expected,
         )
 
