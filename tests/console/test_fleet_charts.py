@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .fake_rollouts import calm
+from .kept_past import past_is_kept
 
 Console = Any
 
@@ -37,7 +38,7 @@ async def test_in_the_past_they_say_that_nothing_is_kept(open_console: Console, 
 
     keeper = Keeper(tmp_path / "cache.db")
     async with open_console((120, 40), keeper=keeper) as console:
-        await console.until(lambda: keeper.facts().size and keeper._writer is not None and keeper._writer.written)
+        await console.until(lambda: past_is_kept(console))
         await console.press("T")
         await console.until("TIME TRAVEL")
         await console.until("measurements of back then aren't")

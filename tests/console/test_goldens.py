@@ -18,6 +18,7 @@ from flagconsole.domain.verdict import VerdictKind
 
 from .drawn_cohorts import a_drawn_cohort
 from .golden import LARGE, MIDDLE, SMALL, Scene, file_name, is_as_it_was
+from .kept_past import past_is_kept
 from .shadow_reports import with_mismatches
 
 
@@ -369,6 +370,7 @@ async def settings(console: Any) -> None:
 
 
 async def travel(console: Any) -> None:
+    await console.until(lambda: past_is_kept(console))
     await console.press("T")
     await console.until("TIME TRAVEL")
     await console.press(",")

@@ -12,6 +12,8 @@ from flagconsole.console.cache_parts import FLAGS, OVERRIDES
 from flagconsole.console.keeper import Keeper
 from flagconsole.console.past import Timeline
 
+from .kept_past import past_is_kept
+
 Console = Any
 
 
@@ -87,8 +89,7 @@ def test_a_time_finds_what_was_newest_then() -> None:
 
 
 async def travelling(console: Console) -> None:
-    keeper = console.app.keeper
-    await console.until(lambda: keeper.facts().size and keeper._writer is not None and keeper._writer.written)
+    await console.until(lambda: past_is_kept(console))
     await console.press("T")
     await console.until("TIME TRAVEL")
 
