@@ -9,7 +9,7 @@ import pytest
 from flagconsole.console.keymap import CONTEXTS, KeyMap, Powers, key_name
 from flagconsole.console.line import line_width, text_of
 from flagconsole.console.screens.help import help_lines
-from flagconsole.console.widgets.change_table import shape_of
+from flagconsole.console.widgets.change_table import columns_of
 from flagconsole.console.widgets.flag_table import columns
 from flagconsole.console.widgets.virtual_table import Column, fitted
 
@@ -59,7 +59,7 @@ async def test_instances_show_their_sdk_whole(open_console: Console, server: Any
 
 @pytest.mark.parametrize(("width", "what"), [(80, 17), (120, 24), (200, 40)])
 def test_history_has_room_for_a_change_of_a_canary(width: int, what: int) -> None:
-    found = {column.id: column.width for column in shape_of(width, with_flag=True, around=False)}
+    found = {column.id: column.width for column in fitted(columns_of(width, with_flag=True, around=False), width)}
     assert found["what"] >= what
     assert width < 200 or found["why"] >= 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from flagconsole.console import filtering
@@ -12,13 +12,14 @@ from flagconsole.console.asked_change import asked_change
 from flagconsole.console.consent import standing, why_not_declined, why_not_waiting, why_not_you
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.keymap import key_name
-from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
+from flagconsole.console.line import Line, cell, line, spread, wrapped
 from flagconsole.console.oversight import ApprovalRow, Oversight
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.sheets.set_state import radius_rows
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.widgets.list_table import ListTable
+from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.console.wish import Wish
 from flagconsole.domain.blast import BlastRadius, blast_radius
 
@@ -42,38 +43,28 @@ def nothing_known(oversight: Oversight) -> list[Line]:
     return [line(span("  not known yet: the server hasn't answered", "muted"))]
 
 
-class ApprovalTable(VirtualTable[str]):
+class ApprovalTable(ListTable[str, ApprovalRow]):
     """The requests by their ids: those that wait first, each the newest first."""
 
-    def __init__(self, on_move: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_move = on_move
-        self.filtered_away = ""
+    NOTHING = "no request"
 
-    def moved(self) -> None:
-        """The pane tells of another one."""
-        self._on_move()
-
-    def shape(self, width: int) -> Sequence[Column]:
+    def columns(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return fitted(
-            [
-                Column("state", "STATE", 10),
-                Column("flag", "FLAG", 22, grows=True),
-                Column("what", "FROM → TO", 24),
-                Column("who", "ASKED BY", 12, spare=2),
-                Column("age", "AGE", 4, right=True, spare=1),
-                Column("left", "UNTIL", 6, right=True, spare=3),
-            ],
-            width,
-        )
+        return [
+            Column("state", "STATE", 10),
+            Column("flag", "FLAG", 22, grows=True),
+            Column("what", "FROM → TO", 24),
+            Column("who", "ASKED BY", 12, spare=2),
+            Column("age", "AGE", 4, right=True, spare=1),
+            Column("left", "UNTIL", 6, right=True, spare=3),
+        ]
 
-    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: str) -> ApprovalRow | None:
         """One request."""
-        row = self.console.state.oversight.approval(key)
-        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+        return self.console.state.oversight.approval(key)
 
-    def _cell(self, row: ApprovalRow, column: Column) -> Span:
+    def cell_of(self, row: ApprovalRow, column: Column) -> Span:
+        """What it says in a column."""
         width, now = column.width, self.console.server_now()
         match column.id:
             case "state":
@@ -92,13 +83,11 @@ class ApprovalTable(VirtualTable[str]):
             case _:
                 return cell(f"{clock_text(row.ends_at)[:5]}Z" if row.open(now) else "–", width, "muted", right=True)
 
-    def empty(self) -> Sequence[Line]:
+    def none_yet(self) -> Sequence[Line]:
         """Why there are none."""
         oversight = self.console.state.oversight
         if not oversight.known:
             return nothing_known(oversight)
-        if self.filtered_away:
-            return [line("  no request passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
         return [
             line(span("  nothing waits for a second person", "good")),
             line(
@@ -132,11 +121,6 @@ class ApprovalsScreen(ListScreen):
         """What can be typed."""
         return "text  !text  flag:pos  who:ada  state:waits"
 
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Requests."""
-        return len(self.table.keys), len(self.console.state.oversight.approvals)
-
     def target(self) -> str | None:
         """The flag of the request under the cursor."""
         row = self.approval
@@ -167,8 +151,7 @@ class ApprovalsScreen(ListScreen):
         words = filtering.words_of(self.filter_text)
         rows = [row for row in state.oversight.approvals if filtering.passes(words, _text(row), _fields(row, now))]
         keys = [row.approval_id for row in sorted(rows, key=lambda row: (not row.waits(now), -row.asked_at))]
-        self.table.filtered_away = self.filter_text if state.oversight.approvals else ""
-        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self.table.fill(keys, len(state.oversight.approvals), self.filter_text)
         self._count()
 
     def _moved(self) -> None:

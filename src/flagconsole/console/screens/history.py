@@ -9,7 +9,7 @@ from typing import Final
 from flagconsole.console import filtering
 from flagconsole.console.ages import moment_text
 from flagconsole.console.filtering import Fields
-from flagconsole.console.line import Line, line, spread
+from flagconsole.console.line import Line, spread
 from flagconsole.console.log import Log
 from flagconsole.console.moment import MOMENT_HELP, duration_of, moment_of
 from flagconsole.console.rows import ChangeRow
@@ -36,7 +36,6 @@ class HistoryScreen(ListScreen):
         super().__init__()
         self.marked: set[int] = set()
         self._held: Log | None = None
-        self._known = 0
 
     @property
     def held(self) -> Log:
@@ -63,11 +62,6 @@ class HistoryScreen(ListScreen):
         """What can be typed."""
         return "text  !text  who:ops  flag:pos  did:kill  type:automated  tenant:42  since:2h"
 
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Changes."""
-        return len(self.table.keys), self._known
-
     def title_line(self, width: int) -> Line:
         """Whose changes, and how many of them are held."""
         whose = self.flag_name if self.held.flag_name is not None else "all flags"
@@ -92,7 +86,6 @@ class HistoryScreen(ListScreen):
         """The changes that pass the filter."""
         table, now = self.table, self.console.server_now()
         rows = self.held.rows(self.console.state.history)
-        self._known = len(rows)
         words = list(filtering.words_of(self.filter_text))
         since = max((now - seconds for word in words if (seconds := _since(word)) is not None), default=None)
         rest = tuple(word for word in words if _since(word) is None)
@@ -110,17 +103,9 @@ class HistoryScreen(ListScreen):
             keys.sort(key=lambda key: abs(found[key].at - around))
         at_first = bool(table.keys) and table.selected == table.keys[0]
         table.rows, table.around, table.with_flag = found, around, self.held.flag_name is None
-        table.take(table.keys if keys == table.keys else keys)
+        table.fill(keys, len(rows), self.filter_text)
         if at_first and keys:
             table.select(keys[0])  # who looks at the newest goes on looking at the newest
-        table.reason_for_none = [self._why_none()]
-
-    def _why_none(self) -> Line:
-        if self.filter_text and self._known:
-            return line(
-                "  no change passes the filter ", span(self.filter_text, "strong"), "   Esc shows all, o fetches older"
-            )
-        return line(span("  no change is known here yet", "muted"))
 
     def pane_lines(self, width: int) -> Sequence[Line]:
         """The entry in full."""

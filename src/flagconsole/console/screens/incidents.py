@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Final
 
 from flagconsole.console import filtering
@@ -11,52 +11,43 @@ from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.figures import duration_text, minutes_text
 from flagconsole.console.incident_view import IMPACT_ROLE, detail_rows, status_span
 from flagconsole.console.incidents import IncidentRow, in_order
-from flagconsole.console.line import BLANK, Line, cell, line, spread
+from flagconsole.console.line import Line, cell, line, spread
 from flagconsole.console.report_file import write_report
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.widgets.list_table import ListTable
+from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.console.wish import Wish
 
 _NO_COUNT: Final = "counting"
 
 
-class IncidentTable(VirtualTable[str]):
+class IncidentTable(ListTable[str, IncidentRow]):
     """The incidents by their ids: open ones first, each the newest first."""
 
-    def __init__(self, on_move: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_move = on_move
-        self.filtered_away = ""
+    NOTHING = "no incident"
 
-    def moved(self) -> None:
-        """The pane tells of another one."""
-        self._on_move()
-
-    def shape(self, width: int) -> Sequence[Column]:
+    def columns(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return fitted(
-            [
-                Column("id", "ID", 7),
-                Column("status", "STATUS", 11),
-                Column("flag", "FLAG", 20, grows=True),
-                Column("when", "BEGAN", 11, spare=1),
-                Column("took", "TOOK", 9, right=True),
-                Column("estimate", "ESTIMATE", 8, right=True, spare=3),
-                Column("affected", "TENANTS", 8, right=True, spare=2),
-                Column("impact", "IMPACT", 8, spare=4),
-                Column("playbook", "PLAYBOOK", 11, spare=5),
-            ],
-            width,
-        )
+        return [
+            Column("id", "ID", 7),
+            Column("status", "STATUS", 11),
+            Column("flag", "FLAG", 20, grows=True),
+            Column("when", "BEGAN", 11, spare=1),
+            Column("took", "TOOK", 9, right=True),
+            Column("estimate", "ESTIMATE", 8, right=True, spare=3),
+            Column("affected", "TENANTS", 8, right=True, spare=2),
+            Column("impact", "IMPACT", 8, spare=4),
+            Column("playbook", "PLAYBOOK", 11, spare=5),
+        ]
 
-    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: str) -> IncidentRow | None:
         """One incident."""
-        row = self.console.state.incidents.get(key)
-        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+        return self.console.state.incidents.get(key)
 
-    def _cell(self, row: IncidentRow, column: Column) -> Span:
+    def cell_of(self, row: IncidentRow, column: Column) -> Span:
+        """What it says in a column."""
         width, now = column.width, self.console.server_now()
         match column.id:
             case "id":
@@ -82,10 +73,8 @@ class IncidentTable(VirtualTable[str]):
             case _:
                 return cell(row.playbook or "by hand", width, "muted")
 
-    def empty(self) -> Sequence[Line]:
+    def none_yet(self) -> Sequence[Line]:
         """Why there are none."""
-        if self.filtered_away:
-            return [line("  no incident passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
         return [
             line(span("  there has been no incident yet", "good")),
             line(span("  a kill (K) or a rollback (R) opens one, by hand or by a rollout's guard", "muted")),
@@ -114,11 +103,6 @@ class IncidentsScreen(ListScreen):
         """What can be typed."""
         return "text  !text  flag:pos  open:yes  impact:severe  playbook:immediate"
 
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Incidents."""
-        return len(self.table.keys), len(self.console.state.incidents)
-
     def target(self) -> str | None:
         """The flag of the incident under the cursor."""
         row = self.incident
@@ -144,8 +128,7 @@ class IncidentsScreen(ListScreen):
         words = filtering.words_of(self.filter_text)
         rows = in_order(self.console.state.incidents)
         keys = [row.incident_id for row in rows if filtering.passes(words, _text(row), _fields(row))]
-        self.table.filtered_away = self.filter_text if rows else ""
-        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self.table.fill(keys, len(rows), self.filter_text)
 
     def pane_lines(self, width: int) -> Sequence[Line]:
         """Everything of the incident under the cursor."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from flagconsole.console import filtering
@@ -16,7 +16,8 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.state import ConsoleState
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.widgets.list_table import ListTable
+from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.domain.states import FlagState
 
 #: The most worrying first: who may still serve an old state, and isn't heard from.
@@ -37,45 +38,35 @@ def urgency(state: ConsoleState, row: InstanceRow) -> tuple[object, ...]:
     return not late, row.status == "ready", _PRESENCE_ORDER.get(row.presence, 0), row.service, row.instance_id
 
 
-class InstanceTable(VirtualTable[str]):
+class InstanceTable(ListTable[str, InstanceRow]):
     """The instances by their ids."""
 
-    def __init__(self, on_move: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_move = on_move
-        self.filtered_away = ""
+    NOTHING = "no instance"
 
-    def moved(self) -> None:
-        """The pane tells of another one."""
-        self._on_move()
-
-    def shape(self, width: int) -> Sequence[Column]:
+    def columns(self, width: int) -> Sequence[Column]:
         """The columns."""
         instances = self.console.state.instances
         longest = max(map(len, instances), default=12)
         service = max((len(row.service) for row in instances.values()), default=12)
         sdk = max((len(row.sdk_version) for row in instances.values()), default=8)
-        return fitted(
-            [
-                Column("id", "INSTANCE", max(12, min(longest, 30)), grows=True),
-                Column("service", "SERVICE", 12 if width < 100 else 16, spare=1, most=min(service, 30)),
-                Column("presence", "PRESENCE", 8),
-                Column("revision", "REV", 6, right=True),
-                Column("behind", "BEHIND", 9, right=True),
-                Column("seen", "HEARD", 5, right=True),
-                Column("status", "STATUS", 6, spare=2),
-                Column("transport", "VIA", 7, spare=3),
-                Column("sdk", "SDK", 8, spare=4, most=min(sdk, 30)),
-            ],
-            width,
-        )
+        return [
+            Column("id", "INSTANCE", max(12, min(longest, 30)), grows=True),
+            Column("service", "SERVICE", 12 if width < 100 else 16, spare=1, most=min(service, 30)),
+            Column("presence", "PRESENCE", 8),
+            Column("revision", "REV", 6, right=True),
+            Column("behind", "BEHIND", 9, right=True),
+            Column("seen", "HEARD", 5, right=True),
+            Column("status", "STATUS", 6, spare=2),
+            Column("transport", "VIA", 7, spare=3),
+            Column("sdk", "SDK", 8, spare=4, most=min(sdk, 30)),
+        ]
 
-    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: str) -> InstanceRow | None:
         """One instance."""
-        row = self.console.state.instances.get(key)
-        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+        return self.console.state.instances.get(key)
 
-    def _cell(self, row: InstanceRow, column: Column) -> Span:
+    def cell_of(self, row: InstanceRow, column: Column) -> Span:
+        """What it says in a column."""
         state, width = self.console.state, column.width
         match column.id:
             case "id":
@@ -109,10 +100,8 @@ class InstanceTable(VirtualTable[str]):
             return cell(f"{DONE} none", width, "good" if row.expected else "muted", right=True)
         return cell(f"! {behind}", width, "danger" if row.expected else "muted", right=True)
 
-    def empty(self) -> Sequence[Line]:
+    def none_yet(self) -> Sequence[Line]:
         """Why there are none, and what to do."""
-        if self.filtered_away:
-            return [line("  no instance passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
         return [
             line("  no SDK has reported yet: a service appears here once it runs the SDK with a key of the role sdk"),
             line(span("  flagconsole keys create NAME --role sdk", "key")),
@@ -133,11 +122,6 @@ class InstancesScreen(ListScreen):
     def filter_hint(self) -> str:
         """What can be typed."""
         return "text  !text  service:pos  presence:silent  behind:yes  via:polling  status:error"
-
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Instances."""
-        return len(self.table.keys), len(self.console.state.instances)
 
     def title_line(self, width: int) -> Line:
         """How many have the newest revision, as a count and as a bar."""
@@ -162,8 +146,7 @@ class InstancesScreen(ListScreen):
         state, words = self.console.state, filtering.words_of(self.filter_text)
         rows = [row for row in state.instances.values() if filtering.passes(words, _text(row), _fields(state, row))]
         keys = [row.instance_id for row in sorted(rows, key=lambda row: urgency(state, row))]
-        self.table.filtered_away = self.filter_text if state.instances else ""
-        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self.table.fill(keys, len(state.instances), self.filter_text)
 
     def pane_lines(self, width: int) -> Sequence[Line]:
         """The instance under the cursor, and its service."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from textual.containers import Container
 from textual.widget import Widget
@@ -11,6 +12,7 @@ from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
+from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.painted import Painted
 
 
@@ -50,6 +52,8 @@ class ListPane(Painted):
 
 class ListScreen(FilteredScreen):
     """A list. Subclasses make ``table`` before calling ``super().__init__()``."""
+
+    table: ListTable[Any, Any]
 
     #: Whether the pane stands beside the list where there is room for both; else it is always below.
     PANE_BESIDE = True
@@ -99,6 +103,11 @@ class ListScreen(FilteredScreen):
     def filter_text(self) -> str:
         """The filter that counts."""
         return self._filter_text
+
+    @property
+    def filter_counts(self) -> tuple[int, int]:
+        """Rows."""
+        return len(self.table.keys), self.table.known
 
     def set_filter(self, text: str) -> None:
         """Show the rows that pass."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from flagconsole.console import filtering
 from flagconsole.console.ages import clock_text, moment_text
 from flagconsole.console.figures import duration_text
 from flagconsole.console.glyphs import DONE
-from flagconsole.console.line import BLANK, Line, cell, line, spread, wrapped
+from flagconsole.console.line import Line, cell, line, spread, wrapped
 from flagconsole.console.oversight import GrantRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.approvals import as_of, nothing_known
@@ -17,7 +17,8 @@ from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.sheets.review import why_not_reviewed
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.change_table import what_of
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.widgets.list_table import ListTable
+from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.console.wish import Wish
 
 
@@ -28,39 +29,27 @@ def standing(row: GrantRow, now: float) -> tuple[str, str]:
     return (f"{DONE} reviewed", "good") if row.reviewed_at is not None else ("! to review", "warning")
 
 
-class GrantTable(VirtualTable[str]):
+class GrantTable(ListTable[str, GrantRow]):
     """The grants by their ids: those in force first, then those to be reviewed, each the newest first."""
 
-    def __init__(self, on_move: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_move = on_move
-        self.filtered_away = ""
-
-    def moved(self) -> None:
-        """The pane tells of another one."""
-        self._on_move()
-
-    def shape(self, width: int) -> Sequence[Column]:
+    def columns(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return fitted(
-            [
-                Column("state", "STATE", 11),
-                Column("who", "WHO", 12),
-                Column("why", "WHY", 20, grows=True),
-                Column("began", "BEGAN", 11, spare=1),
-                Column("lasted", "LASTED", 7, right=True, spare=3),
-                Column("changes", "CHANGES", 7, right=True),
-                Column("calls", "CALLS", 5, right=True, spare=2),
-            ],
-            width,
-        )
+        return [
+            Column("state", "STATE", 11),
+            Column("who", "WHO", 12),
+            Column("why", "WHY", 20, grows=True),
+            Column("began", "BEGAN", 11, spare=1),
+            Column("lasted", "LASTED", 7, right=True, spare=3),
+            Column("changes", "CHANGES", 7, right=True),
+            Column("calls", "CALLS", 5, right=True, spare=2),
+        ]
 
-    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: str) -> GrantRow | None:
         """One grant."""
-        row = grant_of(self.console.state, key)
-        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+        return grant_of(self.console.state, key)
 
-    def _cell(self, row: GrantRow, column: Column) -> Span:
+    def cell_of(self, row: GrantRow, column: Column) -> Span:
+        """What it says in a column."""
         width, now = column.width, self.console.server_now()
         match column.id:
             case "state":
@@ -79,13 +68,11 @@ class GrantTable(VirtualTable[str]):
             case _:
                 return cell(len(row.deeds), width, "muted", right=True)
 
-    def empty(self) -> Sequence[Line]:
+    def none_yet(self) -> Sequence[Line]:
         """Why there are none."""
         oversight = self.console.state.oversight
         if not oversight.known:
             return nothing_known(oversight)
-        if self.filtered_away:
-            return [line("  none passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
         return [
             line(span("  nobody has taken an admin's rights", "good")),
             line("  an operator does that with: ", span('flagconsole break-glass begin "why" --minutes 30', "key")),
@@ -118,11 +105,6 @@ class ReviewsScreen(ListScreen):
         """What can be typed."""
         return "text  !text  who:ada  flag:pos  state:review"
 
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Grants."""
-        return len(self.table.keys), len(self.console.state.oversight.grants)
-
     def copyable(self) -> str:
         """All that was done, as text."""
         row = self.grant
@@ -150,8 +132,7 @@ class ReviewsScreen(ListScreen):
         rows = [row for row in state.oversight.grants if filtering.passes(words, _text(row), _fields(row, now))]
         rows.sort(key=lambda row: (not row.in_force(now), not row.waits(now), -row.began_at))
         keys = [row.grant_id for row in rows]
-        self.table.filtered_away = self.filter_text if state.oversight.grants else ""
-        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self.table.fill(keys, len(state.oversight.grants), self.filter_text)
 
     def pane_lines(self, width: int) -> Sequence[Line]:
         """Why it was taken, until when, each change and each other call, and what the review said."""

@@ -15,8 +15,9 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.detail import title_lines
+from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.shadow_report import report_lines
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
@@ -39,42 +40,35 @@ def in_shadow(state: ConsoleState, row: FlagRow) -> bool:
     return row.state is FlagState.SHADOW or any(item.state is FlagState.SHADOW for item in own)
 
 
-class ShadowTable(VirtualTable[str]):
+class ShadowTable(ListTable[str, FlagRow]):
     """The flags in shadow by their names."""
 
-    def __init__(self, on_move: Callable[[], None], known: Callable[[str], Asked | None]) -> None:
-        super().__init__()
-        self._on_move = on_move
-        self._known = known
-        self.filtered_away = ""
+    NOTHING = "no flag in shadow"
 
-    def moved(self) -> None:
-        """The pane tells of another one."""
-        self._on_move()
+    def __init__(self, on_move: Callable[[], None], measured: Callable[[str], Asked | None]) -> None:
+        super().__init__(on_move)
+        self._measured = measured
 
-    def shape(self, width: int) -> Sequence[Column]:
+    def columns(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return fitted(
-            [
-                Column("name", "FLAG", 22, grows=True),
-                Column("since", "SINCE", 5, right=True),
-                Column("ready", "FOR CANARY", 11),
-                Column("executions", "EXEC 24h", 8, right=True, spare=1),
-                Column("success", "SUCC%", 6, right=True, spare=2),
-                Column("errors", "ERR%", 6, right=True),
-                Column("consistent", "SAME%", 6, right=True, spare=3),
-                Column("age", "AGE", 4, right=True, spare=4),
-            ],
-            width,
-        )
+        return [
+            Column("name", "FLAG", 22, grows=True),
+            Column("since", "SINCE", 5, right=True),
+            Column("ready", "FOR CANARY", 11),
+            Column("executions", "EXEC 24h", 8, right=True, spare=1),
+            Column("success", "SUCC%", 6, right=True, spare=2),
+            Column("errors", "ERR%", 6, right=True),
+            Column("consistent", "SAME%", 6, right=True, spare=3),
+            Column("age", "AGE", 4, right=True, spare=4),
+        ]
 
-    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: str) -> FlagRow | None:
         """One flag."""
-        row = self.console.state.flags.get(key)
-        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+        return self.console.state.flags.get(key)
 
-    def _cell(self, row: FlagRow, column: Column) -> Span:
-        width, asked = column.width, self._known(row.name)
+    def cell_of(self, row: FlagRow, column: Column) -> Span:
+        """What it says in a column."""
+        width, asked = column.width, self._measured(row.name)
         if column.id == "name":
             return cell(row.name, width, "strong")
         if column.id == "since":
@@ -97,12 +91,8 @@ class ShadowTable(VirtualTable[str]):
             case _:
                 return cell("–" if found.age_seconds is None else ago(found.age_seconds), width, "muted", right=True)
 
-    def empty(self) -> Sequence[Line]:
+    def none_yet(self) -> Sequence[Line]:
         """Why there are none, and what to do."""
-        if self.filtered_away:
-            return [
-                line("  no flag in shadow passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")
-            ]
         return [
             line("  no flag runs in shadow: set one to shadow, or start its rollout, whose first phase is shadow"),
             line(span('  flagconsole set FLAG shadow "why"', "key"), span("   or   ", "muted"),
@@ -127,12 +117,6 @@ class ShadowScreen(ListScreen):
         """What can be typed."""
         return "text  !text  owner:pay"
 
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Flags in shadow."""
-        state = self.console.state
-        return len(self.table.keys), sum(in_shadow(state, row) for row in state.flags.values())
-
     def target(self) -> str | None:
         """The flag under the cursor."""
         return self.table.selected
@@ -146,15 +130,11 @@ class ShadowScreen(ListScreen):
     def refill(self) -> None:
         """Those that pass the filter, by name."""
         state, words = self.console.state, filtering.words_of(self.filter_text)
+        rows = [row for row in state.flags.values() if in_shadow(state, row)]
         keys = sorted(
-            row.name
-            for row in state.flags.values()
-            if in_shadow(state, row) and filtering.passes(words, row.name.casefold(), {"owner": row.owner.casefold()})
+            row.name for row in rows if filtering.passes(words, row.name.casefold(), {"owner": row.owner.casefold()})
         )
-        self.table.filtered_away = (
-            self.filter_text if any(in_shadow(state, row) for row in state.flags.values()) else ""
-        )
-        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self.table.fill(keys, len(rows), self.filter_text)
         self._ask_for_what_is_seen()
 
     def _moved(self) -> None:

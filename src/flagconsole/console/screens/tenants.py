@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from flagconsole.console import filtering
@@ -17,47 +17,38 @@ from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.tenant_flags import TenantFlags, flags_of
 from flagconsole.console.widgets.detail import evaluation_words, state_span
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, row_line
+from flagconsole.console.widgets.list_table import ListTable
+from flagconsole.console.widgets.virtual_table import Column
 
 #: With more flags than this they are evaluated beside the event loop, once the cursor rests on a tenant.
 INLINE_FLAGS = 2_000
 
 
-class TenantTable(VirtualTable[str]):
+class TenantTable(ListTable[str, TenantRow]):
     """The tenants by their ids."""
 
-    def __init__(self, on_move: Callable[[], None]) -> None:
-        super().__init__()
-        self._on_move = on_move
-        self.filtered_away = ""
+    NOTHING = "no tenant"
 
-    def moved(self) -> None:
-        """The pane tells of another one."""
-        self._on_move()
-
-    def shape(self, width: int) -> Sequence[Column]:
+    def columns(self, width: int) -> Sequence[Column]:
         """The columns."""
-        return fitted(
-            [
-                Column("id", "TENANT", 14),
-                Column("name", "NAME", 16, grows=True),
-                Column("size", "SIZE", 6, spare=2),
-                Column("industry", "INDUSTRY", 14, spare=3),
-                Column("region", "REGION", 8, spare=4),
-                Column("risk", "RISK", 4, right=True, spare=2),
-                Column("engagement", "ENG", 4, right=True, spare=5),
-                Column("beta", "BETA", 4, spare=6),
-                Column("own", "OWN", 3, right=True),
-            ],
-            width,
-        )
+        return [
+            Column("id", "TENANT", 14),
+            Column("name", "NAME", 16, grows=True),
+            Column("size", "SIZE", 6, spare=2),
+            Column("industry", "INDUSTRY", 14, spare=3),
+            Column("region", "REGION", 8, spare=4),
+            Column("risk", "RISK", 4, right=True, spare=2),
+            Column("engagement", "ENG", 4, right=True, spare=5),
+            Column("beta", "BETA", 4, spare=6),
+            Column("own", "OWN", 3, right=True),
+        ]
 
-    def row(self, key: str, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: str) -> TenantRow | None:
         """One tenant."""
-        row = self.console.state.profiles.get(key)
-        return BLANK if row is None else row_line([self._cell(row, column) for column in shape], cursor=cursor)
+        return self.console.state.profiles.get(key)
 
-    def _cell(self, row: TenantRow, column: Column) -> Span:
+    def cell_of(self, row: TenantRow, column: Column) -> Span:
+        """What it says in a column."""
         width = column.width
         match column.id:
             case "id":
@@ -82,10 +73,8 @@ class TenantTable(VirtualTable[str]):
                 own = sum(row.tenant_id in tenants for tenants in self.console.state.overrides.values())
                 return cell(own or "", width, "warning", right=True)
 
-    def empty(self) -> Sequence[Line]:
+    def none_yet(self) -> Sequence[Line]:
         """Why there are none, and what to do."""
-        if self.filtered_away:
-            return [line("  no tenant passes the filter ", span(self.filtered_away, "strong"), "   Esc shows all")]
         return [
             line("  no tenants are known: without them nobody can be counted or named"),
             line(span("  flagconsole tenants import FILE.csv", "key")),
@@ -110,11 +99,6 @@ class TenantsScreen(ListScreen):
     def filter_hint(self) -> str:
         """What can be typed."""
         return "text  !text  size:small  industry:rest  region:eu  beta:yes  own:yes  active:no"
-
-    @property
-    def filter_counts(self) -> tuple[int, int]:
-        """Tenants."""
-        return len(self.table.keys), len(self.console.state.profiles)
 
     def title_line(self, width: int) -> Line:
         """How many there are."""
@@ -146,8 +130,7 @@ class TenantsScreen(ListScreen):
             for row in state.profiles.values()
             if not words or filtering.passes(words, f"{row.tenant_id} {row.name}".casefold(), _fields(row, own))
         )
-        self.table.filtered_away = self.filter_text if state.profiles else ""
-        self.table.take(self.table.keys if keys == self.table.keys else keys)
+        self.table.fill(keys, len(state.profiles), self.filter_text)
 
     def _moved(self) -> None:
         self.row_changed()

@@ -13,7 +13,8 @@ from flagconsole.console.moment import offset_text
 from flagconsole.console.rows import ChangeRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
-from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitted, heading_line, row_line
+from flagconsole.console.widgets.list_table import ListTable
+from flagconsole.console.widgets.virtual_table import Column, heading_line
 
 _VERB: Final = {
     "rolled_back": "rollback",
@@ -39,8 +40,8 @@ def _fields_text(row: ChangeRow) -> str:
     return ", ".join(f"{name} {before} {ARROW} {after}" for name, before, after in row.fields[:2])
 
 
-def shape_of(width: int, *, with_flag: bool, around: bool, marking: bool = False) -> list[Column]:
-    """The columns that fit into ``width`` cells."""
+def columns_of(width: int, *, with_flag: bool, around: bool, marking: bool = False) -> list[Column]:
+    """The columns that changes have in ``width`` cells, before those that don't fit give way."""
     wide = width >= 110
     flag = (
         [Column("flag", "FLAG", 32 if width >= 150 else 26 if wide else 20, most=48 if width >= 150 else 0)]
@@ -49,58 +50,52 @@ def shape_of(width: int, *, with_flag: bool, around: bool, marking: bool = False
     )
     near = [Column("near", "NEAR", 5, right=True)] if around else []
     mark = [Column("mark", "", 1)] if marking else []
-    return fitted(
-        [
-            *mark,
-            *near,
-            Column("number", "#", 7 if wide else 5, spare=3),
-            Column("when", "WHEN", 11),
-            Column("who", "WHO", 14 if wide else 10, spare=1),
-            Column("did", "DID", 8),
-            *flag,
-            Column("what", "FROM → TO", 22 if wide else 15 if with_flag else 20, most=40 if width >= 150 else 26),
-            Column("why", "WHY", 12, grows=True, spare=2),
-        ],
-        width,
-    )
+    return [
+        *mark,
+        *near,
+        Column("number", "#", 7 if wide else 5, spare=3),
+        Column("when", "WHEN", 11),
+        Column("who", "WHO", 14 if wide else 10, spare=1),
+        Column("did", "DID", 8),
+        *flag,
+        Column("what", "FROM → TO", 22 if wide else 15 if with_flag else 20, most=40 if width >= 150 else 26),
+        Column("why", "WHY", 12, grows=True, spare=2),
+    ]
 
 
-class ChangeTable(VirtualTable[int]):
+class ChangeTable(ListTable[int, ChangeRow]):
     """Changes by their numbers. ``rows`` holds them; ``around`` is the moment that they are ranked by, if any."""
 
+    NOTHING = "no change"
+    WAY_OUT = "Esc shows all, o fetches older"
+
     def __init__(self, on_move: Callable[[], None]) -> None:
-        super().__init__()
+        super().__init__(on_move)
         self.rows: Mapping[int, ChangeRow] = {}
         self.around: float | None = None
         self.with_flag = True
         self.marked: frozenset[int] = frozenset()
-        self.reason_for_none: Sequence[Line] = ()
-        self._on_move = on_move
-
-    def moved(self) -> None:
-        """The entry below is another one."""
-        self._on_move()
 
     @property
     def current(self) -> ChangeRow | None:
         """The change under the cursor."""
         return None if self.selected is None else self.rows.get(self.selected)
 
-    def shape(self, width: int) -> Sequence[Column]:
-        """The columns."""
+    def columns(self, width: int) -> Sequence[Column]:
+        """Number, when, who, what and why; how near where they are ranked by a moment."""
         ranked = self.around is not None
-        return shape_of(width, with_flag=self.with_flag, around=ranked, marking=bool(self.marked))
+        return columns_of(width, with_flag=self.with_flag, around=ranked, marking=bool(self.marked))
 
     def heading(self, shape: Sequence[Column]) -> Line:
         """The columns' names."""
         return heading_line(shape, "near" if self.around is not None else "when")
 
-    def row(self, key: int, shape: Sequence[Column], *, cursor: bool) -> Line:
+    def found(self, key: int) -> ChangeRow | None:
         """One change."""
-        row, now = self.rows[key], self.console.server_now()
-        return row_line([self._cell(row, column, now) for column in shape], cursor=cursor)
+        return self.rows.get(key)
 
-    def _cell(self, row: ChangeRow, column: Column, now: float) -> Span:
+    def cell_of(self, row: ChangeRow, column: Column) -> Span:
+        """What it says in a column."""
         width = column.width
         match column.id:
             case "mark":
@@ -110,7 +105,7 @@ class ChangeTable(VirtualTable[int]):
             case "number":
                 return cell(f"#{row.change_id}", width, "muted")
             case "when":
-                return cell(moment_text(row.at, now), width, "muted")
+                return cell(moment_text(row.at, self.console.server_now()), width, "muted")
             case "who":
                 who = f"! {row.who}" if row.break_glass else row.who
                 return cell(who, width, "warning" if row.break_glass else "plain")
@@ -123,9 +118,9 @@ class ChangeTable(VirtualTable[int]):
             case _:
                 return cell(row.reason, width, "muted")
 
-    def empty(self) -> Sequence[Line]:
-        """Why there are none."""
-        return self.reason_for_none
+    def none_yet(self) -> Sequence[Line]:
+        """That there are none."""
+        return [line(span("  no change is known here yet", "muted"))]
 
 
 class Integrity(NamedTuple):
