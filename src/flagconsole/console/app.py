@@ -14,8 +14,10 @@ from rich.color import ColorSystem
 from rich.console import Group, RenderableType
 from textual._compositor import ChopsUpdate
 from textual.app import App
+from textual.color import Color
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.timer import Timer
 
 from flagconsole.console import actions, view
@@ -47,6 +49,8 @@ from flagconsole.console.terminal import TolerantDriver
 from flagconsole.console.theme import Palette, textual_name
 from flagconsole.console.theme_watch import watch_theme
 from flagconsole.console.travel import Present, Traveller
+from flagconsole.console.widgets.detail import DetailPane, DetailStrip
+from flagconsole.console.widgets.fleet_charts import FleetCharts
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
 from flagconsole.console.wish import Wish
@@ -165,6 +169,15 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and behind them the one for hostile text."""
         return [*super().get_line_filters(), self._filter]
+
+    def finished(self, strips: Sequence[Strip]) -> list[Strip]:
+        """Rows as they go to the terminal: passed by all filters."""
+        ground = self.palette.styles["screen"].bgcolor
+        background = Color(0, 0, 0) if ground is None else Color.from_rich_color(ground)
+        done = list(strips)
+        for line_filter in self.get_line_filters():
+            done = [strip.apply_filter(line_filter, background) for strip in done]
+        return done
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Send only the cells that changed."""
@@ -454,8 +467,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def selection_changed(self) -> None:
         """The cursor is on another flag: the panes show it."""
-        for widget in self.screen.query("DetailPane, DetailStrip, FleetCharts, Footer").results(Painted):
-            widget.repaint()
+        if isinstance(self.screen, ConsoleScreen):
+            self.screen.repaint(DetailPane, DetailStrip, FleetCharts, Footer)
 
     def move_selection(self, rows: int) -> None:
         """Move the fleet's cursor from another screen."""

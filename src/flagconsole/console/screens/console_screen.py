@@ -6,12 +6,14 @@ All keys come here, and go to the open sheet or through the key map to a handler
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import events
 from textual.app import ComposeResult
+from textual.geometry import Region
 from textual.screen import Screen
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
 
@@ -24,7 +26,7 @@ from flagconsole.console.widgets.banner import Banner
 from flagconsole.console.widgets.env_bar import EnvBar
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.ledger import Ledger
-from flagconsole.console.widgets.painted import Painted
+from flagconsole.console.widgets.painted import Painted, ground_rows
 from flagconsole.console.wish import Wish
 
 if TYPE_CHECKING:
@@ -235,9 +237,9 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def show(self, changed: frozenset[str]) -> None:
         """Paint the app's state; ``changed`` flags look different from before."""
-        for banner in self.query(Banner):
-            banner.fit()
-        for widget in self.query(Painted):
+        for widget in self.painted():
+            if isinstance(widget, Banner):
+                widget.fit()
             if not isinstance(widget, Sheet):
                 widget.repaint()
         if self.sheet is not None and self.sheet.is_mounted:
@@ -245,14 +247,30 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def repaint(self, *kinds: type[Painted]) -> None:
         """Paint the widgets of these kinds anew. A screen that is being taken down has none of them any more."""
-        for kind in kinds:
-            for widget in self.query(kind):
+        for widget in self.painted():
+            if isinstance(widget, kinds):
                 widget.repaint()
+
+    def painted(self) -> Iterator[Painted]:
+        """All that this screen shows, from top to bottom. Asked at every key and every change: a query by selectors would match
+        each against the style sheet's words."""
+        waiting: list[Widget] = [self]
+        while waiting:
+            node = waiting.pop()
+            if isinstance(node, Painted):
+                yield node
+            else:
+                waiting.extend(reversed(node.children))
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """What is seen where no widget lies."""
+        return ground_rows(self, crop)
 
     def tick(self) -> None:
         """A second has passed: let ages grow."""
-        for banner in self.query(Banner):
-            banner.fit()
+        for widget in self.painted():
+            if isinstance(widget, Banner):
+                widget.fit()
         self.repaint(EnvBar, Banner)
         if self.sheet is not None and self.sheet.is_mounted:
             self.sheet.repaint()

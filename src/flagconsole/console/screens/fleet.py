@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from textual.containers import Horizontal, Vertical
 from textual.widget import Widget
 
 from flagconsole.console import view
@@ -17,6 +16,7 @@ from flagconsole.console.state import Order
 from flagconsole.console.widgets.detail import DetailPane, DetailStrip
 from flagconsole.console.widgets.flag_table import FlagTable
 from flagconsole.console.widgets.fleet_charts import FleetCharts
+from flagconsole.console.widgets.painted import Ground
 from flagconsole.console.wish import Wish
 
 #: From this size on the fleet has charts below its rows.
@@ -38,7 +38,7 @@ class FleetScreen(FilteredScreen):
     def body(self) -> Iterable[Widget]:
         """Filter, table, detail."""
         yield self.filter_line
-        yield Horizontal(Vertical(self.table, FleetCharts(), id="beside"), DetailPane(), id="rows")
+        yield Ground(Ground(self.table, FleetCharts(), id="beside"), DetailPane(), id="rows")
         yield DetailStrip()
 
     @property

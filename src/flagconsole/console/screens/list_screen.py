@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from textual.containers import Container
 from textual.widget import Widget
 
 from flagconsole.console.line import BLANK, Line, line
@@ -13,7 +12,7 @@ from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
 from flagconsole.console.widgets.list_table import ListTable
-from flagconsole.console.widgets.painted import Painted
+from flagconsole.console.widgets.painted import Ground, Painted
 
 
 class ListTitle(Painted):
@@ -89,7 +88,7 @@ class ListScreen(FilteredScreen):
         """Title, filter, rows, pane."""
         yield ListTitle(self)
         yield self.filter_line
-        with_pane = Container(self.table, self.pane, classes="list")
+        with_pane = Ground(self.table, self.pane, classes="list")
         with_pane.set_class(not self.PANE_BESIDE, "-below")
         with_pane.set_class(self.PANE_TELLS, "-telling")
         yield with_pane
