@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import httpx
 
 from faults.furnished import TENANT
-from flagconsole.operations.rollouts import CHECKLIST
+from flagconsole.operations.checklist import CHECKLIST
 
 #: So many flags that each has one of its own.
 _numbers = count(1)

@@ -20,8 +20,9 @@ from flagconsole.domain.rollout import Rollout, RolloutStatus, RolloutStep
 from flagconsole.domain.rollout_views import Checklist, RolloutResult
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.domain.views import ChangeResult
+from flagconsole.operations.checklist import checklist_of
 from flagconsole.operations.plan_file import shipped_plan
-from flagconsole.operations.rollouts import CHECKLIST
+from flagconsole.store.rollout_protocol import Tick
 
 from .fake_rollouts import FakeRollouts
 
@@ -234,7 +235,8 @@ class FakeActions(FakeRollouts):
             passes = rollout.verdict is not None and rollout.verdict.kind is VerdictKind.PASS
             if not passes and not body.past_verdict:
                 raise NotPassing("An admin can promote past it.", flag=name, phase=rollout.phase, because="no verdict")
-            missing = [item for item in CHECKLIST if item not in self.ticked.get(name, set())]
+            ticks = [Tick(item, "rel", self._now, "") for item in self.ticked.get(name, ())]
+            missing = [item.item for item in checklist_of(ticks, rollout.plan).items if item.missing]
             if missing and following.kind is PhaseKind.CANARY:
                 raise ChecklistIncomplete(flag=name, missing=", ".join(missing))
 

@@ -19,8 +19,6 @@ from flagconsole.domain.playbook_run import RunStatus, StepRecord, StepStatus, V
 from flagconsole.domain.playbook_views import PlaybookList, PlaybookView
 from flagconsole.domain.rollout import Rollout, RolloutStep, StoredVerdict
 from flagconsole.domain.rollout_views import (
-    Checklist,
-    ChecklistItem,
     NumberedVerdict,
     RolloutDetail,
     RolloutList,
@@ -28,9 +26,10 @@ from flagconsole.domain.rollout_views import (
 )
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import Contribution, CriterionResult, GuardResult, Purpose, VerdictKind
+from flagconsole.operations.checklist import CHECKLIST, checklist_of
 from flagconsole.operations.plan_file import shipped_plan
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.playbook_file import read_playbooks
+from flagconsole.store.rollout_protocol import Tick
 
 STEP = 15
 #: The canary's error rate and p95 by seconds before now; None is a gap.
@@ -243,17 +242,12 @@ class FakeRollouts:
         return RolloutList(rollouts=tuple(rows))
 
     async def rollout(self, name: str) -> RolloutDetail:
-        ticked = self.ticked.get(name, set())
-        items = tuple(
-            ChecklistItem(
-                item=item, ticked_by="rel" if item in ticked else None, ticked_at=self._now if item in ticked else None
-            )
-            for item in CHECKLIST
-        )
+        rollout = self.rollouts_by_flag.get(name)
+        ticks = [Tick(item, "rel", self._now, "") for item in self.ticked.get(name, ())]
         return RolloutDetail(
-            rollout=self.rollouts_by_flag.get(name),
+            rollout=rollout,
             steps=tuple(self.steps.get(name, ())),
-            checklist=Checklist(items=items, complete=len(ticked) == len(CHECKLIST)),
+            checklist=checklist_of(ticks, None if rollout is None else rollout.plan),
         )
 
     async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage:

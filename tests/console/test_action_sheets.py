@@ -10,6 +10,7 @@ from flagconsole.domain.errors import OutcomeUnknown, VersionConflict
 from flagconsole.domain.role import Role
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 
 from .fake_rollouts import going_bad
 
@@ -140,13 +141,15 @@ async def test_promote_ticks_the_checklist_and_takes_the_name_in_production(serv
         await known(console)
         await console.press("P")
         await console.until("[ ] shadow mode ready")
+        assert "[✓] success and failure criteria set  the store knows it" in console.screen()
+        assert "▶ [ ] shadow mode ready" in console.screen(), "what nobody needs to tick isn't marked"
         assert "nothing can be confirmed yet" in console.screen()
-        await console.press("down", "t")
+        await console.press("t")
         await console.until("[✓] shadow mode ready")
         assert "shadow mode ready" in server.ticked[NAME]
         await console.press("a")
         await console.until("then type loyalty_points")
-        assert len(server.ticked[NAME]) == 7
+        assert server.ticked[NAME] == set(CHECKLIST) - {"success and failure criteria set"}
         await console.press("1")
         await console.type(WORD)
         await console.until(lambda: server.requests)

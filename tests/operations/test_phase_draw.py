@@ -10,9 +10,9 @@ from flagconsole.domain.plan import Phase, PhaseKind, Plan
 from flagconsole.domain.requests import FlagUpdate, TenantRecord, TenantsPut
 from flagconsole.domain.states import FlagState
 from flagconsole.operations import rollout_service
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.phase_draw import phase_draw
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 
 from ..conftest import ADMIN, OPERATOR
 

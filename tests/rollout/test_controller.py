@@ -13,8 +13,8 @@ from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
 
@@ -242,7 +242,10 @@ async def test_the_first_canary_waits_for_the_checklist(store, operations, judge
     assert "defined in the store" not in needed
     assert known.startswith("defined in the store")
     assert f"flagconsole promote {flag} 'the checklist is done' --checked" in known
-    await service.tick(OPERATOR, flag, CHECKLIST, "walked through with the team")
+    missing = [item.item for item in (await service.checklist(OPERATOR, flag)).items if item.missing]
+    assert missing, "what is shown as missing is what the promotion waits for"
+    assert f"still needs: {', '.join(missing)}." in needed
+    assert (await service.tick(OPERATOR, flag, tuple(missing), "walked through with the team")).complete
     await service.resume(OPERATOR, flag, "checklist done")
     await pass_time(controller, clock, 1)
     assert await state_of(operations, flag) == "canary 10 %"

@@ -12,9 +12,9 @@ from flagconsole.domain.requests import Kill
 from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.playbook_service import PlaybookOperations
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import shipped_playbook

@@ -18,8 +18,8 @@ from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import shipped_playbook

@@ -15,9 +15,9 @@ from flagconsole.domain.requests import TenantRecord, TenantsPut
 from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import Purpose, VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.plan_file import parse_plan
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.prometheus_values import PrometheusValues
 from flagconsole.rollout.sources import Failed, NoData, NotANumber, Stale, TimedOut, Value
 from flagconsole.rollout.store_judging import StoreJudging

@@ -18,8 +18,8 @@ from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.sketch import bin_of, packed
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.store_judging import StoreJudging

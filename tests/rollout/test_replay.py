@@ -11,8 +11,8 @@ from flagconsole.domain.requests import TenantRecord, TenantsPut
 from flagconsole.domain.retention import Retention
 from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.replay import replay
 
 from ..conftest import ADMIN, OPERATOR

@@ -22,8 +22,8 @@ from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill,
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.schedule import ScheduleCancel, ScheduleCreate, ScheduleStatus
 from flagconsole.domain.states import FlagState
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership

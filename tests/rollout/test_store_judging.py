@@ -16,9 +16,9 @@ from flagconsole.domain.sketch import LatencySketch
 from flagconsole.domain.tally import Tally
 from flagconsole.domain.verdict import CohortBasis, VerdictKind
 from flagconsole.operations import rollouts as rollouts_of_store
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.context import Context
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership
 from flagconsole.rollout.playbook_file import shipped_playbook

@@ -109,11 +109,18 @@ class StepRow(NamedTuple):
 
 
 class TickRow(NamedTuple):
-    """One item of the pre-canary checklist; ``by`` is empty while nobody has ticked it."""
+    """One item of the pre-canary checklist; ``by`` is empty while nobody has ticked it. What is ``known`` to the store needs
+    nobody's word."""
 
     item: str
     by: str
     at: float | None
+    known: bool = False
+
+    @property
+    def missing(self) -> bool:
+        """Whether a canary has to wait for somebody's word."""
+        return not self.known and not self.by
 
 
 class RolloutStory(NamedTuple):
@@ -126,7 +133,7 @@ class RolloutStory(NamedTuple):
     @property
     def unticked(self) -> tuple[str, ...]:
         """What is still to be ticked."""
-        return tuple(tick.item for tick in self.checklist if not tick.by)
+        return tuple(tick.item for tick in self.checklist if tick.missing)
 
 
 def rollout_row(data: Json) -> RolloutRow:
@@ -170,7 +177,12 @@ def story_of(data: Json) -> RolloutStory:
         for item in objects_of(data.get("steps"))
     )
     ticks = tuple(
-        TickRow(str(item.get("item") or ""), str(item.get("ticked_by") or ""), seconds_of(item.get("ticked_at")))
+        TickRow(
+            str(item.get("item") or ""),
+            str(item.get("ticked_by") or ""),
+            seconds_of(item.get("ticked_at")),
+            item.get("known") is True,
+        )
         for item in objects_of(object_of(data.get("checklist")).get("items"))
     )
     rollout = object_of(data.get("rollout"))

@@ -21,10 +21,10 @@ from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.plan import Plan
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.telemetry import MAX_FEEDBACK, Feedback, FeedbackBatch, TelemetryBatch
+from flagconsole.operations.checklist import CHECKLIST
 from flagconsole.operations.plan_file import shipped_plan
 from flagconsole.operations.reading import ruleset_of
 from flagconsole.operations.rollout_service import RolloutOperations
-from flagconsole.operations.rollouts import CHECKLIST
 from flagconsole.operations.telemetry import Phases, PhaseUnderWay, feedback_write, telemetry_write
 from flagconsole.rollout.controller import Controller
 from flagconsole.rollout.lease import Leadership

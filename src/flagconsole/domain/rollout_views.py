@@ -22,16 +22,22 @@ class RolloutList(Frozen):
 
 
 class ChecklistItem(Frozen):
-    """One item of the pre-canary checklist, and who ticked it."""
+    """One item of the pre-canary checklist, and who ticked it. One that is ``known`` to the store needs nobody's word."""
 
     item: str
+    known: bool = False
     ticked_by: str | None = None
     ticked_at: AwareDatetime | None = None
     note: str = ""
 
+    @property
+    def missing(self) -> bool:
+        """Whether a canary has to wait for somebody's word."""
+        return not self.known and self.ticked_by is None
+
 
 class Checklist(Frozen):
-    """``GET /api/flags/{name}/checklist``."""
+    """``GET /api/flags/{name}/checklist``: ``complete`` where nothing is missing for the first canary."""
 
     items: tuple[ChecklistItem, ...]
     complete: bool

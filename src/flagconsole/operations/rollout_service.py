@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from flagconsole.domain.errors import FlagNotFound, InvalidInput, NoSuchRollout
@@ -13,19 +13,18 @@ from flagconsole.domain.role import Actor
 from flagconsole.domain.rollout import Rollout, RolloutStep
 from flagconsole.domain.rollout_views import (
     Checklist,
-    ChecklistItem,
     NumberedVerdict,
     RolloutDetail,
     VerdictPage,
 )
 from flagconsole.operations import approvals, rollouts
 from flagconsole.operations.approvals import Asked, put_to_somebody
+from flagconsole.operations.checklist import CHECKLIST, checklist_of, tick_items
 from flagconsole.operations.context import Context
 from flagconsole.operations.once import fingerprint_of_parts, once
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw, phase_draw
 from flagconsole.store.protocol import Store, Transaction
-from flagconsole.store.rollout_protocol import Tick
 
 Work = Callable[[Transaction, Context, PhaseDraw | None], Awaitable[Rollout]]
 LIMIT = 500
@@ -146,21 +145,23 @@ class RolloutOperations:
     async def tick(self, actor: Actor, flag_name: str, items: tuple[str, ...], note: str = "") -> Checklist:
         """Tick items of the pre-canary checklist. Raises ``InvalidInput`` for one that isn't on it."""
         for item in items:
-            if item not in rollouts.CHECKLIST:
+            if item not in CHECKLIST:
                 raise InvalidInput(
-                    f"The items are: {', '.join(rollouts.CHECKLIST)}.",
+                    f"The items are: {', '.join(CHECKLIST)}.",
                     field="items",
                     problem="names something that is not on the checklist",
                     value=item,
                 )
         async with self.store.write() as tx:
-            return _checklist(await rollouts.tick_items(tx, Context(actor, await tx.now()), flag_name, items, note))
+            ticks = await tick_items(tx, Context(actor, await tx.now()), flag_name, items, note)
+            return checklist_of(ticks, _plan(await tx.active_rollout(flag_name)))
 
     async def checklist(self, actor: Actor, flag_name: str) -> Checklist:
         """The flag's pre-canary checklist."""
         authorize(actor, Operation.READ_FLEET)
         async with self.store.read() as reader:
-            return _checklist(await reader.checklist(flag_name))
+            newest = next(iter(await reader.rollouts(flag_name=flag_name, limit=1)), None)
+            return checklist_of(await reader.checklist(flag_name), _plan(newest))
 
     async def rollouts(self, actor: Actor, flag_name: str | None = None, *, limit: int = 50) -> list[Rollout]:
         """Rollouts, newest first."""
@@ -202,7 +203,8 @@ class RolloutOperations:
                 raise FlagNotFound(flag=flag_name)
             newest = next(iter(await reader.rollouts(flag_name=flag_name, limit=1)), None)
             steps = () if newest is None else tuple(await reader.rollout_steps(newest.rollout_id))
-            return RolloutDetail(rollout=newest, steps=steps, checklist=_checklist(await reader.checklist(flag_name)))
+            checklist = checklist_of(await reader.checklist(flag_name), _plan(newest))
+            return RolloutDetail(rollout=newest, steps=steps, checklist=checklist)
 
     async def verdicts(
         self, actor: Actor, flag_name: str, *, before: int | None = None, limit: int = 100
@@ -267,12 +269,5 @@ class RolloutOperations:
         return whole
 
 
-def _checklist(ticked: Sequence[Tick]) -> Checklist:
-    by_item = {tick.item: tick for tick in ticked}
-    items = tuple(
-        ChecklistItem(item=item, ticked_by=tick.ticked_by, ticked_at=tick.ticked_at, note=tick.note)
-        if (tick := by_item.get(item)) is not None
-        else ChecklistItem(item=item)
-        for item in rollouts.CHECKLIST
-    )
-    return Checklist(items=items, complete=all(item.ticked_by is not None for item in items))
+def _plan(rollout: Rollout | None) -> Plan | None:
+    return rollout.plan if rollout is not None and rollout.status.active else None

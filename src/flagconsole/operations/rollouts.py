@@ -7,14 +7,11 @@ it is recorded already, nothing is done again.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
-from typing import Final
 from uuid import uuid4
 
 from flagconsole.domain.change import Action, ChangeType, recorded
 from flagconsole.domain.duration import part_of
 from flagconsole.domain.errors import (
-    ChecklistIncomplete,
     ExposureFrozen,
     FlagKilled,
     NotPassing,
@@ -29,25 +26,11 @@ from flagconsole.domain.states import FlagState
 from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import playbook_flag
+from flagconsole.operations.checklist import refuse_unchecked
 from flagconsole.operations.context import Context, existing, guard_raise
-from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw
 from flagconsole.operations.rollout_end import end, step_of
 from flagconsole.store.protocol import ChangeDraft, Transaction
-from flagconsole.store.rollout_protocol import Tick
-
-#: What is ticked before a flag's first canary.
-IN_STORE: Final = "defined in the store"
-WITH_CRITERIA: Final = "success and failure criteria set"
-CHECKLIST: Final = (
-    IN_STORE,
-    "shadow mode ready",
-    "monitoring configured",
-    "rollback tried",
-    "cohort criteria set",
-    WITH_CRITERIA,
-    "emergency contacts set",
-)
 
 
 async def under_way(tx: Transaction, flag_name: str) -> Rollout:
@@ -135,7 +118,7 @@ async def enter(
     """
     flag = await existing(tx, rollout.flag_name)
     if phase.kind is PhaseKind.CANARY:
-        await _refuse_unchecked(
+        await refuse_unchecked(
             tx, rollout, by_hand or f"flagconsole promote {rollout.flag_name} 'the checklist is done'"
         )
     first = await tx.take_step(step_of(rollout, f"enter {phase.name}", context, reason))
@@ -237,38 +220,6 @@ async def roll_back_by(tx: Transaction, context: Context, rollout: Rollout, play
         }
     )
     await tx.save_rollout(moved)
-
-
-async def tick_items(tx: Transaction, context: Context, flag_name: str, items: Sequence[str], note: str) -> list[Tick]:
-    """Tick items of the pre-canary checklist; who and when is kept. Returns all that are ticked."""
-    authorize(context.actor, Operation.HOLD)
-    await existing(tx, flag_name)
-    for item in items:
-        await tx.tick(flag_name, Tick(item, context.actor.name, context.now, note))
-    return await tx.checklist(flag_name)
-
-
-async def _refuse_unchecked(tx: Transaction, rollout: Rollout, command: str) -> None:
-    flag_name = rollout.flag_name
-    seen = _seen(rollout.plan)
-    ticked = {tick.item for tick in await tx.checklist(flag_name)}
-    missing = [item for item in CHECKLIST if item not in ticked and item not in seen]
-    if missing:
-        raise ChecklistIncomplete(
-            f"The store itself knows: {', '.join(seen)}. Whoever has seen to the others says so, in their name, with: "
-            f"{command} --checked",
-            flag=flag_name,
-            missing=", ".join(missing),
-        )
-
-
-def _seen(plan: Plan) -> list[str]:
-    """What of the checklist needs nobody's word: the flag is in the store, and the plan says when each canary passes or fails."""
-    canaries = [phase for phase in plan.phases if phase.kind is PhaseKind.CANARY]
-    seen = [IN_STORE]
-    if all(phase.success and phase.rollback for phase in canaries):
-        seen.append(WITH_CRITERIA)
-    return seen
 
 
 async def _set(

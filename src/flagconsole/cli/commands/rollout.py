@@ -85,7 +85,7 @@ def promote(invocation: Invocation, flag: str, past_verdict: bool, checked: bool
     async def work(backend: Backend, target: Target) -> RolloutResult:
         seen = await backend.flag(flag)
         if checked and not invocation.dry_run:
-            items = [item.item for item in (await backend.rollout(flag)).checklist.items if item.ticked_by is None]
+            items = [item.item for item in (await backend.rollout(flag)).checklist.items if item.missing]
             if items:
                 await backend.tick_checklist(flag, ask(ChecklistTick, items=items, note=reason))
         return await backend.promote(

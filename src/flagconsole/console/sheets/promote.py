@@ -57,7 +57,7 @@ class PromoteSheet(ConfirmSheet):
     @property
     def unticked(self) -> tuple[str, ...]:
         """What is left of the checklist."""
-        return tuple(tick.item for tick in self.checklist if not tick.by)
+        return tuple(tick.item for tick in self.checklist if tick.missing)
 
     @property
     def passes(self) -> bool:
@@ -79,6 +79,7 @@ class PromoteSheet(ConfirmSheet):
             self.refusal = found
         else:
             console.publish(watched.with_story(console.state, found, self.row.name), frozenset())
+            self._mark_missing()
             result = await console.session.questions.dry_promote(
                 self.row.name, self.row.version, past_verdict=self.past
             )
@@ -120,7 +121,7 @@ class PromoteSheet(ConfirmSheet):
         match command.id:
             case "sheet.next" | "sheet.previous" if items:
                 self.marked = (self.marked + (1 if command.id == "sheet.next" else -1)) % len(items)
-            case "sheet.tick" if items and not items[self.marked].by:
+            case "sheet.tick" if items and items[self.marked].missing:
                 self._tick((items[self.marked].item,))
             case "sheet.tick_all" if self.unticked:
                 self._tick(self.unticked)
@@ -139,9 +140,12 @@ class PromoteSheet(ConfirmSheet):
         self.ticking = False
         if problem:
             self.confirmation = replace(self.confirmation, note=f"not ticked: {problem}")
-        elif items[-1:] != (self.checklist[-1].item,) and self.marked + 1 < len(self.checklist):
-            self.marked += 1
         await self._look()
+
+    def _mark_missing(self) -> None:
+        """Mark the next that is to be ticked, from the marked one on."""
+        places = [place for place, item in enumerate(self.checklist) if item.missing]
+        self.marked = next((place for place in places if place >= self.marked), places[0] if places else 0)
 
     # what is said
 
@@ -192,6 +196,7 @@ class PromoteSheet(ConfirmSheet):
         for place, tick in enumerate(items):
             mark = CURSOR if place == self.marked else " "
             by = f"  {tick.by}, {ago_words(now - tick.at)}" if tick.by and tick.at is not None else ""
-            sign = span("[✓] " if tick.by else "[ ] ", "good" if tick.by else "warning")
+            by = by or ("  the store knows it" if tick.known else "")
+            sign = span("[ ] " if tick.missing else "[✓] ", "warning" if tick.missing else "good")
             rows.append(line(span(f"{mark} ", "key"), sign, span(tick.item), span(by, "muted")))
         return rows
