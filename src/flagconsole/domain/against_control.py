@@ -28,10 +28,11 @@ def against_control(kind: str, success: Mapping[str, str], min_difference_ms: fl
     """
     if kind != "canary":
         return ()
-    apart = f", and {min_difference_ms:g} ms apart or more" if min_difference_ms else ""
+    apart = f" by {min_difference_ms:g} ms or more" if min_difference_ms else ""
     return (
-        f"errors: {_certain(success, _ERRORS)}; or over {GROSS_RATIO:g} × control's in many tenants at once",
-        f"latency: {_certain(success, _LATENCY)}{apart}",
+        f"error rate certainly above control's, {_unless(success, _ERRORS)}; "
+        f"or above {_times(GROSS_RATIO)} control's in many tenants at once",
+        f"p95 certainly above control's{apart}, {_unless(success, _LATENCY)}",
         "critical errors that meet the canary's tenants first; one broken tenant",
         f"certain: past what {COHORTS:,} cohorts of the same draw show; of healthy canaries "
         f"{ERROR_BUDGET * 100:g} % at most are rolled back",
@@ -52,8 +53,10 @@ def in_short(kind: str, limits: Mapping[str, str], min_difference_ms: float) -> 
     return f"{said}; false alarms {ERROR_BUDGET * 100:g} %"
 
 
-def _certain(success: Mapping[str, str], metrics: tuple[str, ...]) -> str:
+def _unless(success: Mapping[str, str], metrics: tuple[str, ...]) -> str:
     limits = [success[metric] for metric in metrics if metric in success]
-    if not limits:
-        return "certainly worse than control's (the plan has no success limit that would allow it)"
-    return f"certainly worse than control's, unless {' or '.join(limits)}"
+    return f"unless {' or '.join(limits)}" if limits else "since the plan has no success limit that would allow it"
+
+
+def _times(ratio: float) -> str:
+    return "twice" if ratio == 2 else f"{ratio:g} times"
