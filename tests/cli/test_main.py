@@ -28,6 +28,19 @@ def test_help_lists_every_command_and_every_exit_code(fc: Any):
     assert all(f" {code} " in flattened for code in codes)
 
 
+def test_a_commands_own_options_come_first_and_those_of_all_commands_are_one_row(fc: Any):
+    shown = " ".join(fc("list", "--help").out.split())
+    assert "--domain D Only flags of this domain" in shown
+    assert (
+        "Everywhere --context, --url, --store, --environment, --api-key, --tenant, --json: see flagconsole --help."
+        in shown
+    )
+    assert "Work on this server." not in shown
+    assert "--url URL Work on this server." in " ".join(fc("--help").out.split())
+    kill = " ".join(fc("kill", "--help").out.split())
+    assert "--dry-run Show what would happen" in kill, "what the program itself doesn't take is explained here"
+
+
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_loads_and_has_help(fc: Any, name: str):
     shown = fc(name, "--help")

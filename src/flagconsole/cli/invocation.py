@@ -46,13 +46,30 @@ class Invocation:
         return asyncio.run(working_on(self.target(), work, create=create))
 
 
+class _Everywhere(click.Option):
+    """An option that every command takes, and that ``flagconsole --help`` explains. In the help of a command all of them are
+    one row, so that its own options are what one sees."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """The row of the option; below the program itself that of all of them, said by the last."""
+        shared = [parameter for parameter in ctx.command.params if isinstance(parameter, _Everywhere)]
+        if ctx.parent is None or len(shared) == 1:
+            return super().get_help_record(ctx)
+        names = ", ".join(parameter.opts[0] for parameter in shared)
+        return ("Everywhere", f"{names}: see {ctx.find_root().info_name} --help.") if self is shared[-1] else None
+
+
 def _keep(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
     if value is not None and value is not False:
         setattr(ctx.ensure_object(Invocation), str(parameter.name), value)
 
 
-def _shared(*flags: str, **attributes: Any) -> Callable[[F], F]:
+def _kept(*flags: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*flags, callback=_keep, expose_value=False, **attributes)
+
+
+def _shared(*flags: str, **attributes: Any) -> Callable[[F], F]:
+    return _kept(*flags, cls=_Everywhere, **attributes)
 
 
 def connection_options(command: F) -> F:
@@ -83,15 +100,17 @@ def json_option(command: F) -> F:
     return _shared("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
+_dry_run = _kept("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
+_idempotency_key = _kept(
+    "--idempotency-key", metavar="KEY", help="Repeat a request whose answer was lost, never doing it twice."
+)
+
+
 def writes(command: F) -> F:
     """The options of a command that writes a file of one's own."""
-    dry_run = _shared("--dry-run", is_flag=True, help="Show what would happen; change nothing.")
-    return prints(dry_run(command))
+    return _dry_run(prints(command))
 
 
 def changes(command: F) -> F:
     """The options of a command that changes something in a store."""
-    key = _shared(
-        "--idempotency-key", metavar="KEY", help="Repeat a request whose answer was lost, never doing it twice."
-    )
-    return writes(key(command))
+    return _dry_run(_idempotency_key(prints(command)))
