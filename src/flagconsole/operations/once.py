@@ -57,12 +57,13 @@ async def once(
     *,
     dry_run: bool = False,
     urgent: bool = False,
+    shares: bool = False,
     tried_again: Sequence[type[FlagConsoleError]] = (),
     mark: Callable[[Answer], Answer] | None = None,
 ) -> Answer:
     """Carry out ``work`` in one transaction, or give the ``answer`` that was given to this key before. A dry run is undone, and
     neither remembered nor answered from memory. ``mark`` says in an answer from memory that it is one; without it ``replayed`` is set
-    where the answer has that.
+    where the answer has that. ``shares`` as in ``Store.write``.
 
     A refusal is an answer too, except one that the caller answers by trying again (``tried_again``). The first try of a request
     may hang in a server that stands still while a second one is refused elsewhere; when it goes on, what was told to have been
@@ -70,7 +71,7 @@ async def once(
     """
     key = None if dry_run else key
     try:
-        async with store.write(urgent=urgent) as tx:
+        async with store.write(urgent=urgent, shares=shares) as tx:
             known = None if key is None else await _known(tx, key, version)
             if known is not None:
                 return _answer(known, answer, fingerprint, mark)

@@ -277,7 +277,15 @@ class Operations(
 
         async with put_to_somebody(self.store, asked, dry_run=dry_run):
             return await once(
-                self.store, work, ChangeResult, idempotency_key, fingerprint, version, dry_run=dry_run, urgent=urgent
+                self.store,
+                work,
+                ChangeResult,
+                idempotency_key,
+                fingerprint,
+                version,
+                dry_run=dry_run,
+                urgent=urgent,
+                shares=not urgent and not dry_run,
             )
 
     # -- reading ----------------------------------------------------------------------------------------------------

@@ -46,7 +46,7 @@ async def _done(state: ServerState, response: Response, name: str, work: Awaitab
     state.meters.mutation_seconds.labels(name).observe(time.perf_counter() - started)
     if result.changed and not result.dry_run and not result.replayed and result.change is not None:
         state.meters.changes.labels(result.change.action.value).inc()
-        await state.follower.committed()
+        await state.follower.committed((result.epoch, result.revision))
     response.headers["ETag"] = f'"{result.flag.version}"'
     if result.replayed:
         response.headers["Idempotency-Replayed"] = "true"

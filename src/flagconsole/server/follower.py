@@ -18,7 +18,7 @@ from flagconsole.server.hub import COMMENT, Channel, Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.projection import Projection, frame
 from flagconsole.store.acting import on_own_account
-from flagconsole.store.protocol import Head, Reader, Store
+from flagconsole.store.protocol import Head, Reader, Store, StoredEvent
 
 #: Seconds between heartbeats; a client that hears none for three of them knows that the connection is dead.
 HEARTBEAT_SECONDS: Final = 5.0
@@ -105,13 +105,14 @@ class Follower:
             raise HistoryChanged(head)
         if head.revision == ruleset.revision and head.audit_hash != self.projection.audit_hash:
             raise HistoryChanged(head)
+        if head.revision == ruleset.revision:
+            return
         while events := await reader.events_after(self.projection.ruleset.revision, _BATCH):
             for stored in events:
-                event = self.projection.apply(stored)
-                if event is None:
+                if not await self._take(stored):
                     raise HistoryChanged(head)
-                self._hub.publish_rules(self.projection.newest_frame(), None)
-                await self._tell_tenants(event)
+            if self.projection.ruleset.revision >= head.revision:
+                return
         if events is None:
             await self._read_anew(reader)
 
@@ -155,14 +156,38 @@ class Follower:
             epoch,
         )
 
-    async def committed(self) -> None:
-        """After a change of this server's own: read it. Where that can't be done just then, whoever watches does it later; the
+    async def committed(self, at: tuple[str, int] | None = None) -> None:
+        """After a change of this server's own: take it, up to ``at`` where that is known, from what this process has just committed, else
+        from the store. Where that can't be done just then, whoever watches does it later; the
         change is committed, and an error would say that it isn't."""
         try:
-            await self.catch_up()
+            async with self._turn:
+                if at is None or not await self._take_own(*at):
+                    with on_own_account():
+                        await self._catch_up()
         except StoreUnavailable as error:
             self.healthy = False
             log.warning("a change was committed and can't be read back yet: %s", error)
+
+    async def _take_own(self, epoch: str, revision: int) -> bool:
+        """Take what this process committed after what is known, if it follows from that by its hash. Whether that reaches ``revision``."""
+        before = self.projection.ruleset
+        for stored in self._store.committed_after(before.epoch, before.revision):
+            if not await self._take(stored):
+                break
+        after = self.projection.ruleset
+        if after is not before:
+            self._tell_listeners()
+        return (after.epoch, after.revision) >= (epoch, revision)
+
+    async def _take(self, stored: StoredEvent) -> bool:
+        """Take the next event and pass it on; False, and nothing is done, where it doesn't follow."""
+        event = self.projection.apply(stored)
+        if event is None:
+            return False
+        self._hub.publish_rules(self.projection.newest_frame(), None)
+        await self._tell_tenants(event)
+        return True
 
     def _tell_listeners(self) -> None:
         for listener in self._listeners:

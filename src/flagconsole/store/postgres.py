@@ -8,8 +8,9 @@ but that row.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
@@ -22,11 +23,13 @@ from flagconsole.domain.store_environment import FIRST
 from flagconsole.store import rows
 from flagconsole.store.acting import acting_for
 from flagconsole.store.clock import Clock, system_clock
+from flagconsole.store.group_commit import GroupCommit
+from flagconsole.store.own_commits import OwnCommits
 from flagconsole.store.partition import channel_of
 from flagconsole.store.postgres_address import Address
 from flagconsole.store.postgres_schema import migrate, refuse_other, refuse_unsafe
 from flagconsole.store.postgres_session import Connection, PostgresSession, marked, plain
-from flagconsole.store.protocol import Head
+from flagconsole.store.protocol import Head, StoredEvent
 from flagconsole.store.session import insert
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
 #: Without any message it is looked for changes so often (seconds).
 POLL_SECONDS: Final = 2.0
+#: What this process committed itself is known to it. That its own notice is looked into waits so long for further ones (seconds).
+OWN_NOTICE_HOLDS: Final = 0.05
 #: After a lost connection the next try waits so long, at most (seconds).
 _RECONNECT_SECONDS: Final = 1.0
 _READERS: Final = 6
@@ -59,8 +64,11 @@ class PostgresStore:
         self._tell_and_commit: LiteralString = (
             f"SELECT pg_notify('{channel}', revision::text) FROM store_head WHERE id = 1; COMMIT"
         )
-        self._gate = WriteGate()
         self._kills = _Kills()
+        self._own = OwnCommits()
+        self._writing = GroupCommit(WriteGate(), self._open, self._own, hurried=self._kills.are_under_way)
+        #: The database's processes behind our own connections, by which our own notices are known.
+        self._backends: set[int] = set()
         self._writers = self._pool(1, 2)
         self._killers = self._pool(_KILLERS, _KILLERS)
         self._readers = self._pool(1, _READERS)
@@ -110,31 +118,45 @@ class PostgresStore:
         )
 
     @asynccontextmanager
-    async def write(self, *, urgent: bool = False) -> AsyncIterator[SqlTransaction]:
-        if urgent:
-            async with self._kills.under_way(), self._transaction(self._killers) as transaction:
-                yield transaction
-            return
-        # One at a time from here: more would only wait for the head row, each with a connection.
-        async with self._gate.entered():
-            await self._kills.over()
-            async with self._transaction(self._writers) as transaction:
+    async def write(self, *, urgent: bool = False, shares: bool = False) -> AsyncIterator[SqlTransaction]:
+        with self._translated():
+            if urgent:
+                async with self._kills.under_way(), self._alone() as transaction:
+                    yield transaction
+                return
+            # One at a time from here: more would only wait for the head row, each with a connection.
+            async with self._writing.write(urgent=False, shares=shares) as transaction:
                 yield transaction
 
     @asynccontextmanager
-    async def _transaction(self, pool: AsyncConnectionPool[Connection]) -> AsyncIterator[SqlTransaction]:
-        with self._translated():
-            async with pool.connection() as connection:
-                head, now = await self._begin(connection)
-                transaction = SqlTransaction(PostgresSession(connection, self._clock, now), head)
-                yield transaction
-                if transaction.discarded:
-                    await connection.execute("ROLLBACK")
-                    return
-                try:
-                    await self._commit(connection)
-                finally:
-                    self._version += 1
+    async def _alone(self) -> AsyncIterator[SqlTransaction]:
+        """A transaction on a kill's own connection."""
+        opened = await self._opened(self._killers)
+        try:
+            transaction = opened.first()
+            yield transaction
+        except BaseException:
+            await opened.abandon()
+            raise
+        if transaction.discarded:
+            await opened.abandon()
+            return
+        await opened.commit()
+        self._own.add(transaction.events)
+
+    async def _open(self) -> _PostgresOpened:
+        await self._kills.over()
+        return await self._opened(self._writers)
+
+    async def _opened(self, pool: AsyncConnectionPool[Connection]) -> _PostgresOpened:
+        async with AsyncExitStack() as stack:
+            connection = await stack.enter_async_context(pool.connection())
+            head, now = await self._begin(connection)
+            self._backends.add(connection.info.backend_pid)
+            return _PostgresOpened(self, connection, stack.pop_all(), head, now)
+
+    def committed_after(self, epoch: str, revision: int) -> list[StoredEvent]:
+        return self._own.after(epoch, revision)
 
     async def _begin(self, connection: Connection) -> tuple[Head, datetime]:
         """Begin, wait for the head row, and only then look at the time: in one message, since each costs as much as a statement."""
@@ -221,9 +243,7 @@ class PostgresStore:
                     # What was told before we listened is read now; after a lost connection too.
                     self._version += 1
                     yield
-                    while True:
-                        async for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):
-                            pass
+                    async for _ in self._noticed(connection):
                         self._version += 1
                         yield
             except (psycopg.Error, OSError):
@@ -231,6 +251,20 @@ class PostgresStore:
                 # Whoever follows notices that the store can't be read, and says so.
                 self._version += 1
                 yield
+
+    async def _noticed(self, connection: Connection) -> AsyncIterator[None]:
+        """Yields for each notice of another process at once, for several of our own together, and without any for a poll."""
+        due = time.monotonic() + POLL_SECONDS
+        while True:
+            elsewhere = False
+            async for notice in connection.notifies(timeout=max(due - time.monotonic(), 0), stop_after=1):
+                if notice.pid not in self._backends:
+                    elsewhere = True
+                else:
+                    due = min(due, time.monotonic() + OWN_NOTICE_HOLDS)
+            if elsewhere or time.monotonic() >= due:
+                yield
+                due = time.monotonic() + POLL_SECONDS
 
     async def close(self) -> None:
         for pool in (self._writers, self._killers, self._readers):
@@ -248,6 +282,55 @@ class PostgresStore:
                 "Check that the database runs and can be reached.",
                 problem=f"{address or self._address}: {said[0] if said else type(error).__name__}",
             ) from error
+
+
+class _PostgresOpened:
+    """``Opened`` on a connection, which ``stack`` gives back to its pool."""
+
+    def __init__(
+        self, store: PostgresStore, connection: Connection, stack: AsyncExitStack, head: Head, now: datetime
+    ) -> None:
+        self._store = store
+        self._connection = connection
+        self._stack = stack
+        self._head = head
+        self._now = now
+        self._shared = False
+
+    def first(self) -> SqlTransaction:
+        return self._transaction(self._head, self._now)
+
+    async def another(self, head: Head | None) -> SqlTransaction:
+        # In one message, as they begin; and for whom it acts is said anew.
+        release = "RELEASE another; " if self._shared else ""
+        whom = self._store._address.acting(acting_for())
+        statements = f"{release}SAVEPOINT another; {whom}; SELECT clock_timestamp()"
+        cursor = await self._connection.execute(statements)
+        self._shared = True
+        while cursor.nextset():
+            pass
+        row = await cursor.fetchone()
+        assert row is not None
+        return self._transaction(head, row[0])
+
+    def _transaction(self, head: Head | None, now: datetime) -> SqlTransaction:
+        return SqlTransaction(PostgresSession(self._connection, self._store._clock, now), head)
+
+    async def undo(self) -> None:
+        await self._connection.execute("ROLLBACK TO another")
+
+    async def commit(self) -> None:
+        async with self._stack:
+            try:
+                await self._store._commit(self._connection)
+            finally:
+                self._store._version += 1
+
+    async def abandon(self) -> None:
+        async with self._stack:
+            # A connection that was lost rolls back by itself, and its pool sees what state it is in.
+            with suppress(psycopg.Error):
+                await self._connection.execute("ROLLBACK")
 
 
 class _Kills:
@@ -270,6 +353,10 @@ class _Kills:
             self._count -= 1
             if not self._count:
                 self._none.set()
+
+    def are_under_way(self) -> bool:
+        """Whether there is any."""
+        return self._count > 0
 
     async def over(self) -> None:
         """Return when there is none."""

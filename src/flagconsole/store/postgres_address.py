@@ -73,12 +73,16 @@ class Address:
         local = [] if self.schema is None else [f"SET LOCAL search_path = {self.schema}"]
         if self.role is not None:
             local.append(f"SET LOCAL ROLE {self.role}")
-        whom = "'*'" if tenant_id is None else sql.Literal(f"={tenant_id}").as_string()
-        local.append(f"SET LOCAL flagconsole.tenant = {whom}")
+        local.append(self.acting(tenant_id))
         if self.pooled:
             local += (f"SET LOCAL {name} = {value}" for name, value in _LIMITS.items())
         # Made of our own constants, of a schema's name, which has letters, digits and underscores only, and of a quoted value.
         return "; ".join((begin, *local))
+
+    def acting(self, tenant_id: str | None) -> LiteralString:
+        """The statement that says for whom the rest of the transaction acts."""
+        whom = "'*'" if tenant_id is None else sql.Literal(f"={tenant_id}").as_string()
+        return f"SET LOCAL flagconsole.tenant = {whom}"
 
     def settings(self, *, primary: bool = True, limits: bool = True) -> dict[str, Any]:
         """What to connect with beside the URL. What the URL says itself stays. Only with a ``primary``: after a failover one of

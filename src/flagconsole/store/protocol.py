@@ -204,8 +204,9 @@ class Transaction(
 class Store(Protocol):
     """A durable store of flags."""
 
-    def write(self, *, urgent: bool = False) -> AbstractAsyncContextManager[Transaction]:
-        """One transaction. An urgent one (a kill) goes before all that wait."""
+    def write(self, *, urgent: bool = False, shares: bool = False) -> AbstractAsyncContextManager[Transaction]:
+        """One transaction. An urgent one (a kill) goes before all that wait. One that ``shares`` is short, and may be committed
+        together with others that do and wait for it; each is undone for itself."""
 
     def read(self) -> AbstractAsyncContextManager[Reader]:
         """A consistent view for several reads."""
@@ -217,6 +218,10 @@ class Store(Protocol):
     @property
     def metrics(self) -> MetricStore:
         """What was measured."""
+
+    def committed_after(self, epoch: str, revision: int) -> list[StoredEvent]:
+        """The events after ``revision`` of this epoch that this store has committed itself, without a gap and once only; none, where it doesn't
+        have them at hand."""
 
     def time(self) -> datetime | None:
         """The store's time, where it is at hand without asking; None where it is a database's."""

@@ -14,7 +14,7 @@ from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
 from flagconsole.store.epoch import epoch_after
-from flagconsole.store.protocol import ChangeDraft, Head, Remembered
+from flagconsole.store.protocol import ChangeDraft, Head, Remembered, StoredEvent
 from flagconsole.store.session import Session, insert
 from flagconsole.store.sql_acts import SqlActTransaction
 from flagconsole.store.sql_approvals import SqlApprovalTransaction
@@ -52,9 +52,16 @@ class SqlTransaction(
         super().__init__(session)
         self.discarded = False
         self._head = head
+        #: What it tells those who follow, once it is committed, each with its epoch.
+        self.events: list[tuple[str, StoredEvent]] = []
 
     def discard(self) -> None:
         self.discarded = True
+
+    @property
+    def known_head(self) -> Head | None:
+        """The newest position, where it needn't be asked for."""
+        return self._head
 
     async def head(self) -> Head:
         # Nobody else can move it while this transaction holds its row.
@@ -92,6 +99,7 @@ class SqlTransaction(
             await self._insert("flag_change_log", rows.change_row(change))
             await self._insert("flag_events", {"revision": revision, "body": body})
         self._head = Head(head.epoch, revision, change.hash)
+        self.events.append((head.epoch, StoredEvent(revision, body)))
         if revision % _TIDY_EVERY == 0:
             await self._tidy(revision, draft.changed_at)
         return change

@@ -21,6 +21,9 @@ from flagconsole.domain.errors import StoreUnavailable
 from flagconsole.domain.instance import Instance
 from flagconsole.store import rows
 from flagconsole.store.clock import Clock, system_clock
+from flagconsole.store.group_commit import GroupCommit
+from flagconsole.store.own_commits import OwnCommits
+from flagconsole.store.protocol import Head, StoredEvent
 from flagconsole.store.sql_reader import SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
 from flagconsole.store.sqlite_schema import migrate
@@ -50,6 +53,10 @@ class SqliteStore:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="flagconsole-store")
         self._writer = _connect(path, durable=durable)
         migrate(self._writer)
+        # It asks for the lock without waiting, on the event loop; who has to wait does it in a thread.
+        self._writer.execute("PRAGMA busy_timeout = 0")
+        self._own = OwnCommits()
+        self._writing = GroupCommit(self._gate, self._open, self._own)
         self._reporter = _connect(path, durable=False)
         self._watcher = _connect(path)
         self._idle: asyncio.Queue[sqlite3.Connection] = asyncio.Queue()
@@ -83,33 +90,34 @@ class SqliteStore:
             raise
 
     @asynccontextmanager
-    async def write(self, *, urgent: bool = False) -> AsyncIterator[SqlTransaction]:
+    async def write(self, *, urgent: bool = False, shares: bool = False) -> AsyncIterator[SqlTransaction]:
         # A full disk is met by any statement, not only by the commit.
-        async with self._gate.entered(urgent=urgent):
-            with _translated(self._path):
-                await self._begin()
-                try:
-                    transaction = SqlTransaction(SqliteSession(self._writer, self._clock))
-                    yield transaction
-                    if transaction.discarded:
-                        self._writer.rollback()
-                    else:
-                        await self._in_thread(self._writer.commit)
-                finally:
-                    self._version_holds_until = 0.0
-                    if self._writer.in_transaction:
-                        self._writer.rollback()
+        with _translated(self._path):
+            async with self._writing.write(urgent=urgent, shares=shares) as transaction:
+                yield transaction
 
-    async def _begin(self) -> None:
+    async def _open(self) -> _SqliteOpened:
         # Nearly always the lock is free and taking it costs microseconds; only waiting for another process is slow.
         try:
-            self._writer.execute("PRAGMA busy_timeout = 0")
             self._writer.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                 raise
-            self._writer.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS}")
-            await self._in_thread(lambda: self._writer.execute("BEGIN IMMEDIATE"))
+            await self._in_thread(self._wait_for_lock)
+        return _SqliteOpened(self)
+
+    def _wait_for_lock(self) -> None:
+        self._writer.execute(f"PRAGMA busy_timeout = {_LOCK_WAIT_MS}")
+        try:
+            self._writer.execute("BEGIN IMMEDIATE")
+        finally:
+            self._writer.execute("PRAGMA busy_timeout = 0")
+
+    def _transaction(self, head: Head | None = None) -> SqlTransaction:
+        return SqlTransaction(SqliteSession(self._writer, self._clock), head)
+
+    def committed_after(self, epoch: str, revision: int) -> list[StoredEvent]:
+        return self._own.after(epoch, revision)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[SqlReader]:
@@ -205,6 +213,48 @@ def _connect(path: str, *, durable: bool = True) -> sqlite3.Connection:
     connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
     connection.execute("PRAGMA cache_size = -16000")
     return connection
+
+
+class _SqliteOpened:
+    """``Opened`` on the writer's connection."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self._shared = False
+
+    def first(self) -> SqlTransaction:
+        return self._store._transaction()
+
+    async def another(self, head: Head | None) -> SqlTransaction:
+        writer = self._store._writer
+        self._refuse_undone()
+        if self._shared:
+            writer.execute("RELEASE another")
+        writer.execute("SAVEPOINT another")
+        self._shared = True
+        return self._store._transaction(head)
+
+    async def undo(self) -> None:
+        self._refuse_undone()
+        self._store._writer.execute("ROLLBACK TO another")
+
+    async def commit(self) -> None:
+        writer = self._store._writer
+        try:
+            self._refuse_undone()
+            await self._store._in_thread(writer.commit)
+        finally:
+            await self.abandon()
+
+    def _refuse_undone(self) -> None:
+        """A full disk, among others, makes the database undo all that was written, not only what the newest writer did."""
+        if not self._store._writer.in_transaction:
+            raise sqlite3.OperationalError("the whole transaction was undone")
+
+    async def abandon(self) -> None:
+        self._store._version_holds_until = 0.0
+        if self._store._writer.in_transaction:
+            self._store._writer.rollback()
 
 
 class _translated:  # noqa: N801  # reads as a phrase where it is used

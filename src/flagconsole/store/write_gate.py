@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import NamedTuple
+
+
+class _Waiting(NamedTuple):
+    turn: asyncio.Future[None]
+    shares: bool
 
 
 class WriteGate:
@@ -13,35 +19,51 @@ class WriteGate:
 
     def __init__(self) -> None:
         self._busy = False
-        self._urgent: deque[asyncio.Future[None]] = deque()
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._urgent: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting] = deque()
+        #: What becomes of the gate where the writer whose turn has come was given up in that very moment.
+        self.on_given_up: Callable[[], None] = self.leave
 
     @asynccontextmanager
     async def entered(self, *, urgent: bool = False) -> AsyncIterator[None]:
         """Hold the gate for the body of the ``async with``."""
+        await self.enter(urgent=urgent)
+        try:
+            yield
+        finally:
+            self.leave()
+
+    async def enter(self, *, urgent: bool = False, shares: bool = False) -> None:
+        """Hold the gate, until ``leave``. ``shares``: this writer may go on in the transaction of the one before it."""
         if self._busy:
             turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            queue = self._urgent if urgent else self._waiting
-            queue.append(turn)
+            queue, waiting = self._urgent if urgent else self._waiting, _Waiting(turn, shares)
+            queue.append(waiting)
             try:
                 await turn
             except asyncio.CancelledError:
                 if turn.done() and not turn.cancelled():
-                    self._release()  # the turn had come while we were being cancelled: hand it on
+                    self.on_given_up()  # the turn had come while we were being cancelled: hand it on
                 else:
                     with suppress(ValueError):
-                        queue.remove(turn)
+                        queue.remove(waiting)
                 raise
         self._busy = True
-        try:
-            yield
-        finally:
-            self._release()
 
-    def _release(self) -> None:
+    def next_shares(self) -> bool:
+        """Whether somebody waits, and whoever is next may go on in the transaction of the one before."""
+        for queue in (self._urgent, self._waiting):
+            while queue and queue[0].turn.done():
+                queue.popleft()
+            if queue:
+                return queue[0].shares
+        return False
+
+    def leave(self) -> None:
+        """Let the next one in."""
         for queue in (self._urgent, self._waiting):
             while queue:
-                turn = queue.popleft()
+                turn = queue.popleft().turn
                 if not turn.done():
                     turn.set_result(None)
                     return
