@@ -86,6 +86,29 @@ async def test_a_flag_that_the_filter_hides_is_not_killed_and_not_told_of(open_c
         assert server.requests == []
 
 
+async def test_a_search_begins_on_its_first_match_and_arrows_go_on_from_there(
+    open_console: Console, server: Any
+) -> None:
+    async with open_console() as console:
+        await console.until(lambda: console.app.state.caught_up)
+        await console.press("G", "k")
+        before = console.app.state.selected
+        await console.press("/")
+        await console.type("o")
+        matches = [row for row in console.rows()[3:] if row[2:].split(" ")[0].count(".") == 1]
+        assert len(matches) > 2
+        assert matches[0].startswith("▶")
+        await console.press("down")
+        assert console.app.state.selected == console.rows()[4][2:].split(" ")[0], "arrows move from it"
+        await console.type("s")
+        assert console.rows()[3].startswith("▶"), "another search begins anew"
+        await console.press("enter")
+        assert console.app.state.selected == console.rows()[3][2:].split(" ")[0] != before
+        await console.press("K")
+        await console.until("nothing sent yet")
+        assert f"KILL {console.app.state.selected}" in console.screen()
+
+
 async def test_what_others_change_after_the_own_action_takes_the_last_line(open_console: Console, server: Any) -> None:
     async with open_console() as console:
         await console.press("K", "1", "Y")

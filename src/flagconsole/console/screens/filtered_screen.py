@@ -80,7 +80,7 @@ class FilteredScreen(ConsoleScreen):
     def begin_filter(self, text: str) -> None:
         """Type a filter, or take the given one."""
         if text:
-            self.set_filter(text)
+            self._search(text)
             return
         self.filter_line.entry = Entry.of(self.filter_text)
         self.show(frozenset())
@@ -101,4 +101,12 @@ class FilteredScreen(ConsoleScreen):
 
     def _type(self, entry: Entry) -> None:
         self.filter_line.entry = entry
-        self.set_filter(entry.text)
+        self._search(entry.text)
+
+    def _search(self, text: str) -> None:
+        """Show what passes, with the cursor on the first of them: not on whichever stood near the row that it was on before,
+        which nobody has chosen."""
+        if text != self.filter_text:
+            self.set_filter(text)
+            if text.strip():
+                self.table.move(-len(self.table.keys))
