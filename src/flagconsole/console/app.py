@@ -17,7 +17,6 @@ from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.strip import Strip
 from textual.timer import Timer
 
 from flagconsole.console import actions, view
@@ -31,6 +30,7 @@ from flagconsole.console.counting import Counter
 from flagconsole.console.crash import crash_words, write_crash_log
 from flagconsole.console.effects import wanted, with_effect
 from flagconsole.console.exact_update import ExactUpdate
+from flagconsole.console.finish import Finish
 from flagconsole.console.guardian import left_alone
 from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
@@ -152,6 +152,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             note=notes_allowed() if manners.notes is None else manners.notes,
         )
         self._filter = HostileFilter()
+        self._finish: Finish | None = None
+        self._finished_for: Palette | None = None
         self._counter = Counter(self)
         self._attention = Attention()
         self._navigator = Navigator(self)
@@ -170,14 +172,15 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         """Textual's filters, and behind them the one for hostile text."""
         return [*super().get_line_filters(), self._filter]
 
-    def finished(self, strips: Sequence[Strip]) -> list[Strip]:
-        """Rows as they go to the terminal: passed by all filters."""
-        ground = self.palette.styles["screen"].bgcolor
-        background = Color(0, 0, 0) if ground is None else Color.from_rich_color(ground)
-        done = list(strips)
-        for line_filter in self.get_line_filters():
-            done = [strip.apply_filter(line_filter, background) for strip in done]
-        return done
+    @property
+    def finish(self) -> Finish:
+        """What rows are passed through before they go to the terminal."""
+        filters = self.get_line_filters()
+        if self._finish is None or self._finish.filters != filters or self._finished_for is not self.palette:
+            ground = self.palette.styles["screen"].bgcolor
+            background = Color(0, 0, 0) if ground is None else Color.from_rich_color(ground)
+            self._finish, self._finished_for = Finish(filters, background), self.palette
+        return self._finish
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Send only the cells that changed."""

@@ -57,7 +57,7 @@ class HostileFilter(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The same segments without hostile text. Nothing is copied when there is none."""
-        if not any(is_hostile(segment.text) for segment in segments):
+        if not is_hostile("".join([segment.text for segment in segments])):
             return segments
         return [
             Segment("".join(REPLACEMENT if is_hostile(char) else char for char in text), style, control)

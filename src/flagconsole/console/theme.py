@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from rich.errors import StyleSyntaxError
 from rich.segment import Segment
@@ -23,6 +23,9 @@ from flagconsole.console.glyphs import to_ascii
 from flagconsole.console.line import pad
 from flagconsole.console.safe import Line
 from flagconsole.domain.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from flagconsole.console.finish import Finish
 
 DEFAULT_THEME: Final = "night"
 COLOURLESS_THEME: Final = "mono"
@@ -81,9 +84,11 @@ class Palette(NamedTuple):
             found = self.combined[(base, role)] = ground if own is None else ground + own
         return found
 
-    def strip(self, row: Line, width: int, base: str = "screen", ascii_only: bool = False) -> Strip:
-        """A row as Textual paints it: exactly ``width`` cells. The only place where the console makes segments; each costs a
-        sequence of forty bytes, so a blank is painted with its neighbour where that looks the same."""
+    def strip(
+        self, row: Line, width: int, base: str = "screen", ascii_only: bool = False, finish: Finish | None = None
+    ) -> Strip:
+        """A row as Textual paints it: exactly ``width`` cells, passed by ``finish``. The only place where the console makes
+        segments; each costs a sequence of forty bytes, so a blank is painted with its neighbour where that looks the same."""
         segments: list[Segment] = []
         text, style = "", self.style(base, "plain")
         for part in pad(row, width):
@@ -99,7 +104,7 @@ class Palette(NamedTuple):
                 text, style = part.text, own
         if text:
             segments.append(Segment(to_ascii(text) if ascii_only else text, style))
-        return Strip(segments, width)
+        return Strip(segments if finish is None else finish(segments), width)
 
     def textual_theme(self) -> Theme:
         """What Textual needs for the ground behind our rows."""

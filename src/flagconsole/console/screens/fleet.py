@@ -34,6 +34,8 @@ class FleetScreen(FilteredScreen):
         super().__init__()
         self.table = FlagTable()
         self._begun = False
+        #: The flag that the cursor rested on last.
+        self._measured: str | None = None
 
     def body(self) -> Iterable[Widget]:
         """Filter, table, detail."""
@@ -84,8 +86,10 @@ class FleetScreen(FilteredScreen):
         return state.selected if self.table.keys or not state.filter_text else None
 
     def wish(self) -> Wish:
-        """What was measured of the flag under the cursor."""
-        return Wish(self.console.state.selected)
+        """What was measured of the flag under the cursor, once it rests there: a held key asks for nothing on its way."""
+        if not self.table.passing:
+            self._measured = self.console.state.selected
+        return Wish(self._measured)
 
     def clear(self, _: str) -> None:
         """Take away the filter, or else the tenant."""

@@ -5,6 +5,7 @@ While the cursor moves, or a sheet is open, rows keep their places; live sorting
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
@@ -27,6 +28,8 @@ from flagconsole.console.widgets.virtual_table import Column, VirtualTable, fitt
 
 #: Seconds for which the rows stay where they are after the cursor moved.
 REST: Final = 3.0
+#: Seconds that the cursor must stay on a flag before more is asked about it.
+PASSING: Final = 0.15
 #: Seconds for which a row that has just changed is marked.
 MARKED: Final = 3.0
 
@@ -150,6 +153,7 @@ class FlagTable(VirtualTable[str]):
         super().__init__()
         self._roster = Roster()
         self._moved_at = float("-inf")
+        self._left_at = float("-inf")
         #: The flags that ``next_problem`` was on since it began, newest last.
         self._toured: list[str] = []
         self._marked: dict[str, float] = {}
@@ -173,8 +177,14 @@ class FlagTable(VirtualTable[str]):
 
     def moved(self) -> None:
         """Rows rest for a while, and the panes show another flag."""
+        self._left_at = time.monotonic()
         self.rest()
         self.console.selection_changed()
+
+    @property
+    def passing(self) -> bool:
+        """Whether the cursor is on its way: whoever goes through the rows doesn't look at each flag."""
+        return time.monotonic() - self._left_at < PASSING
 
     def refill(self, changed: frozenset[str] = frozenset()) -> None:
         """Take the rows from the app's state anew and keep the cursor on its flag; they are painted by ``repaint``."""

@@ -7,9 +7,8 @@ from typing import Final
 from flagconsole.console.chart_wall import Chart
 from flagconsole.console.verdicts import FAIL
 from flagconsole.console.widgets.canary import ChartWall
+from flagconsole.console.widgets.flag_table import PASSING
 
-#: Seconds that the cursor must stay before its flag is drawn: going through the rows draws nothing.
-PASSING: Final = 0.15
 #: What is drawn first where nothing fails.
 USUAL: Final = ("error_rate", "latency_p95", "operations")
 

@@ -34,7 +34,7 @@ class Ground(Widget, inherit_bindings=False):
 def ground_rows(widget: Widget, crop: Region) -> list[Strip]:
     """The screen's ground, as Textual asks a widget for its rows."""
     console = cast("ConsoleApp", widget.app)
-    return [console.finished([console.palette.strip(BLANK, crop.width)])[0]] * crop.height
+    return [console.palette.strip(BLANK, crop.width, finish=console.finish)] * crop.height
 
 
 class Painted(Widget, inherit_bindings=False):
@@ -70,9 +70,12 @@ class Painted(Widget, inherit_bindings=False):
 
     def repaint(self) -> None:
         """Draw anew. Only the cells that differ go to the terminal: most of a screen stays as it is from second to second."""
+        if not self.display:
+            self._strips = None  # it is drawn when it is laid out; until then nobody has to be told
+            return
         before = self._strips
         width, height = self.size
-        if before is None or not self.display or len(before) != height or (before and before[0].cell_length != width):
+        if before is None or len(before) != height or (before and before[0].cell_length != width):
             self._strips = None
             self.refresh()
             return
@@ -100,19 +103,18 @@ class Painted(Widget, inherit_bindings=False):
         lines = list(self.draw(width, height))[:height]
         lines.extend([BLANK] * (height - len(lines)))
         rows = [(row, self.ground_of(index)) for index, row in enumerate(lines)]
-        palette, plain = self.console.palette, self.console.ascii_only
+        console = self.console
+        palette, plain = console.palette, console.ascii_only
         made_with = (palette, plain, width)
         strips = self._strips if self._strips is not None and made_with == self._made_with else []
         kept = [strip if row == old else None for row, old, strip in zip(rows, self._rows, strips, strict=False)]
         kept.extend([None] * (height - len(kept)))
-        new = [
-            palette.strip(row, width, ground, plain)
-            for strip, (row, ground) in zip(kept, rows, strict=True)
-            if strip is None
-        ]
-        made = iter(self.console.finished(new))
+        finish = console.finish
         self._rows, self._made_with = rows, made_with
-        return [next(made) if strip is None else strip for strip in kept]
+        return [
+            palette.strip(row, width, ground, plain, finish) if strip is None else strip
+            for strip, (row, ground) in zip(kept, rows, strict=True)
+        ]
 
     def notify_style_update(self) -> None:
         """Draw anew in another theme."""
