@@ -195,7 +195,7 @@ async def test_viewer_has_no_actions_and_is_told(open_console: Console, server: 
         await console.until("nothing: role viewer")
         await console.press("?", ":")
         await console.type("kill pos")
-        await console.until("nothing here has that name")
+        await console.until("kill: not now: the role viewer of your key may not do it")
 
 
 async def test_operator_kills_but_does_not_revive(open_console: Console, server: Any) -> None:
@@ -392,6 +392,34 @@ async def test_palette_opens_the_sheet_and_kills_nothing(open_console: Console) 
         await console.press("enter")
         await console.until("KILL pos.lite")
         assert console.server.requests == []
+
+
+@pytest.mark.parametrize("screen", ["5", ":settings", "9", "enter"])
+async def test_the_palette_calls_everything_from_every_screen(open_console: Console, screen: str) -> None:
+    async with open_console() as console:
+        if screen.startswith(":"):
+            await console.type(screen)
+            await console.until("▶ settings")
+            await console.press("enter")
+        else:
+            await console.press(screen)
+        await console.until(lambda: console.app.screen.name_in_keymap != "fleet")
+        await console.type(":kill pos.lite")
+        await console.until("▶ kill pos.lite")
+        await console.press("enter")
+        await console.until("KILL pos.lite")
+        await console.press("n")
+        await console.type(":frobnicate")
+        await console.until("no command and no flag is called 'frobnicate'")
+        await console.press("enter")  # nothing that it could mean is run
+        assert "frobnicate'" in console.screen()
+        await console.press("escape")
+        await console.type(":canary nosuch")
+        await console.until("no flag is called 'nosuch'")
+        await console.press("escape")
+        await console.type(":fleet")
+        await console.press("enter")
+        await console.until(lambda: console.app.screen.name_in_keymap == "fleet")
 
 
 async def test_palette_changes_the_theme(open_console: Console) -> None:

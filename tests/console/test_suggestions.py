@@ -58,7 +58,8 @@ def test_a_time_is_read_back_before_it_is_gone_to() -> None:
 
 
 def test_nonsense_offers_nothing() -> None:
-    assert offered("zzzzqqq") == []
+    for typed in ("zzzzqqq", "frobnicate", "kill nosuch", "canary zzzz"):
+        assert offered(typed) == []
 
 
 def test_what_may_not_be_done_is_not_offered() -> None:

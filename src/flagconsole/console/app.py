@@ -28,6 +28,7 @@ from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
 from flagconsole.console.crash import crash_words, write_crash_log
+from flagconsole.console.dead_keys import screen_key_words, why_withheld
 from flagconsole.console.effects import wanted, with_effect
 from flagconsole.console.exact_update import ExactUpdate
 from flagconsole.console.finish import Finish
@@ -453,15 +454,15 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             self.notice = notice
             self.paint()
 
-    def say_withheld(self, context: str, key: str) -> None:
-        """Where ``key`` is an action that can't be taken now, say that nothing was sent, and why. Other keys say nothing:
-        the digit and the Y that follow a K out of habit leave the answer standing."""
+    def say_dead(self, context: str, key: str) -> None:
+        """Answer a key that does nothing on the screen of a context: an action that can't be taken now wasn't sent, and why. The
+        digit and the Y that follow a K out of habit leave that answer standing."""
         command = self.keymap.withheld(context, key, self.powers())
         if command is not None:
             self._withheld_at = self.clock.monotonic()
-            past = "this is the past, T returns to now"
-            why = self.state.connection.withheld_reason if self.state.past is None else past
-            self.say(f"{command.label.upper()} not sent: {why}")
+            self.say(f"{command.label.upper()} not sent: {why_withheld(self.state)}")
+        elif not self.withheld_lately:
+            self.say(screen_key_words(self.keymap, context, key, self.powers()))
 
     @property
     def withheld_lately(self) -> bool:

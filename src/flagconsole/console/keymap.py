@@ -300,6 +300,28 @@ CONTEXTS: Final[Mapping[str, tuple[str, ...]]] = {
     "glass": ("glass",),
 }
 
+#: Contexts whose commands mean the same on every screen: the palette calls them from all, be there a key for them or not.
+ANYWHERE: Final = frozenset({"flag", "rows", "about", "look", "go", "timed", "everywhere"})
+
+#: Commands that are about one flag.
+OF_A_FLAG: Final = frozenset(
+    [
+        "kill",
+        "rollback",
+        "revive",
+        "promote",
+        "hold",
+        "override",
+        "set",
+        "start",
+        "canary",
+        "detail",
+        "history",
+        "break_glass",
+        "arm",
+    ]
+)
+
 #: Keys that shells and terminals take, and the one that people press without looking.
 TAKEN: Final = frozenset({"ctrl+k", "ctrl+d", "ctrl+z", "ctrl+s", "ctrl+q", "space", *(f"f{n}" for n in range(1, 25))})
 
@@ -356,6 +378,13 @@ class KeyMap:
     def resolve(self, context: str, key: str, powers: Powers) -> Command | None:
         """The command that ``key`` calls in a context at the moment; None where it calls none."""
         return next((command for command in self.available(context, powers) if key in command.keys), None)
+
+    def called_by_word(self, context: str, powers: Powers) -> list[Command]:
+        """The commands that the palette can call from a context: its own, and those that mean the same everywhere."""
+        own = self.available(context, powers)
+        known = {command.id for command in own}
+        rest = (command for command in self.commands if command.context in ANYWHERE or command.id == "quit")
+        return [*own, *(command for command in rest if command.id not in known and powers.allow(command.needs))]
 
     def withheld(self, context: str, key: str, powers: Powers) -> Command | None:
         """The action that ``key`` would call in a context, but for the user's powers; None where there is none."""

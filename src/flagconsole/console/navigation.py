@@ -204,7 +204,10 @@ class Navigator:
 
         places = tuple((item.name, f"{item.environment}  {item.server}") for item in self._app.switcher.sketches())
         self._app.state = replace(self._app.state, contexts=places)
-        self._app.push_screen(PaletteScreen(self._app.commands(), typed), self._run_choice)
+        keymap, powers = self._app.keymap, self._app.powers()
+        known = keymap.called_by_word(self._app.console_screen.name_in_keymap, powers)
+        withheld = [command for command in keymap.commands if not powers.allow(command.needs)]
+        self._app.push_screen(PaletteScreen(known, withheld, typed), self._run_choice)
 
     def _run_choice(self, choice: Choice | None) -> None:
         if choice is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from flagconsole.console.ages import ago_words, moment_text
-from flagconsole.console.keymap import Command, key_name
+from flagconsole.console.keymap import OF_A_FLAG, Command, key_name
 from flagconsole.console.moment import MOMENT_HELP, moment_of
 from flagconsole.console.sheets.tenant import matching_tenants
 from flagconsole.console.state import ConsoleState, Order
@@ -15,28 +15,11 @@ from flagconsole.console.tabs import Tab
 from flagconsole.console.theme import theme_files
 
 MOST: Final = 12
-#: Commands whose argument is a flag.
-OF_A_FLAG: Final = frozenset(
-    {
-        "kill",
-        "rollback",
-        "revive",
-        "detail",
-        "history",
-        "canary",
-        "promote",
-        "hold",
-        "resume",
-        "override",
-        "set",
-        "start",
-        "break_glass",
-        "arm",
-    }
-)
 _OF_A_TENANT: Final = frozenset({"tenant", "go.tenants"})
 #: Commands that mean nothing alone: without an argument what could follow is shown at once.
 _HUNGRY: Final = frozenset({"theme", "filter", "order", "around", "environment"})
+#: How alike a word and a command's have to be for the one to be meant by the other: two slips in a word of eight letters.
+_CLOSE: Final = 0.7
 
 
 class Choice(NamedTuple):
@@ -63,11 +46,24 @@ def choices(commands: Iterable[Command], state: ConsoleState, typed: str, now: f
         found = [Choice("detail", name, name, "d", state.flags[name].setting) for name in names]
     if not found and word:
         known = {name: command for command in able for name in command.words}
-        meant = difflib.get_close_matches(word, known, n=3, cutoff=0.5)
+        begun = [name for _, name in _named(able, word, exactly=False)]
+        meant = [] if word in known else begun[:3] or difflib.get_close_matches(word, known, n=3, cutoff=_CLOSE)
         for name in meant:
             for choice in _choices_of(known[name], name, state, rest, bool(blank), now)[:3]:
                 found.append(choice._replace(note=f"did you mean this?  {choice.note}".rstrip()))
     return found[:most]
+
+
+def why_nothing(commands: Iterable[Command], withheld: Iterable[Command], typed: str, why: str) -> str:
+    """Why the typed text means none of the ``commands``; ``why`` the ``withheld`` ones can't be called now."""
+    word, _, rest = typed.lstrip(": ").partition(" ")
+    if any(word.casefold() in command.words for command in withheld):
+        return f"{word}: not now: {why}"
+    known = next((command for command in commands if word.casefold() in command.words), None)
+    if known is not None and rest.strip():
+        what = "no flag is called" if known.id in OF_A_FLAG else f"{word} doesn't know"
+        return f"{what} {rest.strip()!r}"
+    return f"no command and no flag is called {word!r}; ? shows all that there are"
 
 
 def _named(commands: Sequence[Command], word: str, *, exactly: bool) -> list[tuple[Command, str]]:
@@ -134,7 +130,7 @@ def _arguments(command_id: str, state: ConsoleState, typed: str, now: float) -> 
         return [(name, state.flags[name].setting) for name in names]
     if command_id in _OF_A_TENANT:
         known = [(name, state.tenant_names[name]) for name in matching_tenants(state, typed, MOST)]
-        return known or ([(typed, "not a known tenant")] if typed else [])
+        return known or [(typed, "not a known tenant" if typed else "no tenant is known yet")]
     match command_id:
         case "environment":
             notes = dict(state.contexts)

@@ -150,7 +150,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
                 self.console.say("")
                 self.call_command(command, command.argument_of(key))
             else:
-                self.console.say_withheld(self.context, key)
+                self.console.say_dead(self.context, key)
 
     @property
     def travelling(self) -> bool:

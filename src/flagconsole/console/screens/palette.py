@@ -4,18 +4,20 @@ so a kill from here still opens its sheet."""
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
+from flagconsole.console.dead_keys import why_withheld
 from flagconsole.console.frame import LIGHT, framed
 from flagconsole.console.glyphs import CURSOR
 from flagconsole.console.keymap import Command
 from flagconsole.console.line import BLANK, Line, cell, cells, line, wrapped
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
-from flagconsole.console.suggestions import Choice, choices
+from flagconsole.console.suggestions import Choice, choices, why_nothing
 from flagconsole.console.text_entry import Entry
 from flagconsole.console.type_ahead import passed_on
 from flagconsole.console.widgets.footer import Footer
@@ -27,15 +29,19 @@ class PaletteBox(Painted):
 
     ground = "sheet"
 
-    def __init__(self, commands: Sequence[Command], typed: str = "") -> None:
+    def __init__(self, commands: Sequence[Command], withheld: Sequence[Command], typed: str = "") -> None:
         super().__init__()
         self._commands = commands
+        self._withheld = withheld
         self.entry = Entry.of(typed)
         self.marked = 0
 
     def choices(self) -> list[Choice]:
         """What can be chosen now."""
-        return choices(self._commands, self.console.state, self.entry.text, self.console.server_now())
+        console = self.console
+        # The flag that the screen is about comes first, which needn't be the one under the fleet's cursor.
+        state = replace(console.state, selected=console.console_screen.target())
+        return choices(self._commands, state, self.entry.text, console.server_now())
 
     def draw(self, width: int, height: int) -> Sequence[Line]:
         """The rows."""
@@ -52,7 +58,8 @@ class PaletteBox(Painted):
             rows.extend(line(" " * (size + 8), *text) for text in more)
             room -= len(more)
         if not found:
-            rows.append(line(span("  nothing here has that name; a word alone also finds flags", "muted")))
+            why = why_nothing(self._commands, self._withheld, self.entry.text, why_withheld(self.console.state))
+            rows.append(line(span(f"  {why}", "muted")))
         title = line(span("GO", "strong"), span("  a kill from here still opens its sheet", "muted"))
         return framed(rows, title, "⏎ run · ↑↓ choose · Tab complete · Esc close", width, height, box=LIGHT)
 
@@ -62,9 +69,9 @@ class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):
 
     AUTO_FOCUS = ""
 
-    def __init__(self, commands: Sequence[Command], typed: str = "") -> None:
+    def __init__(self, commands: Sequence[Command], withheld: Sequence[Command] = (), typed: str = "") -> None:
         super().__init__()
-        self.box = PaletteBox([command for command in commands if command.words], typed)
+        self.box = PaletteBox([command for command in commands if command.words], withheld, typed)
 
     def compose(self) -> ComposeResult:
         """The box and its keys."""
