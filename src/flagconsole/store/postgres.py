@@ -284,6 +284,10 @@ class PostgresStore:
             ) from error
 
 
+#: A tenant that there can't be.
+_NOBODY: Final = "\0"
+
+
 class _PostgresOpened:
     """``Opened`` on a connection, which ``stack`` gives back to its pool."""
 
@@ -296,6 +300,8 @@ class _PostgresOpened:
         self._head = head
         self._now = now
         self._shared = False
+        #: Whom the transaction acts for just now.
+        self._acting = acting_for()
 
     def first(self) -> SqlTransaction:
         return self._transaction(self._head, self._now)
@@ -303,10 +309,11 @@ class _PostgresOpened:
     async def another(self, head: Head | None) -> SqlTransaction:
         # In one message, as they begin; and for whom it acts is said anew.
         release = "RELEASE another; " if self._shared else ""
-        whom = self._store._address.acting(acting_for())
-        statements = f"{release}SAVEPOINT another; {whom}; SELECT clock_timestamp()"
+        acting = acting_for()
+        whom = "" if acting == self._acting else f"{self._store._address.acting(acting)}; "
+        statements = f"{release}SAVEPOINT another; {whom}SELECT clock_timestamp()"
         cursor = await self._connection.execute(statements)
-        self._shared = True
+        self._shared, self._acting = True, acting
         while cursor.nextset():
             pass
         row = await cursor.fetchone()
@@ -318,6 +325,8 @@ class _PostgresOpened:
 
     async def undo(self) -> None:
         await self._connection.execute("ROLLBACK TO another")
+        # It acts again for whom it did before, and whoever is next says so anew.
+        self._acting = _NOBODY
 
     async def commit(self) -> None:
         async with self._stack:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, LiteralString, cast
@@ -11,7 +10,7 @@ from typing import Any, LiteralString, cast
 import psycopg
 from psycopg.rows import AsyncRowFactory, RowMaker
 
-from flagconsole.store.session import ConstraintViolated, Row
+from flagconsole.store.session import ConstraintViolated, Row, Statement
 
 
 class PostgresRow:
@@ -32,7 +31,10 @@ class PostgresRow:
 
 def postgres_row(cursor: psycopg.AsyncCursor[Any]) -> RowMaker[PostgresRow]:
     """A row factory for psycopg."""
-    names = {column.name: number for number, column in enumerate(cursor.description or ())}
+    # Not by the cursor's description, which looks up what each column is.
+    result = cursor.pgresult
+    found = () if result is None else (result.fname(number) for number in range(result.nfields))
+    names = {(name or b"").decode(): number for number, name in enumerate(found)}
     return lambda values: PostgresRow(names, values)
 
 
@@ -78,16 +80,17 @@ class PostgresSession:
         async with self._connection.cursor() as cursor:
             await cursor.executemany(marked(sql), [plain(row) for row in rows])
 
-    @asynccontextmanager
-    async def together(self) -> AsyncIterator[None]:
-        if self._connection.prepare_threshold is None:
-            yield  # behind a pooler, of which not all can do it
-            return
-        try:
-            async with self._connection.pipeline():
-                yield
-        except psycopg.IntegrityError as error:
-            raise ConstraintViolated(str(error)) from error
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        joined = _joined(tuple(sql for sql, _ in statements))
+        await self.run(joined, *(value for _, values in statements for value in values))
+
+
+@lru_cache(maxsize=100)
+def _joined(statements: tuple[str, ...]) -> str:
+    """Several statements as one: each message costs as much as what it has done."""
+    *first, last = statements
+    parts = ", ".join(f"part{number} AS ({statement})" for number, statement in enumerate(first))
+    return f"WITH {parts} {last}" if first else last
 
 
 @lru_cache(maxsize=500)

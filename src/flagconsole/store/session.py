@@ -7,13 +7,17 @@ them and turns its driver's errors into these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 
 
 class ConstraintViolated(Exception):
     """A statement broke a unique index or another constraint of the schema. The transaction can't be used any more."""
+
+
+#: A statement with its values.
+Statement = tuple[str, Sequence[Any]]
 
 
 class Row(Protocol):
@@ -41,19 +45,24 @@ class Session(Protocol):
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         """Carry out one statement for each of ``rows``."""
 
-    def together(self) -> AbstractAsyncContextManager[object]:
-        """Statements of which none needs the answer of another: what they meet may only show at the end of the block, and how many
-        rows each wrote isn't known. Raises ``ConstraintViolated``."""
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        """Carry out statements that write, no two of them the same row, and of which none sees what another wrote. Raises
+        ``ConstraintViolated``."""
+
+
+@lru_cache(maxsize=200)
+def _insert(table: str, columns: tuple[str, ...], or_replace: tuple[str, ...], or_ignore: bool) -> str:
+    marks = ", ".join("?" * len(columns))
+    statement = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
+    if or_ignore:
+        return f"{statement} ON CONFLICT DO NOTHING"
+    if or_replace:
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in or_replace)
+        return f"{statement} ON CONFLICT ({', '.join(or_replace)}) DO UPDATE SET {changes}"
+    return statement
 
 
 def insert(table: str, row: Mapping[str, Any], *, or_replace: Sequence[str] = (), or_ignore: bool = False) -> str:
     """The statement that inserts ``row``. Where one with the same ``or_replace`` columns (the primary key) is there, it is
     replaced; with ``or_ignore`` it is left alone."""
-    marks = ", ".join("?" * len(row))
-    statement = f"INSERT INTO {table} ({', '.join(row)}) VALUES ({marks})"
-    if or_ignore:
-        return f"{statement} ON CONFLICT DO NOTHING"
-    if or_replace:
-        changes = ", ".join(f"{name} = excluded.{name}" for name in row if name not in or_replace)
-        return f"{statement} ON CONFLICT ({', '.join(or_replace)}) DO UPDATE SET {changes}"
-    return statement
+    return _insert(table, tuple(row), tuple(or_replace), or_ignore)

@@ -10,7 +10,8 @@ from flagconsole.domain.playbook_run import Delivery, DeliveryStatus, PlaybookRu
 from flagconsole.store.rows import timestamp
 from flagconsole.store.session import ConstraintViolated, Session, insert
 
-_ACTIVE_RUNS = "SELECT body FROM playbook_runs WHERE status IN ('pending', 'running', 'stopped')"
+RUN_IS_ACTIVE = "status IN ('pending', 'running', 'stopped')"
+_ACTIVE_RUNS = f"SELECT body FROM playbook_runs WHERE {RUN_IS_ACTIVE}"
 
 
 class SqlIncidentReader:

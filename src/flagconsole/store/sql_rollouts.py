@@ -10,7 +10,8 @@ from flagconsole.store.rollout_protocol import Lease, Tick, VerdictsOfKind
 from flagconsole.store.rows import timestamp
 from flagconsole.store.session import ConstraintViolated, Session, insert
 
-_ACTIVE = "SELECT body FROM rollouts WHERE status IN ('running', 'rolling_back')"
+ROLLOUT_IS_ACTIVE = "status IN ('running', 'rolling_back')"
+_ACTIVE = f"SELECT body FROM rollouts WHERE {ROLLOUT_IS_ACTIVE}"
 
 
 class SqlRolloutReader:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
@@ -15,16 +15,14 @@ from flagconsole.domain.tenant import TenantProfile
 from flagconsole.store import rows
 from flagconsole.store.epoch import epoch_after
 from flagconsole.store.protocol import ChangeDraft, Head, Remembered, StoredEvent
-from flagconsole.store.session import Session, insert
+from flagconsole.store.session import Session, Statement, insert
 from flagconsole.store.sql_acts import SqlActTransaction
 from flagconsole.store.sql_approvals import SqlApprovalTransaction
 from flagconsole.store.sql_break_glass import SqlBreakGlassTransaction
 from flagconsole.store.sql_cohorts import SqlCohortTransaction
 from flagconsole.store.sql_environments import SqlEnvironmentTransaction
-from flagconsole.store.sql_incidents import SqlIncidentTransaction
+from flagconsole.store.sql_known_flags import SqlKnownFlags
 from flagconsole.store.sql_plans import SqlPlanTransaction
-from flagconsole.store.sql_reader import SqlReader
-from flagconsole.store.sql_rollouts import SqlRolloutTransaction
 from flagconsole.store.sql_schedules import SqlScheduleTransaction
 
 #: Clients this many revisions behind get a snapshot instead of a replay.
@@ -35,9 +33,7 @@ _TIDY_EVERY: Final = 500
 
 
 class SqlTransaction(
-    SqlReader,
-    SqlRolloutTransaction,
-    SqlIncidentTransaction,
+    SqlKnownFlags,
     SqlCohortTransaction,
     SqlBreakGlassTransaction,
     SqlApprovalTransaction,
@@ -90,38 +86,21 @@ class SqlTransaction(
         )
         same_cohort = current is not None and current.setting.same_cohort(flag.setting)
         body = event.to_json(same_cohort=same_cohort)
-        # None of these needs the answer of another.
-        async with self._session.together():
-            await self._session.run("UPDATE store_head SET revision = ?, audit_hash = ?", revision, change.hash)
-            await self._save_flag(flag, change, draft)
-            if draft.tenant_id is not None:
-                await self._save_override(draft)
-            await self._insert("flag_change_log", rows.change_row(change))
-            await self._insert("flag_events", {"revision": revision, "body": body})
+        self.forget_flag(flag.flag_name)
+        await self._session.run_all(
+            [
+                ("UPDATE store_head SET revision = ?, audit_hash = ?", (revision, change.hash)),
+                *_saved_flag(flag, change, draft),
+                *(_saved_override(draft) if draft.tenant_id is not None else ()),
+                _inserted("flag_change_log", rows.change_row(change)),
+                _inserted("flag_events", {"revision": revision, "body": body}),
+            ]
+        )
         self._head = Head(head.epoch, revision, change.hash)
         self.events.append((head.epoch, StoredEvent(revision, body)))
         if revision % _TIDY_EVERY == 0:
             await self._tidy(revision, draft.changed_at)
         return change
-
-    async def _save_flag(self, flag: Flag, change: Change, draft: ChangeDraft) -> None:
-        row = rows.flag_row(flag)
-        row["last_change_id"] = change.change_id
-        row["archived_at"] = rows.timestamp(draft.changed_at) if draft.archive else None
-        await self._insert("feature_flags", row, or_replace=("flag_name",))
-        if draft.archive:
-            await self._session.run("DELETE FROM tenant_flag_overrides WHERE flag_name = ?", flag.flag_name)
-
-    async def _save_override(self, draft: ChangeDraft) -> None:
-        if draft.override is not None:
-            row = rows.override_row(draft.override)
-            await self._insert("tenant_flag_overrides", row, or_replace=("flag_name", "tenant_id"))
-            return
-        await self._session.run(
-            "DELETE FROM tenant_flag_overrides WHERE flag_name = ? AND tenant_id = ?",
-            draft.flag.flag_name,
-            draft.tenant_id,
-        )
 
     async def _tidy(self, revision: int, now: datetime) -> None:
         await self._session.run("DELETE FROM flag_events WHERE revision <= ?", revision - EVENTS_KEPT)
@@ -172,6 +151,27 @@ class SqlTransaction(
         row = key.model_dump(mode="json", include={"expires_at", "replaced_by", "revoked_at", "revoked_by"})
         changes = ", ".join(f"{name} = ?" for name in row)
         await self._session.run(f"UPDATE api_keys SET {changes} WHERE key_id = ?", *row.values(), key.key_id)
+
+
+def _inserted(table: str, row: Mapping[str, Any], *or_replace: str) -> Statement:
+    return insert(table, row, or_replace=or_replace), tuple(row.values())
+
+
+def _saved_flag(flag: Flag, change: Change, draft: ChangeDraft) -> Iterator[Statement]:
+    row = rows.flag_row(flag)
+    row["last_change_id"] = change.change_id
+    row["archived_at"] = rows.timestamp(draft.changed_at) if draft.archive else None
+    yield _inserted("feature_flags", row, "flag_name")
+    if draft.archive:
+        yield "DELETE FROM tenant_flag_overrides WHERE flag_name = ?", (flag.flag_name,)
+
+
+def _saved_override(draft: ChangeDraft) -> Iterator[Statement]:
+    if draft.override is not None:
+        yield _inserted("tenant_flag_overrides", rows.override_row(draft.override), "flag_name", "tenant_id")
+        return
+    of = draft.flag.flag_name, draft.tenant_id
+    yield "DELETE FROM tenant_flag_overrides WHERE flag_name = ? AND tenant_id = ?", of
 
 
 def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previous_hash: str) -> Change:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
 from flagconsole.store.clock import Clock
-from flagconsole.store.session import ConstraintViolated, Row
+from flagconsole.store.session import ConstraintViolated, Row, Statement
 
 
 class SqliteSession:
@@ -38,5 +37,6 @@ class SqliteSession:
     async def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
         self._connection.executemany(sql, rows)
 
-    def together(self) -> AbstractAsyncContextManager[object]:
-        return nullcontext()
+    async def run_all(self, statements: Sequence[Statement]) -> None:
+        for sql, values in statements:
+            await self.run(sql, *values)
