@@ -53,6 +53,7 @@ from flagconsole.server.follower import Follower
 from flagconsole.server.hot_app import HotApp
 from flagconsole.server.hot_evaluation import HotEvaluation
 from flagconsole.server.hot_reads import HotReads
+from flagconsole.server.hot_receipts import HotReceipts
 from flagconsole.server.hub import Channel, Hub
 from flagconsole.server.incident_teller import IncidentTeller
 from flagconsole.server.instance_book import InstanceBook
@@ -125,7 +126,7 @@ def create_app(
         )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state
-        hot_app.hot_reads = HotReads(state)
+        hot_app.hot_reads, hot_app.hot_receipts = HotReads(state), HotReceipts(state)
         tellers = (IncidentTeller(operations.store, hub), RolloutTeller(operations.store, hub))
         anchoring = None
         if anchors is not None:

@@ -14,6 +14,7 @@ from typing import Final
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from flagconsole.server.hub import Subscription
 from flagconsole.server.limits import UNDER_WAY
 
 #: Where a request's scope has its ``Continuation``, where the connection can go on with an answer by itself.
@@ -23,12 +24,14 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 class Continuation:
-    """What is left of an answer: ``frames``, and what is counted until they end."""
+    """What is left of an answer: ``frames``, and what is counted until they end. Where there is a ``subscription``, what follows the
+    first of the frames may be written past them, as ``Subscription.writes_by`` has it."""
 
-    __slots__ = ("counted", "frames")
+    __slots__ = ("counted", "frames", "subscription")
 
     def __init__(self) -> None:
         self.frames: AsyncGenerator[bytes] | None = None
+        self.subscription: Subscription | None = None
         self.counted = ExitStack()
 
 
@@ -37,10 +40,13 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, frames: AsyncGenerator[bytes], status_code: int = 200) -> None:
+    def __init__(
+        self, frames: AsyncGenerator[bytes], status_code: int = 200, subscription: Subscription | None = None
+    ) -> None:
         # The OpenAPI document reads the status off this signature.
         super().__init__(frames, status_code, headers=HEADERS)
         self._frames = frames
+        self._subscription = subscription
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin, and leave the rest to the connection. One that can't go on by itself is sent everything here."""
@@ -49,5 +55,5 @@ class EventStream(StreamingResponse):
             await super().__call__(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        continuation.frames = self._frames
+        continuation.frames, continuation.subscription = self._frames, self._subscription
         continuation.counted = scope[UNDER_WAY].pop_all()

@@ -18,6 +18,7 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from flagconsole.server.bounds import Bounds
 from flagconsole.server.event_stream import CONTINUATION, Continuation
+from flagconsole.server.hub import Subscription
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.h11_impl import H11Protocol as HttpProtocol
@@ -109,20 +110,25 @@ class GuardedConnection(HttpProtocol):
         frames = continuation.frames
         if frames is None:
             return
-        method = scope["method"]
+        method, subscription = scope["method"], continuation.subscription
+        if subscription is not None and (method != "GET" or scope["http_version"] != "1.1"):
+            subscription = None  # such an answer has no chunks
         scope["headers"].clear()
         scope.clear()
         scope["method"] = method  # uvicorn looks at it with every part that it sends
         self._streaming = asyncio.current_task()
         with continuation.counted:
-            await self._stream(frames, send)
+            await self._stream(frames, send, subscription)
 
-    async def _stream(self, frames: AsyncGenerator[bytes], send: Send) -> None:
+    async def _stream(self, frames: AsyncGenerator[bytes], send: Send, subscription: Subscription | None) -> None:
         try:
             async with aclosing(frames):
                 async for data in frames:
                     await send({"type": "http.response.body", "body": data, "more_body": True})
                     del data
+                    if subscription is not None:
+                        subscription.writes_by(self._write_chunk)
+                        subscription = None
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except asyncio.CancelledError:
             # The client is gone, reads too slowly, or the server has waited long enough.
@@ -130,6 +136,13 @@ class GuardedConnection(HttpProtocol):
             self.transport.abort()
         finally:
             self._streaming = None
+
+    def _write_chunk(self, chunk: bytes) -> bool:
+        """Send a chunk of the stream, unless the client has stopped to take what it is sent."""
+        if self.flow.write_paused or self.transport.is_closing():
+            return False
+        self.transport.write(chunk)
+        return True
 
     def _is_between_requests(self) -> bool:
         return self.cycle is None or self.cycle.response_complete

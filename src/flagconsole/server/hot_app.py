@@ -1,4 +1,4 @@
-"""An application that has its hot reads answered before anything else of it runs."""
+"""An application that has its hot requests answered before anything else of it runs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,24 @@ from fastapi import FastAPI
 from starlette.types import Receive, Scope, Send
 
 from flagconsole.server.hot_reads import HotReads
+from flagconsole.server.hot_receipts import HotReceipts
 
 
 class HotApp(FastAPI):
-    """FastAPI, and ``hot_reads`` in front of it while it runs."""
+    """FastAPI, and in front of it while it runs ``hot_reads`` and ``hot_receipts``."""
 
     hot_reads: HotReads | None = None
+    hot_receipts: HotReceipts | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        hot = self.hot_reads
-        if hot is None or scope["type"] != "http" or not await hot.answered(scope, send):
-            await super().__call__(scope, receive, send)
+        if scope["type"] == "http":
+            if scope["method"] == "POST":
+                if self.hot_receipts is not None:
+                    left = await self.hot_receipts.left(scope, receive, send)
+                    if left is None:
+                        return
+                    receive = left
+            elif self.hot_reads is not None and await self.hot_reads.answered(scope, send):
+                return
+        await super().__call__(scope, receive, send)

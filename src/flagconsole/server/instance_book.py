@@ -174,7 +174,8 @@ class InstanceBook:
 
     def _tell(self, instance: Instance) -> None:
         self._known[instance.instance_id] = instance
-        self._hub.publish(frame("receipt", instance.model_dump_json()), topic=Topic.RECEIPTS)
+        if self._hub.wants(Topic.RECEIPTS):
+            self._hub.publish(frame("receipt", instance.model_dump_json()), topic=Topic.RECEIPTS)
 
     async def _save_soon(self) -> None:
         await asyncio.sleep(SAVE_DELAY)

@@ -62,7 +62,7 @@ async def stream(
         tenant_id=actor.tenant_id,
     )
     frames = state.hub.follow(subscription, lambda: heartbeat + _backlog(state, position, actor.tenant_id))
-    return EventStream(frames)
+    return EventStream(frames, subscription=subscription)
 
 
 async def _position(state: ServerState, last_event_id: str) -> tuple[str, int]:

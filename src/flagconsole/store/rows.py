@@ -8,7 +8,7 @@ from typing import Any
 
 from flagconsole.domain.change import Change
 from flagconsole.domain.flag import Flag, Override
-from flagconsole.domain.instance import Instance
+from flagconsole.domain.instance import Instance, Presence
 from flagconsole.domain.role import ApiKey
 from flagconsole.domain.tenant import Blackout, Size, TenantProfile
 from flagconsole.domain.views import FlagView, LastChange
@@ -214,8 +214,13 @@ def instance_row(instance: Instance) -> dict[str, Any]:
 
 
 def instance_of(row: Row) -> Instance:
-    """An instance from its row."""
-    return Instance.model_validate({name: row[name] for name in INSTANCE_COLUMNS})
+    """An instance from its row. As with tenants, nothing is checked again: open incidents read all of a fleet again and again."""
+    fields = {name: row[name] for name in INSTANCE_COLUMNS}
+    for name in ("applied_at", "received_at", "last_seen"):
+        moment = fields[name]
+        fields[name] = None if moment is None else datetime.fromisoformat(moment)
+    fields["presence"] = Presence(fields["presence"])
+    return Instance.model_construct(**fields)
 
 
 def tenant_row(tenant: TenantProfile) -> dict[str, Any]:
