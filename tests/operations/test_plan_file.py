@@ -47,6 +47,11 @@ MISTAKES = [
     ("error_rate <= 0.3 %", "error_rate 0.3 %", 7, "must be like 'error_rate <= 0.5 %'"),
     ("error_rate <= 0.3 %", "error_rate <= 130 %", 7, "between 0 and 1"),
     ("error_rate <= 0.3 %", "happiness >= 3", 7, "say its kind"),
+    ("error_rate <= 0.3 %", "eror_rate <= 0.3 %", 7, "did you mean error_rate?"),
+    ("error_rate <= 0.3 %", "error_rate <= 1", 7, "needs its unit: 'error_rate <= 1 %' (got 'error_rate <= 1')"),
+    ("error_rate <= 0.3 %", "critical_errors <= 1 %", 7, "has no unit: 'critical_errors <= 1'"),
+    ("latency_p95 > 800 ms", "latency_p95 > 800 %", 10, "needs its unit: 'latency_p95 > 800 ms'"),
+    ("latency_p95 > 800 ms", "latency_p95 > 800", 10, "needs its unit: 'latency_p95 > 800 ms'"),
     ("latency_p95 > 800 ms", "latency_p95 > -1 ms", 10, "can't be negative"),
     ("evidence: threshold", "evidence: hunch", 9, "evidence"),
     ("percentage: 10", "percentage: 101", 5, "percentage"),
@@ -69,3 +74,30 @@ def test_a_mistake_is_named_by_source_line_and_field(wrong, right, line, said):
         parse_plan(SMALL.replace(wrong, right), "small.yaml")
     assert caught.value.details["field"].startswith(f"small.yaml line {line}, ")
     assert said in str(caught.value)
+
+
+def test_nought_needs_no_unit():
+    assert (
+        parse_plan(SMALL.replace("error_rate <= 0.3 %", "error_rate <= 0"), "small.yaml")
+        .plan.phases[0]
+        .success[0]
+        .value
+        == 0
+    )
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_lines():
+    text = SMALL.replace("percentage: 10", "percentage: 120").replace("min_minutes", "min_minuts")
+    text = text.replace("error_rate <= 0.3 %", "eror_rate <= 0.3 %, error_rate <= 1")
+    with pytest.raises(InvalidInput) as caught:
+        parse_plan(text, "small.yaml")
+    told = [str(caught.value), *caught.value.details["also"]]
+    assert [one.split(",")[0] for one in told] == [f"small.yaml line {line}" for line in (5, 6, 7, 7)]
+    assert told[1].endswith("did you mean min_minutes? (got 30).")
+
+
+def test_many_mistakes_are_counted():
+    text = SMALL + "".join(f"    wrong_{number}: 1\n" for number in range(30))
+    with pytest.raises(InvalidInput) as caught:
+        parse_plan(text, "small.yaml")
+    assert caught.value.details["also"][-1] == "and 9 more"

@@ -16,7 +16,14 @@ from .test_plan_file import MISTAKES, SMALL
 
 VALIDATOR = jsonschema_rs.Draft202012Validator(plan_schema())
 #: Mistakes that take more than one place of a file, or the YAML itself, to see.
-UNSEEN = {"can both be true", "no phase 'canary 20'", "duplicate key", "between 0 and 1", "say its kind"}
+UNSEEN = {
+    "can both be true",
+    "no phase 'canary 20'",
+    "duplicate key",
+    "between 0 and 1",
+    "say its kind",
+    "did you mean error_rate?",
+}
 
 
 def read(text):

@@ -99,7 +99,7 @@ def cli(ctx: click.Context) -> None:
 
 
 def run(arguments: Sequence[str] | None = None, program: str | None = None) -> int:
-    """Run one command and return its exit code. Prints an error on one line, and on another what helps against it where that is known."""
+    """Run one command and return its exit code. Prints an error on one line, and on others what else is wrong and what helps against it."""
     asked = Invocation()
     try:
         result = cli.main(arguments, program, standalone_mode=False, obj=asked)
@@ -109,6 +109,8 @@ def run(arguments: Sequence[str] | None = None, program: str | None = None) -> i
         return error.exit_code
     except FlagConsoleError as error:
         _say(f"error: {safe_text(error, 1000)}")
+        for other in error.details.get("also", ()):
+            _say(f"also:  {safe_text(other, 1000)}")
         if isinstance(error, Unauthenticated):
             from flagconsole.cli.key_hint import key_hint
 

@@ -57,7 +57,7 @@ async def running_fleet(seed: int, *, auto_rollback: bool = True, tell: Tell = s
     """Start everything in a temporary folder, telling of each step; end everything and remove the folder on the way out."""
     with demo_folder() as folder:
         store_path = str(folder.path / "demo.db")
-        tell("writing three weeks of history: 27 flags, 500 tenants, three rollouts that go by a plan")
+        tell("writing three weeks of history: 27 flags, 500 tenants, 3 rollouts")
         processes: list[asyncio.subprocess.Process] = []
         try:
             service_key = await build(f"sqlite:{store_path}", seed, auto_rollback=auto_rollback)

@@ -92,8 +92,6 @@ def _number(criterion: Criterion) -> str:
     """The value with its unit, as decimal text that is read back to the very same number."""
     value = Decimal(repr(criterion.value))
     if criterion.metric_kind in {MetricKind.RATIO, MetricKind.CHANGE}:
-        percent = f"{(value * 100).normalize():f}"
-        if float(f"{percent}e-2") == criterion.value:
-            return f"{percent} %"
+        return f"{(value * 100).normalize():f} %"
     unit = " ms" if criterion.metric_kind is MetricKind.LATENCY else ""
     return f"{value.normalize():f}{unit}"

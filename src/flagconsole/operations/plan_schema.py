@@ -6,14 +6,17 @@ that contradict each other, phases in the wrong order) only ``parse_plan`` finds
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind
 from flagconsole.domain.names import FLAG_NAME_PATTERN
 from flagconsole.domain.plan import MIN_DIFFERENCE_MS, Evidence, MonitoringLevel, PhaseKind
 from flagconsole.operations.model_schema import SCHEMA_DIALECT
+from flagconsole.operations.plan_limit import UNITS
 
 _NUMBER: Final = r"[-+]?[0-9]+(\.[0-9]+)?"
+_NOUGHT: Final = r"[-+]?0+(\.0+)?"
 _METRIC: Final = "[a-z][a-z0-9_]{0,63}"
 
 
@@ -108,10 +111,20 @@ def _limit_text() -> dict[str, Any]:
     )
     return {
         "type": "string",
-        "description": "A metric, a comparison and a number.",
+        "description": "A metric, a comparison, and a number with its unit.",
         "examples": ["error_rate <= 0.5 %", "latency_p95 > 800 ms", "critical_errors >= 2"],
-        "pattern": rf"^(?!\s*({never_negative})\s*[<>]=?\s*-)\s*{_METRIC}\s*(<=|>=|<|>)\s*{_NUMBER}\s*(%|ms)?\s*$",
+        "pattern": rf"^(?!\s*({never_negative})\s*[<>]=?\s*-)\s*({'|'.join(_measured_in_units())})\s*$",
     }
+
+
+def _measured_in_units() -> Iterator[str]:
+    """Patterns of limits: the standard metrics with their units, and metrics that services name themselves."""
+    compared = r"\s*(<=|>=|<|>)\s*"
+    for unit in sorted(set(UNITS.values())):
+        names = "|".join(name for name, kind in STANDARD_METRICS.items() if UNITS[kind] == unit)
+        yield rf"({names}){compared}({_NUMBER}\s*{unit}|{_NOUGHT})" if unit else rf"({names}){compared}{_NUMBER}"
+    standard = "|".join(STANDARD_METRICS)
+    yield rf"(?!({standard})\s*[<>]){_METRIC}{compared}{_NUMBER}\s*(%|ms)?"
 
 
 def _promql(*placeholders: str) -> dict[str, Any]:

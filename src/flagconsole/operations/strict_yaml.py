@@ -75,8 +75,15 @@ class Place:
 
     def refuse(self, line: int, path: str, problem: str, value: object) -> NoReturn:
         """Raise ``InvalidInput`` for the field ``path`` in ``line``."""
+        raise self.mistake(line, path, problem, value) from None
+
+    def mistake(self, line: int, path: str, problem: str, value: object) -> InvalidInput:
+        """The error for the field ``path`` in ``line``; a ``value`` of None, where none was refused, isn't shown."""
         where = f"{self.source} line {line}, {safe_text(path, 200)}"
-        raise InvalidInput(field=where, problem=problem, value=value) from None
+        error = InvalidInput(field=where, problem=problem, value=value)
+        if value is None:
+            error.message = f"{where}: {problem}."
+        return error
 
 
 def parse_yaml(text: str, place: Place, limit: int = MAX_CHARACTERS) -> Node:
