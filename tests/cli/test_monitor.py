@@ -11,12 +11,14 @@ import sys
 import pytest
 
 from flagconsole.cli.commands import monitor as command
+from flagconsole.cli.monitor_report import Report
 from flagconsole.domain.metric import MetricKind
 from flagconsole.domain.plan import Comparison, Evidence
-from flagconsole.domain.role import Role
+from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.rollout import StoredVerdict
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import CriterionResult, Purpose, VerdictKind
+from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.store import open_store
 
 PLAN = """\
@@ -230,3 +232,22 @@ def test_while_it_is_rolled_back_it_is_still_judged_or_said_not_to_be(started, s
     assert "is a server running on this store?" not in followed.out
     monkeypatch.setattr(command, "_LATE_SECONDS", -200.0)
     assert "is a server running on this store?" in started("monitor", "pos.lite", "--duration", "1s").out
+
+
+def test_why_a_rollout_ended_is_said_once(started, store_path, capsys):
+    async def read():
+        store = await open_store(f"sqlite:{store_path}")
+        viewer = Actor(name="ops", role=Role.VIEWER)
+        detail = await RolloutOperations(store).detail(viewer, "pos.lite")
+        await store.close()
+        return detail
+
+    before = asyncio.run(read()).rollout
+    assert started("kill", "pos.lite", "errors above 2 %", "--wait", "0").code == 0
+    after = asyncio.run(read())
+    report = Report(as_json=False)
+    report.moved(before, after)
+    report.ended(after.rollout.end_reason, VerdictKind.FAIL, 9)
+    said = capsys.readouterr().out
+    assert said.count("errors above 2 %") == 1
+    assert said.splitlines()[-1].endswith("end: ✗ fail; errors above 2 %")

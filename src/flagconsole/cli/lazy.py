@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import click
 
@@ -19,8 +19,14 @@ class Entry(NamedTuple):
     summary: str
 
 
+#: Characters that a command's first sentence has at most.
+_SENTENCE: Final = 400
+#: A group of at most so many commands names them all to somebody who asked for another.
+_FEW: Final = 12
+
+
 class SuggestingGroup(click.Group):
-    """Names the command that may have been meant."""
+    """Names the command that may have been meant, and says what its commands do in whole sentences."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -28,8 +34,17 @@ class SuggestingGroup(click.Group):
         """Find the command, or say which one may have been meant."""
         known = self.list_commands(ctx)
         if args and args[0] not in known and not args[0].startswith("-"):
-            ctx.fail(f"There is no command {args[0]!r}.{did_you_mean(args[0], known)}")
+            hint = did_you_mean(args[0], known) or (f" There are {', '.join(known)}." if len(known) <= _FEW else "")
+            ctx.fail(f"There is no command {args[0]!r}.{hint}")
         return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands with their first sentences, wrapped where click would cut them."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, one.get_short_help_str(limit=_SENTENCE)) for name, one in found if one and not one.hidden]
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 class LazyGroup(SuggestingGroup):

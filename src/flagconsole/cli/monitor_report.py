@@ -56,11 +56,16 @@ class Report:
             return
         step = detail.steps[-1] if detail.steps else None
         by = "" if step is None else f"; {safe_text(step.step)} by {safe_text(step.by, 200)}"
-        if step is not None and step.note not in rollout.pause_reason + rollout.end_reason:
+        told = rollout.pause_reason + rollout.end_reason
+        if step is not None and step.note not in told and not (told and told in step.note):
             by += f": {safe_text(step.note)}"
         step_json = None if step is None else step.model_dump(mode="json")
         self._tell(
-            f"{_now()}  {describe(rollout)}{by}", "rollout", rollout=rollout.model_dump(mode="json"), step=step_json
+            # Why it ended is what the last line says.
+            f"{_now()}  {describe(rollout, why=rollout.status.active)}{by}",
+            "rollout",
+            rollout=rollout.model_dump(mode="json"),
+            step=step_json,
         )
 
     def rolled_back(self, line: str, incident_id: str | None, *, dry_run: bool) -> None:
@@ -97,14 +102,14 @@ class Report:
             say(line)
 
 
-def describe(rollout: Rollout) -> str:
-    """Phase, status, what is held, and how much fresh data the phase has of its minimum."""
+def describe(rollout: Rollout, *, why: bool = True) -> str:
+    """Phase, status, what is held, how much fresh data the phase has of its minimum, and, where it has ended, ``why``."""
     phase = rollout.current_phase
     parts = [f"{safe_text(rollout.phase)} of {safe_text(rollout.plan.name)}, {rollout.status.value.replace('_', ' ')}"]
     if rollout.status is RolloutStatus.RUNNING:
         parts.append(f"{part_of(rollout.fresh_seconds, phase.min_seconds)} with fresh data")
     if not rollout.status.active:
-        return "; ".join([*parts, safe_text(rollout.end_reason)] if rollout.end_reason else parts)
+        return "; ".join([*parts, safe_text(rollout.end_reason)] if why and rollout.end_reason else parts)
     if rollout.progression_paused:
         parts.append(f"progression paused: {safe_text(rollout.pause_reason)}")
     if rollout.exposure_frozen:

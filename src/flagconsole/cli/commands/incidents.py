@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import TYPE_CHECKING
 
 import click
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 _IMPACTS = ("none", "minimal", "moderate", "severe")
 _COLOURS = {"severe": "red", "moderate": "yellow", "stopped": "red", "failed": "red", "uncertain": "red"}
 _TENANTS_SHOWN = 20
-#: How long a line of their names is at most.
-_NAMES_WIDTH = 84
 
 
 @click.group("incidents", cls=SuggestingGroup)
@@ -49,7 +46,7 @@ def list_incidents(invocation: Invocation, flag: str | None, open_only: bool, li
     if invocation.as_json:
         print_json(found)
     elif found.incidents:
-        header = ["ID", "STARTED", "FLAG", "PLAYBOOK", "RESTORED", "IMPACT", "TENANTS", "STATE", "TRIGGER"]
+        header = ["ID", "STARTED", "FLAG", "PLAYBOOK", "RESTORED AFTER", "IMPACT", "TENANTS", "STATE", "TRIGGER"]
         print_table(header, [_row(item) for item in found.incidents])
     else:
         talk("no incidents")
@@ -77,11 +74,12 @@ def _state(item: IncidentView) -> Cell:
 
 
 def _restoration(item: IncidentView) -> str:
-    """How long restoration took, of how long it was estimated to: ``4.1 of 9 min``."""
-    taken = "-" if item.restoration_minutes is None else f"{item.restoration_minutes:.1f}"
+    """How long restoration took, and how long it was estimated to: ``4.1 min (estimate 9)``."""
+    taken = "-" if item.restoration_minutes is None else f"{item.restoration_minutes:.1f} min"
     if item.estimate_minutes is None:
-        return taken if item.restoration_minutes is None else f"{taken} min"
-    return f"{taken} of {item.estimate_minutes:g} min"
+        return taken
+    unit = " min" if item.restoration_minutes is None else ""
+    return f"{taken} (estimate {item.estimate_minutes:g}{unit})"
 
 
 async def _meant(backend: Backend, asked: str) -> str:
@@ -106,6 +104,30 @@ def show(invocation: Invocation, incident_id: str) -> None:
     _print(invocation, invocation.run(work))
 
 
+def _print_outcome(invocation: Invocation, detail: IncidentDetail, done: str) -> None:
+    """What was done to an incident, what is still due, and where the whole of it is."""
+    if invocation.as_json:
+        print_json(detail)
+        return
+    item = detail.incident
+    reached = f"{item.affected} of {item.tenants_known} tenants" if item.affected and item.tenants_known else ""
+    about = ", ".join(part for part in (item.flag_name, f"impact {_impact(item)}", reached) if part)
+    say(f"{item.incident_id} {'would be ' if invocation.dry_run else ''}{safe_text(done)}: {safe_text(about)}")
+    if due := _due(item):
+        talk(f"due: {', '.join(due)}")
+    talk(f"the whole of it: flagconsole incidents show {safe_text(item.incident_id)}")
+
+
+def _impact(item: IncidentView) -> str:
+    impact = "not known yet" if item.impact is None else item.impact.value
+    return impact + (" (set by hand)" if item.impact_overridden else "")
+
+
+def _due(item: IncidentView) -> list[str]:
+    due = (("post-mortem", item.post_mortem_due), ("customer communication", item.communication_due))
+    return [name for name, wanted in due if wanted]
+
+
 def _print(invocation: Invocation, detail: IncidentDetail) -> None:
     if invocation.as_json:
         print_json(detail)
@@ -121,13 +143,7 @@ def _print(invocation: Invocation, detail: IncidentDetail) -> None:
 
 def _fields(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
     item = detail.incident
-    impact = "not known yet" if item.impact is None else item.impact.value
-    how = " (set by hand)" if item.impact_overridden else ""
-    due = [
-        name
-        for name, wanted in (("post-mortem", item.post_mortem_due), ("customer communication", item.communication_due))
-        if wanted
-    ]
+    colour = None if item.impact is None else _COLOURS.get(item.impact.value)
     fields: list[tuple[str, Cell | str]] = [
         ("incident", item.incident_id),
         ("flag", f"{item.flag_name}, before: {item.state_before}"),
@@ -137,8 +153,8 @@ def _fields(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
         ("restored", moment(item.completed_at)),
         ("restoration", _restoration(item)),
         ("closed", f"{moment(item.closed_at)} by {item.closed_by}" if item.closed_at else "no"),
-        ("impact", Cell(f"{impact}{how}", _COLOURS.get(impact))),
-        ("due", ", ".join(due) or "nothing"),
+        ("impact", Cell(_impact(item), colour)),
+        ("due", ", ".join(_due(item)) or "nothing"),
         *_tenants(detail),
         ("root cause", item.root_cause or "-"),
         ("prevention", item.prevention or "-"),
@@ -148,7 +164,7 @@ def _fields(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
 
 
 def _tenants(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
-    """How many it reached, and below that the first of them by name, on lines that fit."""
+    """How many it reached, and below that the first of them by name."""
     item = detail.incident
     if item.affected is None:
         return [("tenants", "not counted yet")]
@@ -157,8 +173,7 @@ def _tenants(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
     named = [tenant.name or tenant.tenant_id for tenant in detail.affected_tenants[:_TENANTS_SHOWN]]
     more = len(detail.affected_tenants) - len(named)
     names = ", ".join(safe_text(name, 60) for name in named) + (f" and {more} more" if more > 0 else "")
-    lines = textwrap.wrap(names, _NAMES_WIDTH, break_long_words=False, break_on_hyphens=False)
-    return [("tenants", f"{item.affected} of {item.tenants_known}"), *(("", line) for line in lines)]
+    return [("tenants", f"{item.affected} of {item.tenants_known}"), *([("", names)] if names else [])]
 
 
 def _print_run(run: RunView) -> None:
@@ -201,7 +216,7 @@ def update(
     async def work(backend: Backend, target: Target) -> IncidentDetail:
         return await backend.update_incident(incident_id, request, dry_run=invocation.dry_run)
 
-    _print(invocation, invocation.run(work))
+    _print_outcome(invocation, invocation.run(work), "written up")
 
 
 @incidents.command("close")
@@ -228,7 +243,7 @@ def close(
     async def work(backend: Backend, target: Target) -> IncidentDetail:
         return await backend.close_incident(incident_id, request, dry_run=invocation.dry_run)
 
-    _print(invocation, invocation.run(work))
+    _print_outcome(invocation, invocation.run(work), "closed")
 
 
 def _given(
@@ -262,7 +277,10 @@ def confirm(invocation: Invocation, incident_id: str, step: str, note: str, not_
     async def work(backend: Backend, target: Target) -> IncidentDetail:
         return await backend.confirm_step(incident_id, step, request, dry_run=invocation.dry_run)
 
-    _print(invocation, invocation.run(work))
+    detail = invocation.run(work)
+    _print_outcome(invocation, detail, f"{step} {'confirmed' if request.done else 'answered: not done'}")
+    if not invocation.as_json and detail.incident.run is not None:
+        _print_run(detail.incident.run)
 
 
 @incidents.command("export")
