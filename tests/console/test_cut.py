@@ -8,7 +8,7 @@ import pytest
 
 from flagconsole.console.keymap import CONTEXTS, KeyMap, Powers, key_name
 from flagconsole.console.line import line_width, text_of
-from flagconsole.console.screens.help import help_lines
+from flagconsole.console.screens.help import found_lines, help_lines
 from flagconsole.console.widgets.change_table import columns_of
 from flagconsole.console.widgets.flag_table import columns
 from flagconsole.console.widgets.virtual_table import Column, fitted
@@ -29,6 +29,15 @@ def test_help_has_every_key_and_every_word_whole(width: int) -> None:
             keys = " ".join(map(key_name, command.keys)) or f":{command.words[0]}"
             assert f"  {keys}  " in text, (context, keys)
             assert all(word in text for word in command.help.split()), (context, command.id)
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_what_the_help_finds_is_whole_too(width: int) -> None:
+    keymap = KeyMap()
+    for wanted in ("", "kill", "a"):
+        rows = found_lines(keymap, "fleet", ALL, wanted, width - 4)
+        assert max(map(line_width, rows)) <= width - 4
+        assert not [row for row in map(text_of, rows) if row.endswith("…")]
 
 
 async def test_the_palette_shows_whole_notes(open_console: Console) -> None:
@@ -69,3 +78,10 @@ def test_in_the_fleet_a_reason_comes_before_a_type() -> None:
     assert "type" not in shown
     assert shown["why"] >= 22
     assert {column.id: column.width for column in columns(160, 24)}["type"] == 11
+
+
+@pytest.mark.parametrize(("longest_name", "why"), [(24, 32), (34, 26), (48, 19)])
+def test_beside_long_names_reasons_have_room_on_a_large_terminal(longest_name: int, why: int) -> None:
+    shown = {column.id: column.width for column in columns(149, longest_name)}
+    assert (shown["name"], shown["why"]) == (longest_name, why)
+    assert shown["who"] >= len("controller")

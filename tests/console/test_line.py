@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flagconsole.console.line import cell, cut_text, joined, line, line_width, pad, spread, text_of, wrapped
+from flagconsole.console.line import cell, cut, cut_text, joined, line, line_width, pad, spread, text_of, wrapped
 from flagconsole.console.safe import span
+from flagconsole.console.text_entry import Entry
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,18 @@ from flagconsole.console.safe import span
 )
 def test_cut_ends_in_an_ellipsis(text: str, width: int, cut: str) -> None:
     assert cut_text(text, width) == cut
+
+
+def test_what_is_typed_stays_in_view_where_it_is_longer_than_the_row() -> None:
+    entry = Entry.of("kill pos.loyalty_points because 名前 of it")
+    assert text_of(cut(entry.line("> "), 20)) == "> …cause 名前 of it "
+    middle = entry._replace(cursor=10)
+    assert text_of(cut(middle.line("> "), 20)) == "> kill pos.loyalty_…"
+    assert text_of(cut(middle.line("> "), 10)) == "> …pos.lo…"
+    for cursor in range(len(entry.text) + 1):
+        row = cut(entry._replace(cursor=cursor).line("> "), 12)
+        assert line_width(row) <= 12
+        assert [part.role for part in row].count("caret") == 1, "whoever types sees where"
 
 
 @pytest.mark.parametrize("width", [1, 2, 5, 12, 40])

@@ -36,9 +36,10 @@ def cut_text(text: str, width: int) -> str:
 
 
 def cut(row: Line, width: int) -> Line:
-    """The row in at most ``width`` cells."""
+    """The row in at most ``width`` cells. Where something is typed the caret stays in view: what stands before it gives way."""
     if line_width(row) <= width:
         return row
+    row = _with_caret(row, width)
     kept: list[Span] = []
     left = width
     for part in row:
@@ -53,6 +54,18 @@ def cut(row: Line, width: int) -> Line:
         kept.append(part)
         left -= size
     return tuple(kept)
+
+
+def _with_caret(row: Line, width: int) -> Line:
+    place = next((place for place, part in enumerate(row) if part.role == "caret"), 0)
+    over = line_width(row[: place + 1]) + bool(line_width(row[place + 1 :])) - width
+    if not place or over <= 0:
+        return row
+    typed = row[place - 1]
+    kept, room = typed.text, cells(typed.text) - over - 1
+    while kept and cells(kept) > room:
+        kept = kept[1:]
+    return (*row[: place - 1], typed._replace(text=ELLIPSIS + kept), *row[place:])
 
 
 def pad(row: Line, width: int, role: str = "plain") -> Line:

@@ -62,8 +62,9 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
     ]
 
 
-def found_lines(keymap: KeyMap, context: str, powers: Powers, wanted: str) -> list[Line]:
-    """The commands of all screens in whose keys, words or help the searched words are: those of this screen first."""
+def found_lines(keymap: KeyMap, context: str, powers: Powers, wanted: str, width: int) -> list[Line]:
+    """The commands of all screens in whose keys, words or help the searched words are: those of this screen first. What is
+    longer than ``width`` cells goes on below."""
     words = wanted.casefold().split()
     here, found = set(keymap.available(context, powers)), []
     for command in keymap.commands:
@@ -71,11 +72,12 @@ def found_lines(keymap: KeyMap, context: str, powers: Powers, wanted: str) -> li
         if all(word in text for word in words):
             found.append(command)
     size = _keys_width(found)
-    rows = [_found_line(command, size) for command in found if command in here]
+    rows = [row for command in found if command in here for row in _found_rows(command, size, width)]
     others = [
-        line(*_found_line(command, size), span(f"  ({command.context})", "faint"))
+        row
         for command in found
         if command not in here
+        for row in _found_rows(command, size, width, where=f"  ({command.context})")
     ]
     heads = [line(span("ON THIS SCREEN", "header"))] if rows else []
     more = [BLANK, line(span("ELSEWHERE, OR NOT NOW", "header")), *others] if others else []
@@ -112,9 +114,16 @@ def _key_rows(commands: Sequence[Command], width: int) -> list[Line]:
     return rows
 
 
-def _found_line(command: Command, size: int) -> Line:
-    called = span(f"  :{command.words[0]}" if command.words else "", "faint")
-    return line("  ", cell(_keys_of(command), size, "key"), "  ", span(command.help), called)
+def _found_rows(command: Command, size: int, width: int, where: str = "") -> list[Line]:
+    called = span((f"  :{command.words[0]}" if command.words else "") + where, "faint")
+    *above, last = wrapped(command.help, width - size - 4)
+    texts = [*above, (*last, called)]
+    if size + 4 + line_width(texts[-1]) > width:
+        texts = [*above, last, (called,)]
+    return [
+        line("  ", cell("" if index else _keys_of(command), size, "key"), "  ", *text)
+        for index, text in enumerate(texts)
+    ]
 
 
 class HelpBox(Painted):
@@ -140,7 +149,7 @@ class HelpBox(Painted):
         console = self.console
         reason = console.state.connection.readonly_reason
         if self.entry is not None and self.entry.text:
-            rows = found_lines(console.keymap, self._about, console.powers(), self.entry.text)
+            rows = found_lines(console.keymap, self._about, console.powers(), self.entry.text, width - 4)
         else:
             rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4)
         room = height - 1

@@ -49,7 +49,10 @@ class PaletteBox(Painted):
         rows = [self.entry.line(": ", hint="a word: kill, history, filter, tenant, theme …"), BLANK]
         found = self.choices()
         # The words take what they need, so that the notes are whole; where they aren't, they go on below while there is room.
-        size = min(max((cells(choice.text) for choice in found), default=0), max(30, inner // 2))
+        longest_note = max((cells(choice.note) for choice in found), default=0)
+        size = min(
+            max((cells(choice.text) for choice in found), default=0), max(30, inner // 2, inner - 8 - longest_note)
+        )
         room = height - 2 - len(rows) - len(found)
         for index, choice in enumerate(found):
             mark = span(f"{CURSOR} " if index == self.marked else "  ", "key")

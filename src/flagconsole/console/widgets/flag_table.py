@@ -38,8 +38,13 @@ FRESH: Final = 60.0
 
 #: Fewer cells than this say nothing of a reason.
 LEAST_REASON: Final = 10
-#: The flag's type, which the pane tells too, is shown beside a reason of at least so many cells.
+#: A reason of so many cells mostly says all: the flag's type, which the pane tells too, and long names of people are shown
+#: beside such a one only; the limit, which it tells as well, beside one of so many.
 FULL_REASON: Final = 30
+SHORT_REASON: Final = 20
+#: The cells of who made a change: whole in most cases, and whole for the server itself (``controller``).
+LONG_WHO: Final = 16
+SHORT_WHO: Final = 12
 
 _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "when", Order.URGENCY: "guard"}
 
@@ -48,14 +53,25 @@ _SORTED_BY: Final = {Order.NAME: "name", Order.STATE: "state", Order.CHANGED: "w
 def columns(width: int, longest_name: int) -> Sequence[Column]:
     """The columns for a table of ``width`` cells. What matters less gives way first; the reason takes what is left. The mark
     of what is new has its cell whether anything is or not: columns never move."""
-    found = _columns(width, longest_name, typed=width >= 110)
-    why = next((column for column in found if column.id == "why"), None)
-    if why is not None and why.width < FULL_REASON:
-        return _columns(width, longest_name, typed=False)
-    return found
+    if width < 130:
+        return _columns(width, longest_name, typed=width >= 110)
+    found: Sequence[Column] = ()
+    for who, typed in ((LONG_WHO, True), (LONG_WHO, False), (SHORT_WHO, False)):
+        found = _columns(width, longest_name, typed=typed, who=who)
+        if _reason(found) >= FULL_REASON:
+            return found
+    if _reason(found) >= SHORT_REASON:
+        return found
+    return _columns(width, longest_name, typed=False, limited=False)
 
 
-def _columns(width: int, longest_name: int, *, typed: bool) -> Sequence[Column]:
+def _reason(columns: Sequence[Column]) -> int:
+    return next((column.width for column in columns if column.id == "why"), 0)
+
+
+def _columns(
+    width: int, longest_name: int, *, typed: bool, who: int = SHORT_WHO, limited: bool = True
+) -> Sequence[Column]:
     name = max(20, min(longest_name, 48 if width >= 130 else 30 if width >= 88 else 24))
     wide = width >= 110
     return fitted(
@@ -67,12 +83,12 @@ def _columns(width: int, longest_name: int, *, typed: bool) -> Sequence[Column]:
             Column("phase", "PHASE", 15 if wide else 12, spare=4),
             Column("guard", "GUARD", 10),
             Column("error", "ERR%", 5, right=True, spare=1),
-            Column("limit", "LIMIT", 6, right=True, spare=5),
+            *([Column("limit", "LIMIT", 6, right=True, spare=5)] if limited else []),
             Column("reach", "TENANTS" if wide else "REACH", 7 if wide else 5, right=True, spare=1),
             Column("dependents", "DEP", 3, right=True, spare=2),
             *([Column("type", "TYPE", 11, spare=8)] if typed else []),
             Column("when", "WHEN", 4, right=True, spare=3),
-            Column("who", "WHO", 16 if width >= 130 else 12 if wide else 7, spare=6),
+            Column("who", "WHO", who if wide else 7, spare=6),
             Column("why", "WHY", LEAST_REASON, spare=7, grows=True),
         ],
         width,
