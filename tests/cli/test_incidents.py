@@ -43,6 +43,20 @@ def test_a_kill_is_listed_shown_written_up_closed_and_exported(killed):
     assert killed("incidents", "export", "inc-1", "--json").json["incident"]["incident_id"] == "inc-1"
 
 
+def test_a_revive_says_which_incident_stays_open(killed):
+    said = killed("revive", "pos.lite", "fixed")
+    assert "inc-1" not in said.out, "what scripts read is the change alone"
+    assert 'flagconsole incidents close inc-1 --root-cause "what it was"' in said.err.replace("\n", " ")
+    assert killed("incidents", "list", "--open", "--json").json["incidents"][0]["incident_id"] == "inc-1"
+    killed("kill", "pos.lite", "again", "--wait", "0")
+    open_now = [item["incident_id"] for item in killed("incidents", "list", "--open", "--json").json["incidents"]]
+    for incident in open_now:
+        killed("incidents", "close", incident, "--root-cause", "a slow query")
+    assert killed("revive", "pos.lite", "fixed", "--json").json["open_incidents"] == []
+    killed("kill", "pos.lite", "once more", "--wait", "0")
+    assert "stays open" in killed("revive", "pos.lite", "fixed").err
+
+
 def test_a_flags_name_stands_for_its_newest_incident(killed):
     closed = killed("incidents", "close", "inc-1")
     assert closed.code == 0

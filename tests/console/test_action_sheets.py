@@ -398,6 +398,20 @@ async def test_undoing_a_kill_is_a_revive(server: Any, open_console: Console) ->
         await console.until("REVIVE pos.loyalty_points")
 
 
+async def test_a_revive_says_that_its_incident_stays_open(server: Any, open_console: Console) -> None:
+    server.environment = "staging"
+    async with open_console() as console:
+        server.change(NAME, "kill", action="killed", reason="p95 above 2 s", who="maria")
+        server.tell_incident(server.incident_of(NAME).incident_id)
+        await console.until(lambda: console.app.state.incidents)
+        await console.press("V")
+        await console.until("inc-1 stays open until somebody closes it")
+        await console.press("1", "Y")
+        await console.until("inc-1 stays open: i shows it, there X closes it")
+        await console.press("i")
+        await console.until("INCIDENTS 1 open")
+
+
 async def test_undo_of_what_somebody_else_changed_since_is_refused(server: Any, open_console: Console) -> None:
     server.environment = "staging"
     async with open_console() as console:

@@ -6,6 +6,7 @@ from flagconsole.console.actions import Kind
 from flagconsole.console.ages import moment_text
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.impact import last_part
+from flagconsole.console.incidents import of_flag
 from flagconsole.console.line import Line, line
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
@@ -31,7 +32,18 @@ class ReviveSheet(ConfirmSheet):
             killed = f"{moment_text(last.at, now)}Z by {last.who}: “{last.reason}”; it was {last.before}"
             rows += self.labelled("KILLED", killed, width)
         rows += self.labelled("NEXT", "turning it on again is a change of its own", width)
+        if (row := of_flag(self.console.state.incidents, self.row.name)) is not None:
+            rows += self.labelled("INCID.", f"{row.incident_id} stays open until somebody closes it", width)
         return rows
+
+    def after_rows(self, width: int) -> list[Line]:
+        """How the incident ends, which a revive doesn't."""
+        row, action = of_flag(self.console.state.incidents, self.row.name), self.action
+        if row is None or action is None or not action.changed:
+            return []
+        way = line(span(f"{row.incident_id} stays open: ", "warning"), span("i", "key"), " shows it, there ",
+                   span("X", "key"), " closes it")  # fmt: skip
+        return [way]
 
     def flag_moved(self, now: FlagRow) -> None:
         """A revive is refused on an old version, so it has to be looked at again from the start."""
