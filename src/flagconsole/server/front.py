@@ -17,6 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from flagconsole.domain.errors import FlagConsoleError, StoreUnavailable
 from flagconsole.operations.keys import key_hash
 from flagconsole.server.environment_health import health_of, metrics_of
+from flagconsole.server.hot_app import HotApp
+from flagconsole.server.hot_reads import HotReads
 from flagconsole.server.ofrep_answer import STREAM
 from flagconsole.server.presented_key import key_in
 from flagconsole.server.problems import error_response
@@ -49,6 +51,14 @@ class Front:
         """Say goodbye to all streams."""
         for environment in self._environments:
             environment.say_goodbye()
+
+    def hot_reads_of(self, hashed: str) -> HotReads | None:
+        """Those of the environment of the key with this hash; None where that isn't known yet, or it isn't open."""
+        alone = len(self._environments) == 1
+        home = self._environments[0] if alone else self._homes.get(hashed)
+        if home is None or (home.ending and not alone):
+            return None
+        return home.app.hot_reads if isinstance(home.app, HotApp) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

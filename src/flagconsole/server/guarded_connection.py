@@ -43,11 +43,6 @@ class GuardedConnection(HttpProtocol):
     #: Set for tests; as long as the system's limit on open files is not known it is asked for at the first connection.
     most_connections: int | None = None
 
-    @classmethod
-    def within(cls, bounds: Bounds) -> type[GuardedConnection]:
-        """Connections with these bounds."""
-        return type(cls.__name__, (cls,), {"bounds": bounds})
-
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._waits_for_header = True

@@ -7,37 +7,39 @@ is left to the routes, so that there is one place where a request is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from prometheus_client import Counter
 from starlette.types import Scope, Send
 
+from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.operations.service import tenant_of_actor
+from flagconsole.server.flag_list import Listed
 from flagconsole.server.hot_request import (
-    BODY,
     ENCODING,
-    JSON,
+    FEATURES,
+    FLAGS,
     POSITION,
+    SNAPSHOT,
     TAG,
     UNLEASH,
     Found,
-    headers_of,
-    key_of,
+    HotRequest,
+    hot_request,
     sent_within_quota,
 )
 from flagconsole.server.known_keys import KnownKey
-from flagconsole.server.representation import Answer
+from flagconsole.server.representation import Answer, Headers, Representation
 from flagconsole.server.state import ServerState, parse_position
 from flagconsole.server.unleash_client import UnleashClient
 from flagconsole.server.unleash_feed import position_of
 
 _EPOCH_REVISION: Final = re.compile(r"([0-9A-Za-z-]{1,64}):([0-9]{1,18})")
 _TENANT: Final = re.compile(rb"tenant_id=([0-9A-Za-z._-]{1,128})")
-_FEATURES: Final = "/api/client/features"
 
-Read = Callable[[Scope, Found, KnownKey], Coroutine[Any, Any, Answer | None]]
+Read = Callable[[HotRequest, KnownKey], Representation | Listed | None]
 
 
 class HotReads:
@@ -45,31 +47,52 @@ class HotReads:
 
     def __init__(self, state: ServerState) -> None:
         self._state = state
-        self._reads: dict[str, Read] = {
-            "/api/snapshot": self._snapshot,
-            "/api/flags": self._flags,
-            _FEATURES: self._features,
-        }
+        self._reads: dict[str, Read] = {SNAPSHOT: self._snapshot, FLAGS: self._flags, FEATURES: self._features}
         self._counted: dict[tuple[str, int], Counter] = {}
 
     async def answered(self, scope: Scope, send: Send) -> bool:
         """Whether the request was answered. Where it wasn't, nothing was sent and nothing counted."""
-        path = scope["path"]
-        read = self._reads.get(path)
-        if read is None or scope["method"] != "GET":
+        asked = hot_request(scope, self._state.quotas.bounds.header_bytes)
+        known = None if asked is None else await self._state.known_keys.of(asked.hashed)
+        if asked is None or known is None:
             return False
-        found = headers_of(scope, self._state.quotas.bounds.header_bytes)
-        if found is None or not BODY.isdisjoint(found):
-            return False
-        hashed = key_of(found, protocol=path == _FEATURES)
-        known = None if hashed is None else await self._state.known_keys.of(hashed)
-        if known is None:
-            return False
-        answer = await sent_within_quota(self._state, known.actor, read(scope, found, known), send)
+        answer = await sent_within_quota(self._state, known.actor, self._made(asked, known), send)
         if answer is None:
             return False
-        self._count(path, answer.status)
+        self._count(asked.path, answer.status)
         return True
+
+    def knows(self, asked: HotRequest) -> bool:
+        """Whether it is known by now that its key is valid."""
+        return self._state.known_keys.held(asked.hashed) is not None
+
+    def at_once(self, asked: HotRequest, first: Headers) -> tuple[bytes, ...] | None:
+        """The bytes of the answer, with the headers ``first`` before its own. None, and nothing is counted, where something has to be
+        waited for or it isn't the plain case."""
+        state = self._state
+        try:
+            known = state.known_keys.held(asked.hashed)
+        except FlagConsoleError:
+            return None
+        if known is None or not state.quotas.take(known.actor):
+            return None
+        answer = None
+        try:
+            read = self._reads[asked.path](asked, known)
+            answer = None if read is None else read.ready(asked.found.get(TAG), asked.found.get(ENCODING))
+        except FlagConsoleError:
+            pass  # the routes say it
+        finally:
+            if answer is None:
+                state.quotas.give_back(known.actor)
+        if answer is None:
+            return None
+        self._count(asked.path, answer.status)
+        return answer.wire(first)
+
+    async def _made(self, asked: HotRequest, known: KnownKey) -> Answer | None:
+        read = self._reads[asked.path](asked, known)
+        return None if read is None else await read.answer(asked.found.get(TAG), asked.found.get(ENCODING))
 
     def _count(self, route: str, status: int) -> None:
         counter = self._counted.get((route, status))
@@ -88,34 +111,32 @@ class HotReads:
         epoch = match[1]
         return not (epoch < have.epoch or (epoch == have.epoch and int(match[2]) <= have.revision))
 
-    async def _snapshot(self, scope: Scope, found: Found, known: KnownKey) -> Answer | None:
-        if scope["query_string"] or self._is_behind(found):
+    def _snapshot(self, asked: HotRequest, known: KnownKey) -> Representation | None:
+        if asked.query or self._is_behind(asked.found):
             return None
-        made = self._state.prepared.snapshot(known.actor.tenant_id)
-        return await made.answer(found.get(TAG), found.get(ENCODING))
+        return self._state.prepared.snapshot(known.actor.tenant_id)
 
-    async def _flags(self, scope: Scope, found: Found, known: KnownKey) -> Answer | None:
-        query, tenant = scope["query_string"], None
-        if query:
-            match = _TENANT.fullmatch(query)
+    def _flags(self, asked: HotRequest, known: KnownKey) -> Listed | None:
+        tenant = None
+        if asked.query:
+            match = _TENANT.fullmatch(asked.query)
             if match is None:
                 return None
             tenant = match[1].decode()
-        if self._is_behind(found):
+        if self._is_behind(asked.found):
             return None
         actor = known.actor
-        body = self._state.flag_lists.body(actor, tenant_of_actor(actor, tenant), self._state.known_keys.now(known))
-        return Answer(200, [(b"content-length", b"%d" % len(body)), JSON], body)
+        return self._state.flag_lists.listed(actor, tenant_of_actor(actor, tenant), self._state.known_keys.now(known))
 
-    async def _features(self, scope: Scope, found: Found, known: KnownKey) -> Answer | None:
-        state, tenant, tag = self._state, known.actor.tenant_id, found.get(TAG)
+    def _features(self, asked: HotRequest, known: KnownKey) -> Representation | None:
+        state, tenant, tag = self._state, known.actor.tenant_id, asked.found.get(TAG)
         shown = None if tag is None else position_of(tag, tenant)
         holds = None if shown is None else parse_position(shown)
         ruleset = state.projection.ruleset
         if holds is not None and holds > (ruleset.epoch, ruleset.revision):
             return None
-        state.book.asked(*_asker(tenant, *map(found.get, UNLEASH)), state.known_keys.now(known), holds)
-        return await state.prepared.features(tenant).answer(tag, found.get(ENCODING))
+        state.book.asked(*_asker(tenant, *map(asked.found.get, UNLEASH)), state.known_keys.now(known), holds)
+        return state.prepared.features(tenant)
 
 
 @lru_cache(4_096)

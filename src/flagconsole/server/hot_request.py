@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Coroutine
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from starlette.types import Scope, Send
 
@@ -28,6 +28,33 @@ _LONGEST_TAG: Final = 300
 _SECRET: Final = re.compile(r"[\x21-\x7e]{1,200}")
 
 Found = dict[bytes, str]
+
+SNAPSHOT, FLAGS, FEATURES = "/api/snapshot", "/api/flags", "/api/client/features"
+
+
+class HotRequest(NamedTuple):
+    """One of the reads that services poll, by the key with this hash. What it says is in ``found``, but for the key."""
+
+    path: str
+    query: bytes
+    found: Found
+    hashed: str
+
+
+def hot_request(scope: Scope, most: int) -> HotRequest | None:
+    """The request as such a read, where it is one and the plain case; its headers may have ``most`` bytes."""
+    path: str = scope["path"]
+    if path not in {SNAPSHOT, FLAGS, FEATURES} or scope["method"] != "GET":
+        return None
+    found = headers_of(scope, most)
+    if found is None or not BODY.isdisjoint(found):
+        return None
+    hashed = key_of(found, protocol=path == FEATURES)
+    if hashed is None:
+        return None
+    said = {name: value for name, value in found.items() if name not in {AUTHORIZATION, API_KEY}}
+    return HotRequest(path, scope["query_string"], said, hashed)
+
 
 log = logging.getLogger(__name__)
 

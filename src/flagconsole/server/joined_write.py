@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from starlette.types import Send
 
-from flagconsole.server.representation import Answer
-
-#: Bytes of the largest body that is copied behind its header. Of a larger one the second write is the lesser cost.
-MOST_COPIED: Final = 32 * 1024
+from flagconsole.server.representation import MOST_COPIED, Answer
 
 
 async def send_answer(answer: Answer, send: Send) -> None:

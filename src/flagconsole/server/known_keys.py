@@ -41,10 +41,15 @@ class KnownKeys:
     async def of(self, hashed: str) -> KnownKey | None:
         """Whose key has this hash; None where there is no valid one. Raises ``StoreUnavailable``."""
         version = self._store.version()
+        return self._held(hashed, version) or await self._look_up(hashed, version)
+
+    def held(self, hashed: str) -> KnownKey | None:
+        """The same as far as it is known without looking it up. Raises ``StoreUnavailable``."""
+        return self._held(hashed, self._store.version())
+
+    def _held(self, hashed: str, version: int) -> KnownKey | None:
         known = self._known.get(hashed)
-        if known is not None and known.version == version and self._clock() < known.until:
-            return known
-        return await self._look_up(hashed, version)
+        return known if known is not None and known.version == version and self._clock() < known.until else None
 
     def now(self, known: KnownKey) -> datetime:
         """The store's time; where that is a database's, by when the key was looked up and how long ago that is."""

@@ -54,6 +54,13 @@ class Quotas:
     def begin(self, actor: Actor) -> bool:
         """Let a request through that is neither urgent nor a stream, until ``end``; False, and nothing is counted, where it goes
         beyond the quota."""
+        if not self.take(actor):
+            return False
+        self._requests[actor.key_id or actor.name] += 1
+        return True
+
+    def take(self, actor: Actor) -> bool:
+        """Let such a request through that is over at once; False, and nothing is counted, where it goes beyond the quota."""
         key = actor.key_id or actor.name
         if self._requests.get(key, 0) >= self.bounds.requests:
             return False
@@ -61,8 +68,11 @@ class Quotas:
         if bucket.tokens < 1:
             return False
         bucket.tokens -= 1
-        self._requests[key] += 1
         return True
+
+    def give_back(self, actor: Actor) -> None:
+        """What ``take`` let through wasn't answered: whoever answers it counts it again."""
+        self._filled(actor.key_id or actor.name).tokens += 1
 
     def end(self, actor: Actor, *, answered: bool) -> None:
         """The request that ``begin`` let through is over. One that wasn't answered counts as not asked: whoever answers it counts it
@@ -73,7 +83,7 @@ class Quotas:
         else:
             self._requests[key] -= 1
         if not answered:
-            self._filled(key).tokens += 1
+            self.give_back(actor)
 
     def _take_token(self, key: str) -> None:
         bucket, rate = self._filled(key), self.bounds.rate

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import http
 from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Final, NamedTuple
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,16 +16,35 @@ from starlette.responses import Response
 LEAST_COMPRESSED: Final = 1_000
 #: Larger ones are compressed in a thread, so that nobody waits meanwhile; up to here it takes about a millisecond.
 _MOST_INLINE: Final = 64 * 1024
+#: Bytes of the largest body that is copied behind its header. Of a larger one the second write is the lesser cost.
+MOST_COPIED: Final = 32 * 1024
 #: Between zlib's fastest and its default.
 _LEVEL: Final = 4
 
 
-class Answer(NamedTuple):
+Headers = list[tuple[bytes, bytes]]
+
+
+class Answer:
     """An answer as it is sent."""
 
-    status: int
-    headers: list[tuple[bytes, bytes]]
-    body: bytes
+    __slots__ = ("_first", "_wire", "body", "headers", "status")
+
+    def __init__(self, status: int, headers: Headers, body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self._first: Headers | None = None
+        self._wire: tuple[bytes, ...] = ()
+
+    def wire(self, first: Headers) -> tuple[bytes, ...]:
+        """Its bytes over HTTP/1.1, with the headers ``first`` before its own; kept until it is another list, which the server makes each
+        second for the date. What is in two parts is written apart: more would be copied than a second write costs."""
+        if first is not self._first:
+            head = head_of(self.status, first, self.headers)
+            self._wire = joined(head, self.body)
+            self._first = first
+        return self._wire
 
     @classmethod
     def of(cls, status: int, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
@@ -37,6 +57,18 @@ class Answer(NamedTuple):
         made = Response(status_code=self.status)
         made.body, made.raw_headers = self.body, list(self.headers)
         return made
+
+
+def head_of(status: int, first: Headers, headers: Headers) -> bytes:
+    """An answer's status line and headers over HTTP/1.1, as far as its body."""
+    lines = [b"%b: %b\r\n" % header for header in (*first, *headers)]
+    phrase = http.HTTPStatus(status).phrase.encode()
+    return b"HTTP/1.1 %d %b\r\n%b\r\n" % (status, phrase, b"".join(lines))
+
+
+def joined(head: bytes, body: bytes) -> tuple[bytes, ...]:
+    """What is written at once, and what is after it."""
+    return (head + body,) if len(body) <= MOST_COPIED else (head, body)
 
 
 class Representation:
@@ -61,12 +93,14 @@ class Representation:
 
     async def answer(self, if_none_match: str | None, accept_encoding: str | None) -> Answer:
         """What is sent to who asks with these headers."""
+        return self.ready(if_none_match, accept_encoding) or await self._compress()
+
+    def ready(self, if_none_match: str | None, accept_encoding: str | None) -> Answer | None:
+        """The same as far as it is there; None where it is still to be compressed."""
         compressed = accept_encoding is not None and takes_gzip(accept_encoding)
         if if_none_match is not None and _names(if_none_match, self._tag):
             return self._weak_unchanged if compressed else self._unchanged
-        if not compressed:
-            return self._plain
-        return self._compressed or await self._compress()
+        return self._compressed if compressed else self._plain
 
     async def _compress(self) -> Answer:
         work = partial(gzip.compress, self._plain.body, _LEVEL, mtime=0)

@@ -26,7 +26,8 @@ from flagconsole.operations.store_environments import environments_of
 from flagconsole.server.bounds import Bounds
 from flagconsole.server.environment_roster import EnvironmentRoster
 from flagconsole.server.front import Front
-from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER, GuardedConnection
+from flagconsole.server.guarded_connection import MAX_INCOMPLETE_HEADER
+from flagconsole.server.hot_connection import HotConnection
 from flagconsole.server.key_file import key_file_of
 from flagconsole.server.serving import Serving
 from flagconsole.store.opening import is_postgres
@@ -129,7 +130,7 @@ def configured(app: ASGIApp, bounds: Bounds | None = None) -> uvicorn.Config:
     """How uvicorn runs the application."""
     return uvicorn.Config(
         app,
-        http=GuardedConnection if bounds is None else GuardedConnection.within(bounds),
+        http=HotConnection.to(app, bounds),
         access_log=False,
         log_config=None,
         server_header=False,
