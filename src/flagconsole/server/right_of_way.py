@@ -19,12 +19,13 @@ from flagconsole.server.route_table import ROUTES
 MOST_SECONDS: Final = 0.05
 
 
-def _pattern() -> re.Pattern[bytes]:
+def _pattern() -> bytes:
     calls = (call for call, operation in ROUTES.items() if operation in URGENT)
-    return re.compile("|".join(f"(?:{re.sub('{[^}]*}', '[^/ ?]+', call)})" for call in calls).encode())
+    return "|".join(re.sub("{[^}]*}", "[^/ ?]+", call) for call in calls).encode()
 
 
-_URGENT: Final = _pattern()
+_URGENT: Final = re.compile(_pattern())
+_URGENT_BEGINS: Final = re.compile(b"(?:%b)[ ?]" % _pattern())
 
 
 def is_urgent(method: str, path: str) -> bool:
@@ -34,7 +35,7 @@ def is_urgent(method: str, path: str) -> bool:
 
 def begins_urgent(data: bytes) -> bool:
     """The same of the first bytes of a request."""
-    return _URGENT.match(data) is not None
+    return _URGENT_BEGINS.match(data) is not None
 
 
 class RightOfWay:
