@@ -13,7 +13,7 @@ from flagconsole.domain.role import Actor, ApiKey, Role, may
 from flagconsole.domain.views import NewKey
 from flagconsole.operations.acts import record
 from flagconsole.operations.context import Context
-from flagconsole.store.protocol import Reader, Transaction
+from flagconsole.store.protocol import Presented, Reader, Store, Transaction
 
 
 def key_hash(secret: str) -> str:
@@ -85,11 +85,21 @@ async def revoke_key(tx: Transaction, context: Context, key_id: str) -> ApiKey:
 async def authenticate(reader: Reader, secret: str) -> Actor:
     """Whose key this is, with admin's rights while it has taken them. Raises ``Unauthenticated`` for one that is unknown, revoked or over."""
     now = await reader.now()
-    actor = actor_of(await reader.api_key(key_hash(secret)), now)
+    key = await reader.api_key(key_hash(secret))
+    return actor_with(Presented(now, key, None if key is None else await reader.grant_in_force(key.key_id, now)))
+
+
+async def authenticated(store: Store, secret: str) -> Actor:
+    """``authenticate`` where nothing else is read."""
+    return actor_with(await store.presented(key_hash(secret)))
+
+
+def actor_with(presented: Presented) -> Actor:
+    """Who asks with this key, with admin's rights while it has taken them. Raises ``Unauthenticated`` for one that isn't valid."""
+    actor, grant = actor_of(presented.key, presented.now), presented.grant
     if actor.role is not Role.OPERATOR or actor.key_id is None or actor.tenant_id is not None:
         return actor
-    grant = await reader.grant_in_force(actor.key_id, now)
-    if grant is None:
+    if grant is None or not grant.is_in_force_at(presented.now):
         return actor
     return actor.model_copy(update={"role": Role.ADMIN, "own_role": actor.role, "break_glass": grant.grant_id})
 

@@ -26,7 +26,7 @@ Key = Annotated[
 _MUTATION = problems(404, 409, 412, 413, 415, 428)
 
 
-def version_given(
+async def version_given(
     if_match: Annotated[
         str | None,
         Header(max_length=30, pattern=r'^(W/)?"?[0-9]{1,15}"?$', description='The version decided on: `"12"`'),

@@ -13,7 +13,7 @@ from flagconsole.domain.text import safe_text
 from flagconsole.server.state import Caller
 
 
-def refuse_unknown_query(request: Request, actor: Caller) -> None:
+async def refuse_unknown_query(request: Request, actor: Caller) -> None:
     """Raise ``InvalidInput`` naming the first query parameter that the route doesn't have; not before it is known who asks."""
     given = request.query_params.keys()
     known = list(dict.fromkeys(_names(request.scope["route"].dependant))) if given else []

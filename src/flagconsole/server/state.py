@@ -14,7 +14,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from flagconsole.domain.errors import InvalidInput, ReplicaBehind, Unauthenticated
 from flagconsole.domain.playbook import Playbook
 from flagconsole.domain.role import Actor
-from flagconsole.operations.keys import authenticate
+from flagconsole.operations.keys import authenticated
 from flagconsole.operations.permissions import authorize
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.prometheus_source import PrometheusSource
@@ -66,8 +66,8 @@ class ServerState:
             return await reader.now()
 
 
-def server_state(request: Request) -> ServerState:
-    """The state that the application was started with."""
+async def server_state(request: Request) -> ServerState:
+    """The state that the application was started with. Not a plain function, for each of which FastAPI would go to a thread and back."""
     return cast(ServerState, request.app.state.server)
 
 
@@ -82,8 +82,7 @@ async def caller(
     here."""
     if credentials is None:
         raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
-    async with state.operations.store.read() as reader:
-        actor = await authenticate(reader, credentials.credentials)
+    actor = await authenticated(state.operations.store, credentials.credentials)
     admitted(request, state, actor)
     await state.operations.note_deed(actor, operation_of(request), f"{request.method} {request.url.path}")
     return actor

@@ -41,7 +41,7 @@ def label(text: str | None) -> str:
     return _NOT_A_LABEL.sub("_", text or "")[:100].strip() or "unknown"
 
 
-def unleash_client(
+async def unleash_client(
     unleash_appname: Annotated[str | None, Header()] = None,
     unleash_instanceid: Annotated[str | None, Header()] = None,
     unleash_connection_id: Annotated[str | None, Header()] = None,

@@ -28,10 +28,11 @@ from flagconsole.store.own_commits import OwnCommits
 from flagconsole.store.partition import channel_of
 from flagconsole.store.postgres_address import Address
 from flagconsole.store.postgres_schema import migrate, refuse_other, refuse_unsafe
-from flagconsole.store.postgres_session import Connection, PostgresSession, marked, plain
-from flagconsole.store.protocol import Head, StoredEvent
+from flagconsole.store.postgres_session import Connection, PostgresRow, PostgresSession, marked, plain
+from flagconsole.store.protocol import Head, Presented, StoredEvent
 from flagconsole.store.session import insert
-from flagconsole.store.sql_reader import SqlReader
+from flagconsole.store.sql_break_glass import NEWEST_GRANT, grant_of
+from flagconsole.store.sql_reader import KEY_BY_HASH, SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
 from flagconsole.store.write_gate import WriteGate
 
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 #: Without any message it is looked for changes so often (seconds).
 POLL_SECONDS: Final = 2.0
 #: What this process committed itself is known to it. That its own notice is looked into waits so long for further ones (seconds).
-OWN_NOTICE_HOLDS: Final = 0.05
+OWN_NOTICE_HOLDS: Final = 0.1
 #: After a lost connection the next try waits so long, at most (seconds).
 _RECONNECT_SECONDS: Final = 1.0
 _READERS: Final = 6
@@ -161,14 +162,7 @@ class PostgresStore:
     async def _begin(self, connection: Connection) -> tuple[Head, datetime]:
         """Begin, wait for the head row, and only then look at the time: in one message, since each costs as much as a statement."""
         begin = self._address.begin(acting_for())
-        cursor = await connection.execute(f"{begin}; {_TAKE_HEAD}; SELECT clock_timestamp()")
-        found = []
-        while True:
-            if cursor.description is not None:
-                found.append(await cursor.fetchone())
-            if not cursor.nextset():
-                break
-        head, now = found
+        head, now = await _firsts(connection, f"{begin}; {_TAKE_HEAD}; SELECT clock_timestamp()")
         assert head is not None, "the head row is made by the first migration"
         assert now is not None
         return Head(*head), now[0]
@@ -189,6 +183,21 @@ class PostgresStore:
     async def read(self) -> AsyncIterator[SqlReader]:
         async with self._begun(self._readers, self._address.begin_reading(acting_for())) as connection:
             yield SqlReader(PostgresSession(connection, self._clock))
+
+    async def presented(self, key_hash: str) -> Presented:
+        # Several statements in one message take no values beside them; a hash has nothing to quote.
+        hashed = bytes.fromhex(key_hash).hex()
+        asked = (sql.replace("?", f"'{hashed}'") for sql in (KEY_BY_HASH, NEWEST_GRANT))
+        statements = "; ".join((self._address.begin_reading(None), "SELECT clock_timestamp()", *asked, "COMMIT"))
+        with self._translated():
+            async with self._readers.connection() as connection:
+                now, key, grant = await _firsts(connection, statements)
+        assert now is not None
+        return Presented(
+            now[0] if self._clock is None else self._clock(),
+            None if key is None else rows.key_of(key),
+            None if grant is None else grant_of(grant),
+        )
 
     @asynccontextmanager
     async def _begun(self, pool: AsyncConnectionPool[Connection], begin: LiteralString) -> AsyncIterator[Connection]:
@@ -312,11 +321,8 @@ class _PostgresOpened:
         acting = acting_for()
         whom = "" if acting == self._acting else f"{self._store._address.acting(acting)}; "
         statements = f"{release}SAVEPOINT another; {whom}SELECT clock_timestamp()"
-        cursor = await self._connection.execute(statements)
+        (row,) = await _firsts(self._connection, statements)
         self._shared, self._acting = True, acting
-        while cursor.nextset():
-            pass
-        row = await cursor.fetchone()
         assert row is not None
         return self._transaction(head, row[0])
 
@@ -370,6 +376,17 @@ class _Kills:
     async def over(self) -> None:
         """Return when there is none."""
         await self._none.wait()
+
+
+async def _firsts(connection: Connection, statements: LiteralString) -> list[PostgresRow | None]:
+    """The first row of each of several statements that has rows, all in one message."""
+    cursor = await connection.execute(statements)
+    found = []
+    while True:
+        if cursor.description is not None:
+            found.append(await cursor.fetchone())
+        if not cursor.nextset():
+            return found
 
 
 async def _to_the_end(work: Any) -> None:

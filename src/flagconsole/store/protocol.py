@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from flagconsole.domain.break_glass import Grant
 from flagconsole.domain.change import Action, Change, ChangeType
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
@@ -36,6 +37,15 @@ class Head(NamedTuple):
     epoch: str
     revision: int
     audit_hash: str
+
+
+class Presented(NamedTuple):
+    """What the store knows of a key that somebody presents: the time, the key, revoked or not, and the newest grant that it took and
+    hasn't given back."""
+
+    now: datetime
+    key: ApiKey | None
+    grant: Grant | None
 
 
 class Remembered(NamedTuple):
@@ -210,6 +220,9 @@ class Store(Protocol):
 
     def read(self) -> AbstractAsyncContextManager[Reader]:
         """A consistent view for several reads."""
+
+    async def presented(self, key_hash: str) -> Presented:
+        """What is known of the key with this SHA-256 in hex, in one look."""
 
     async def save_instances(self, server_id: str, instances: Iterable[Instance], forget: Iterable[str] = ()) -> None:
         """Keep what instances reported to the server ``server_id``. Not an audited change; what a crash loses of it is

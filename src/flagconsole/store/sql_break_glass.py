@@ -8,11 +8,21 @@ from typing import Final
 from flagconsole.domain.break_glass import Deed, Grant
 from flagconsole.domain.change import Change
 from flagconsole.store import rows
-from flagconsole.store.session import Session, insert
+from flagconsole.store.session import Row, Session, insert
 
 _COLUMNS: Final = tuple(Grant.model_fields)
 _GRANTS: Final = f"SELECT {', '.join(_COLUMNS)} FROM break_glass"
+#: The newest grant of the key with a hash that wasn't given back before its time was over.
+NEWEST_GRANT: Final = (
+    f"{_GRANTS} WHERE key_id = (SELECT key_id FROM api_keys WHERE key_hash = ?) AND ended_at IS NULL "
+    "ORDER BY ends_at DESC LIMIT 1"
+)
 _TIMES: Final = ("began_at", "ends_at", "ended_at", "reviewed_at")
+
+
+def grant_of(row: Row) -> Grant:
+    """A grant from its row."""
+    return Grant.model_validate({name: row[name] for name in _COLUMNS})
 
 
 class SqlBreakGlassReader:
@@ -26,11 +36,11 @@ class SqlBreakGlassReader:
             key_id,
             rows.timestamp(now),
         )
-        return None if found is None else Grant.model_validate({name: found[name] for name in _COLUMNS})
+        return None if found is None else grant_of(found)
 
     async def grant(self, grant_id: str) -> Grant | None:
         found = await self._session.one(f"{_GRANTS} WHERE grant_id = ?", grant_id)
-        return None if found is None else Grant.model_validate({name: found[name] for name in _COLUMNS})
+        return None if found is None else grant_of(found)
 
     async def grants(self, limit: int) -> list[Grant]:
         found = await self._session.all(f"{_GRANTS} ORDER BY began_at DESC, grant_id LIMIT ?", limit)

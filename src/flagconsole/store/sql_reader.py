@@ -32,6 +32,7 @@ _OVERRIDES = f"SELECT {', '.join(rows.OVERRIDE_COLUMNS)} FROM tenant_flag_overri
 _FLAGS = f"SELECT {', '.join(rows.FLAG_COLUMNS)}, last_change_id FROM feature_flags WHERE archived_at IS NULL"
 _TENANTS = f"SELECT {', '.join(rows.TENANT_COLUMNS)} FROM tenants"
 _KEYS = f"SELECT {', '.join(rows.KEY_COLUMNS)} FROM api_keys"
+KEY_BY_HASH = f"{_KEYS} WHERE key_hash = ?"
 
 
 class SqlReader(
@@ -168,7 +169,7 @@ class SqlReader(
         return 0 if row is None else int(row[0])
 
     async def api_key(self, key_hash: str) -> ApiKey | None:
-        row = await self._session.one(f"{_KEYS} WHERE key_hash = ?", key_hash)
+        row = await self._session.one(KEY_BY_HASH, key_hash)
         return None if row is None else rows.key_of(row)
 
     async def people(self) -> int:

@@ -23,8 +23,9 @@ from flagconsole.store import rows
 from flagconsole.store.clock import Clock, system_clock
 from flagconsole.store.group_commit import GroupCommit
 from flagconsole.store.own_commits import OwnCommits
-from flagconsole.store.protocol import Head, StoredEvent
-from flagconsole.store.sql_reader import SqlReader
+from flagconsole.store.protocol import Head, Presented, StoredEvent
+from flagconsole.store.sql_break_glass import NEWEST_GRANT, grant_of
+from flagconsole.store.sql_reader import KEY_BY_HASH, SqlReader
 from flagconsole.store.sql_transaction import SqlTransaction
 from flagconsole.store.sqlite_schema import migrate
 from flagconsole.store.sqlite_session import SqliteSession
@@ -130,6 +131,19 @@ class SqliteStore:
             with suppress(sqlite3.Error):
                 connection.rollback()
             self._idle.put_nowait(connection)
+
+    async def presented(self, key_hash: str) -> Presented:
+        connection = await self._idle.get()
+        try:
+            with _translated(self._path):
+                # Two looks, each at what is committed then.
+                key = connection.execute(KEY_BY_HASH, (key_hash,)).fetchone()
+                grant = connection.execute(NEWEST_GRANT, (key_hash,)).fetchone() if key is not None else None
+        finally:
+            self._idle.put_nowait(connection)
+        return Presented(
+            self._clock(), None if key is None else rows.key_of(key), None if grant is None else grant_of(grant)
+        )
 
     async def save_instances(self, server_id: str, instances: Iterable[Instance], forget: Iterable[str] = ()) -> None:
         saved = [(*rows.instance_row(instance).values(), server_id) for instance in instances]
