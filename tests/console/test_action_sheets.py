@@ -167,10 +167,14 @@ async def test_a_failing_guard_is_only_passed_by_an_explicit_key_and_the_typed_n
         await known(console)
         await console.press("P")
         await console.until("REFUSED")
+        assert "REASON" not in console.screen(), "a refused sheet asks for nothing"
         await console.press("1", "Y")
+        assert "Y does nothing here: ! past the verdict, n cancel · nothing sent yet" in console.screen()
         assert server.requests == []
         await console.press("!")
         await console.until("PAST THE VERDICT")
+        await console.until("then type loyalty_points")
+        await console.press("1")
         await console.until("type loyalty_points to promote")
         await console.press("Y", "backspace")
         assert server.requests == []
@@ -424,7 +428,9 @@ async def test_undo_of_what_somebody_else_changed_since_is_refused(server: Any, 
         server.change(NAME, "canary", percentage=25, who="ci", reason="next step")
         await console.press("x", "U")
         await console.until("another change came after yours")
-        assert "nothing can be confirmed yet" in console.screen()
+        assert "nothing to confirm: nothing of it would be done" in console.screen()
+        assert "REASON" not in console.screen()
+        assert "reason" not in console.rows()[-1]
 
 
 # a lost answer

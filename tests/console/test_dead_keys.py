@@ -34,3 +34,49 @@ async def test_a_dead_key_says_why_on_every_screen(open_console: Console) -> Non
         assert "F does nothing; ? shows the keys" in console.screen()
         await console.press("j")
         assert "does nothing" not in console.screen()
+
+
+async def test_a_sheet_says_which_keys_count_and_help_lies_over_it(open_console: Console) -> None:
+    async with open_console() as console:
+        await console.press("K")
+        await console.until("KILL")
+        await console.press("l")
+        assert "l does nothing here: 1–6 reason, Y confirm, n cancel · nothing sent yet" in console.screen()
+        await console.press("1")
+        assert "does nothing" not in console.screen()
+        await console.press("?")
+        await console.until("HELP")
+        assert "do it; counts after a reason" in console.screen()
+        await console.press("escape")
+        await console.until("Y kill now")
+        await console.until(lambda: console.app.screen.sheet.confirmation.painted_at is not None)
+        await console.press("Y", pause=0.05)  # what is confirmed has to be in view first
+        assert console.server.requests == []
+        await console.press("Y")
+        await console.until("ACCEPTED")
+        for key, name in (("U", "U"), ("down", "↓")):
+            await console.press(key)
+            assert f"{name} does nothing here: x close" in console.screen()
+        await console.press("?")
+        await console.until("HELP")
+        await console.press("escape", "x")
+        await console.until(lambda: "┏" not in console.screen())
+
+
+async def test_a_screen_without_rows_offers_nothing_for_a_row(open_console: Console) -> None:
+    async with open_console() as console:
+        await console.press("8")
+        await console.until("nothing waits for a second person")
+        footer = console.rows()[-1]
+        for gone in ("kill", "rollback", "canary", "detail", "history", "allow", "decline"):
+            assert gone not in footer.replace("all changes", "")
+        assert "(serve --require-approvals)" in console.screen()
+        await console.press("K")
+        assert "no flag is selected" in console.screen()
+        await console.press("A")
+        assert "no request is selected" in console.screen()
+        await console.press("9")
+        await console.until("nobody has taken")
+        assert "reviewed" not in console.rows()[-1]
+        await console.press("C")
+        assert "none is selected" in console.screen()

@@ -85,6 +85,8 @@ async def test_what_would_raise_exposure_is_asked_for(server: Any, open_console:
         await console.until("nothing of it would change")
         await console.press("right")
         await console.until("off → on")
+        await console.until("then type lite")
+        await console.press("1")
         await console.until("lite>")
         await ready(console)
         assert server.requests == [], "what raises exposure in production takes the name typed"

@@ -59,12 +59,15 @@ def screen_key_words(keymap: KeyMap, context: str, key: str, powers: Powers) -> 
 def sheet_key_words(keymap: KeyMap, key: str, offered: list[Command]) -> str:
     """What ``key`` doesn't do while a sheet is open that offers these commands: then only those count."""
     name = key_name(key)
-    does = [f"{key_name(command.keys[0])} {command.label}" for command in offered if command.label and command.keys]
-    outside = any(_screens_of(command) for command in keymap.commands if key in command.keys)
-    way = ", ".join(does[-2:])
-    if outside:
-        return f"{name} does nothing while this sheet is open: {way}"
+    way = ", ".join(
+        f"{_keys_text(command)} {command.label}" for command in offered if command.label and not command.spare
+    )
     return f"{name} does nothing here: {way}"
+
+
+def _keys_text(command: Command) -> str:
+    first, last = command.keys[0], command.keys[-1]
+    return f"{first}–{last}" if command.numbered else key_name(first)
 
 
 def _screens_of(command: Command) -> list[str]:

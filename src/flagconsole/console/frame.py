@@ -25,7 +25,14 @@ LIGHT: Final = Box("┌", "─", "┐", "│", "└", "┘")
 
 
 def framed(
-    rows: Sequence[Line], title: Line, note: str, width: int, height: int, role: str = "border", box: Box = HEAVY
+    rows: Sequence[Line],
+    title: Line,
+    note: str,
+    width: int,
+    height: int,
+    role: str = "border",
+    box: Box = HEAVY,
+    note_role: str = "muted",
 ) -> list[Line]:
     """``rows`` in a box of exactly ``width`` × ``height`` cells with a title above and a note below; the surplus is cut."""
     flat = box.flat
@@ -38,5 +45,5 @@ def framed(
         span(box.left_above + flat, role), *above, span(flat * (width - 3 - line_width(above)) + box.right_above, role)
     )
     rule = flat * max(0, width - 3 - line_width(line(span(below))))
-    bottom = line(span(box.left_below + rule, role), span(below, "muted"), span(flat + box.right_below, role))
+    bottom = line(span(box.left_below + rule, role), span(below, note_role), span(flat + box.right_below, role))
     return [top, *(line(edge, " ", *pad(row, width - 4), " ", edge) for row in body), bottom]

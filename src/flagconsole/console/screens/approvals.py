@@ -11,7 +11,7 @@ from flagconsole.console.ages import age_role, age_text, ago, clock_text, moment
 from flagconsole.console.asked_change import asked_change
 from flagconsole.console.consent import standing, why_not_declined, why_not_waiting, why_not_you
 from flagconsole.console.glyphs import ARROW
-from flagconsole.console.keymap import key_name
+from flagconsole.console.keymap import Command, key_name
 from flagconsole.console.line import Line, cell, line, spread, wrapped
 from flagconsole.console.oversight import ApprovalRow, Oversight
 from flagconsole.console.safe import Span, span
@@ -90,12 +90,8 @@ class ApprovalTable(ListTable[str, ApprovalRow]):
             return nothing_known(oversight)
         return [
             line(span("  nothing waits for a second person", "good")),
-            line(
-                span(
-                    "  where a server asks for one (serve --require-approvals), what raises exposure comes here",
-                    "muted",
-                )
-            ),
+            line(span("  what raises exposure comes here, where a server", "muted")),
+            line(span("  asks for one (serve --require-approvals)", "muted")),
         ]
 
 
@@ -234,6 +230,17 @@ class ApprovalsScreen(ListScreen):
     def _key(self, command_id: str, does: str) -> Line:
         """What a key would do with the request."""
         return line(span(key_name(self.console.keymap.command(command_id).keys[0]), "key"), f" {does}")
+
+    def offers(self, command: Command) -> bool:
+        """Allowing and declining where there is something to allow or decline, and whoever sits here may."""
+        row, console = self.approval, self.console
+        match command.id:
+            case "approval.allow":
+                waits = row is not None and row.waits(console.server_now())
+                return waits and row is not None and not why_not_you(console, row)
+            case "approval.decline":
+                return row is not None and not why_not_declined(console, row)
+        return super().offers(command)
 
     def own_handlers(self) -> Mapping[str, Handler]:
         """Allowing and declining."""

@@ -17,7 +17,8 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
 
-from flagconsole.console.keymap import TYPING_CONTEXTS, Command
+from flagconsole.console.dead_keys import sheet_key_words
+from flagconsole.console.keymap import OF_A_FLAG, TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.sheet import Sheet
@@ -122,7 +123,13 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         available = self.console.keymap.available(self.context, powers)
         if self.travelling:
             available = [*self.console.keymap.available("travel", powers), *available]
-        return available if self.sheet is None else [command for command in available if self.sheet.offers(command)]
+        offers = self.offers if self.sheet is None else self.sheet.offers
+        return [command for command in available if offers(command)]
+
+    def offers(self, command: Command) -> bool:
+        """Whether a command can do something on this screen now; the footer leaves out what can't. Pressed all the same, it says
+        why it does nothing."""
+        return command.id not in OF_A_FLAG or self.target() in self.console.state.flags
 
     def on_key(self, event: events.Key) -> None:
         """Every key of this screen."""
@@ -138,11 +145,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
             return
         command = self._resolved(key)
         if self.sheet is not None:
-            sheet = self.sheet
-            if command is None or (command.keys and self.context in TYPING_CONTEXTS and len(key) == 1):
-                sheet.typed(event)
-            else:
-                sheet.run(command, key, event)
+            self._key_of_sheet(self.sheet, command, key, event)
         elif not self.takes_text(event, command):
             if command is not None and command.context == "go" and key.isdigit() and self.console.withheld_lately:
                 return
@@ -151,6 +154,20 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
                 self.call_command(command, command.argument_of(key))
             else:
                 self.console.say_dead(self.context, key)
+
+    def _key_of_sheet(self, sheet: Sheet, command: Command | None, key: str, event: events.Key) -> None:
+        """A key while a sheet is open: its own, text for it, or one that is told that it does nothing."""
+        typing = self.context in TYPING_CONTEXTS
+        dead = not typing and (command is None or not sheet.takes(command))
+        console = self.console
+        sheet.answer(sheet_key_words(console.keymap, key, self.commands()) if dead else "")
+        if command is None or dead or (typing and command.keys and len(key) == 1):
+            sheet.typed(event)
+        elif command.id == "sheet.help":
+            sheet.typed(event)
+            console.handlers()["help"]("")
+        else:
+            sheet.run(command, key, event)
 
     @property
     def travelling(self) -> bool:
@@ -233,6 +250,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def on_screen_resume(self) -> None:
         """Show what happened while another screen was in front."""
+        if self.sheet is not None:
+            self.sheet.seen_anew()
         self.show(frozenset())
 
     def show(self, changed: frozenset[str]) -> None:

@@ -38,7 +38,7 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
     left = max(map(line_width, seeing))
     acting = _key_rows(act, width)
     if not acting:
-        acting = [line(span(f"  nothing: {readonly_reason or 'the connection is lost'}", "warning"))]
+        acting = [_no_action(keymap, context, powers, readonly_reason)]
     walk = f" {ARROW} ".join(("SENT", "ACCEPTED rev N", "PROPAGATING k/n", "CONFIRMED"))
     safety = (
         "Enter, Space and pastes never confirm; Y only once its sheet is seen",
@@ -60,6 +60,14 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
         line(span("ACTIONS ", "header"), span(walk, "muted")),
         *(line(span("SAFETY  " if index == 0 else " " * 8, "header"), text) for index, text in enumerate(safety)),
     ]
+
+
+def _no_action(keymap: KeyMap, context: str, powers: Powers, readonly_reason: str) -> Line:
+    """Why nothing can be changed from here: because nobody can, or because it may not be done now."""
+    missing = any(keymap.withheld(context, key, powers) for command in keymap.commands for key in command.keys)
+    if not missing:
+        return line(span("  nothing from here", "muted"))
+    return line(span(f"  nothing: {readonly_reason or 'the connection is lost'}", "warning"))
 
 
 def found_lines(keymap: KeyMap, context: str, powers: Powers, wanted: str, width: int) -> list[Line]:

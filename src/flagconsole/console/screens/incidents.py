@@ -11,6 +11,7 @@ from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.figures import duration_text, minutes_text
 from flagconsole.console.incident_view import IMPACT_ROLE, detail_rows, status_span
 from flagconsole.console.incidents import IncidentRow, in_order
+from flagconsole.console.keymap import Command
 from flagconsole.console.line import Line, cell, line, spread
 from flagconsole.console.report_file import write_report
 from flagconsole.console.safe import Span, span
@@ -137,6 +138,20 @@ class IncidentsScreen(ListScreen):
             return []
         story = console.state.incident_stories.get(row.incident_id)
         return detail_rows(row, story, width, console.server_now(), console.state.tenant_names)
+
+    def offers(self, command: Command) -> bool:
+        """Confirming where a step waits, closing what is open, a report of what there is."""
+        from flagconsole.console.sheets.incident import to_be_said
+
+        row = self.incident
+        match command.id:
+            case "incident.confirm":
+                return row is not None and bool(to_be_said(row))
+            case "incident.close":
+                return row is not None and row.closed_at is None
+            case "incident.export":
+                return row is not None
+        return super().offers(command)
 
     def own_handlers(self) -> Mapping[str, Handler]:
         """Confirming, closing, the report."""

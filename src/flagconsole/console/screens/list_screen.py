@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from textual.widget import Widget
 
+from flagconsole.console.keymap import Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
 from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.painted import Ground, Painted
+
+#: Commands of lists that are about the row under the cursor.
+_OF_A_ROW: Final = frozenset({"mark", "watch"})
 
 
 class ListTitle(Painted):
@@ -112,6 +116,10 @@ class ListScreen(FilteredScreen):
         """Show the rows that pass."""
         self._filter_text = text
         self.show(frozenset())
+
+    def offers(self, command: Command) -> bool:
+        """What is done with a row where there is one."""
+        return super().offers(command) and (command.id not in _OF_A_ROW or self.table.selected is not None)
 
     def handlers(self) -> Mapping[str, Handler]:
         """What a list's commands do."""

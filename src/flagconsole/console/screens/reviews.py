@@ -8,6 +8,7 @@ from flagconsole.console import filtering
 from flagconsole.console.ages import clock_text, moment_text
 from flagconsole.console.figures import duration_text
 from flagconsole.console.glyphs import DONE
+from flagconsole.console.keymap import Command
 from flagconsole.console.line import Line, cell, line, spread, wrapped
 from flagconsole.console.oversight import GrantRow
 from flagconsole.console.safe import Span, span
@@ -169,6 +170,12 @@ class ReviewsScreen(ListScreen):
             line(span(f"OTHER CALLS {len(row.deeds)}", "header"), span("  noted before they were done", "faint"))
         )
         return [*rows, *(line(span(f"{clock_text(deed.at)}Z ", "muted"), span(deed.call)) for deed in row.deeds)]
+
+    def offers(self, command: Command) -> bool:
+        """Reviewing where there is something to review, and whoever sits here may."""
+        if command.id == "grant.review":
+            return self.grant is not None and not why_not_reviewed(self.console, self.grant)
+        return super().offers(command)
 
     def own_handlers(self) -> Mapping[str, Handler]:
         """Reviewing."""

@@ -12,6 +12,7 @@ from textual.widget import Widget
 from flagconsole.console.ages import age_text
 from flagconsole.console.at_home import at_home
 from flagconsole.console.bell import notes_allowed
+from flagconsole.console.keymap import Command
 from flagconsole.console.line import BLANK, Line, cell, cut, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
@@ -80,6 +81,13 @@ class SettingsScreen(ConsoleScreen):
         """The value under the cursor."""
         setting = self.rows().get(self.table.selected or "")
         return setting.value if setting is not None else ""
+
+    def offers(self, command: Command) -> bool:
+        """Changing what can be changed."""
+        if command.id == "settings.change":
+            chosen = self.rows().get(self.table.selected or "")
+            return chosen is not None and chosen.change is not None
+        return super().offers(command)
 
     def handlers(self) -> Mapping[str, Handler]:
         """Move, change, go back."""

@@ -14,7 +14,6 @@ from flagconsole.console.actions import NOTHING_MORE, Action, Asked, Kind, Stage
 from flagconsole.console.ages import ago_words
 from flagconsole.console.confirmation import Confirmation, Outcome
 from flagconsole.console.effects import metric_for
-from flagconsole.console.frame import framed
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.keymap import Command
@@ -46,6 +45,10 @@ class ConfirmSheet(Sheet):
         self.confirmation = Confirmation(self.reasons, word=word, ready=ready)
         self.action_key: str | None = None
         self.moved = ""
+        #: Why the server wouldn't take what is chosen; nothing is asked for then.
+        self.refusal = ""
+        #: Whether nothing can come of this sheet any more: what it was about has gone.
+        self.over = False
         #: The digit of the reason that is suggested, and never chosen by itself.
         self.suggested: int | None = None
         self.fields: list[Field] = []
@@ -75,7 +78,12 @@ class ConfirmSheet(Sheet):
         """Progress once it is sent; typing while a reason or a word is typed; else confirming."""
         if self.action_key is not None:
             return "progress"
-        return "typing" if self.confirmation.typing else "confirm"
+        return "typing" if self.confirmation.typing and not self.refused else "confirm"
+
+    @property
+    def refused(self) -> bool:
+        """Whether what is chosen can't be done: then no reason and no confirmation are asked for."""
+        return bool(self.refusal) or self.over
 
     @property
     def action(self) -> Action | None:
@@ -95,9 +103,15 @@ class ConfirmSheet(Sheet):
             return any(len(field.values) > 1 for field in self.fields)
         if command.id in {"sheet.next", "sheet.previous"}:
             return len(self.fields) > 1
-        if command.context == "confirm" and command.id not in {"sheet.reason", "sheet.cancel"}:
+        if command.id == "sheet.reason":
+            return not self.refused
+        if command.context == "confirm" and command.id != "sheet.cancel":
             return False
         return command.id != "sheet.word" or confirmation.typing_reason
+
+    def takes(self, command: Command) -> bool:
+        """``Y`` too where it can't confirm yet: it says why."""
+        return self.offers(command) or (command.id == "sheet.confirm" and not self.refused)
 
     def title(self) -> Line:
         """The verb, the flag, the environment."""
@@ -114,10 +128,14 @@ class ConfirmSheet(Sheet):
     def closing_note(self) -> str:
         """Whether anything was sent."""
         if self.action_key is None:
-            return "Esc cancel · nothing sent yet"
+            return f"Esc cancel · {self.sent_note()}"
         action = self.action
         done = action is not None and action.stage in {Stage.CONFIRMED, Stage.REJECTED}
         return "done" if done else "closing hides it: it goes on in the ledger"
+
+    def sent_note(self) -> str:
+        """Until the action has begun."""
+        return "nothing sent yet" if self.action_key is None else ""
 
     def body(self, width: int) -> list[Line]:
         """What is chosen, what that does, reasons and how to confirm; or the progress."""
@@ -135,6 +153,11 @@ class ConfirmSheet(Sheet):
 
     def _below(self, width: int) -> list[Line]:
         confirmation = self.confirmation
+        if self.refused:
+            other = any(len(field.values) > 1 for field in self.fields)
+            way = line(span("   "), span("← →", "key"), " another value may do") if other and not self.over else BLANK
+            note = line(span(f"   {confirmation.note}", "warning")) if confirmation.note else BLANK
+            return [line(span("nothing to confirm: nothing of it would be done", "muted"), *way, *note)]
         return [*reason_rows(confirmation, self.suggested, width), BLANK, prompt_line(confirmation, self.does)]
 
     def draw(self, width: int, height: int) -> list[Line]:
@@ -150,7 +173,7 @@ class ConfirmSheet(Sheet):
                     line(span(f"and {hidden} more rows: they need a higher terminal", "warning")),
                 ]
             rows = [*above, *below]
-        return framed(rows, self.title(), self.closing_note(), width, height, self.border)
+        return self.boxed(rows, width, height)
 
     def _progress(self, action: Action, width: int) -> list[Line]:
         after = self.after_rows(width)
@@ -187,6 +210,13 @@ class ConfirmSheet(Sheet):
     def mark_painted(self) -> None:
         """Note that what is to be confirmed is on screen now."""
         self.confirmation = confirming.painted(self.confirmation, self.console.clock.monotonic())
+
+    def seen_anew(self) -> None:
+        """What is to be confirmed was out of view: keys count from now on, as after the first painting."""
+        if self.action_key is None:
+            ready, note = self.confirmation.ready, self.confirmation.note
+            self.confirmation = confirming.repainted(self.confirmation, ready=ready, note=note)
+            self.call_after_refresh(self.mark_painted)
 
     # keys
 
@@ -287,7 +317,7 @@ class ConfirmSheet(Sheet):
         if self.action_key is None and self.row.name in changed:
             now = self.console.state.flags.get(self.row.name)
             if now is None:
-                self.moved = "the flag was archived meanwhile"
+                self.moved, self.over = "the flag was archived meanwhile", True
                 self.confirmation = confirming.repainted(self.confirmation, ready=False)
             elif now.version != self.row.version:
                 if self.versioned:

@@ -35,7 +35,6 @@ class PromoteSheet(ConfirmSheet):
     def __init__(self, row: FlagRow, environment: str) -> None:
         super().__init__(row, environment, ready=False)
         self.past = False
-        self.refusal = ""
         self.marked = 0
         self.ticking = False
 
@@ -102,6 +101,11 @@ class PromoteSheet(ConfirmSheet):
         return Asked(past_verdict=self.past)
 
     # keys
+
+    @property
+    def refused(self) -> bool:
+        """What is left to tick is asked for; only what ticking doesn't help with is refused."""
+        return super().refused and not self.unticked
 
     def offers(self, command: Command) -> bool:
         """Ticking while something is left to tick; ``!`` where only the verdict is in the way, and for admins."""

@@ -50,4 +50,5 @@ class ReviveSheet(ConfirmSheet):
         super().flag_moved(now)
         from dataclasses import replace
 
+        self.over = True
         self.confirmation = replace(self.confirmation, ready=False, note="close this and look again")

@@ -59,7 +59,6 @@ class RollbackSheet(ConfirmSheet):
         self.undone: ChangeRow | None = None
         self.landing: FlagRow | None = None
         self.change: ChangeRow | None = None
-        self.refusal = ""
 
     @property
     def way(self) -> str:

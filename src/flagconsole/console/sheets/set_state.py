@@ -39,7 +39,6 @@ class SetSheet(ConfirmSheet):
     def __init__(self, row: FlagRow, environment: str) -> None:
         super().__init__(row, environment, ready=False)
         self.radius: BlastRadius | None = None
-        self.refusal = ""
         self._lay_out(row.state.value, row.percentage)
 
     def _lay_out(self, state: str, share: int) -> None:

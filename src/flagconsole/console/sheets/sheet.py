@@ -22,6 +22,8 @@ class Sheet(Painted):
     border: ClassVar[str] = "border"
 
     _least_height = 0
+    #: What the last key was answered with, where it was none of this sheet's.
+    _answer = ""
 
     @property
     def context(self) -> str:
@@ -36,6 +38,10 @@ class Sheet(Painted):
         """What leaving the sheet means, in the lower frame."""
         return ""
 
+    def sent_note(self) -> str:
+        """That nothing was sent yet, where that is so: it stays in view beside an answer."""
+        return ""
+
     def body(self, width: int) -> Sequence[Line]:
         """The rows inside the frame."""
         raise NotImplementedError
@@ -43,6 +49,19 @@ class Sheet(Painted):
     def offers(self, command: Command) -> bool:
         """Whether a command of the context makes sense now; the footer leaves out what doesn't."""
         return True
+
+    def takes(self, command: Command) -> bool:
+        """Whether a command does something now, be it only to say what is missing."""
+        return self.offers(command)
+
+    def answer(self, words: str) -> None:
+        """Answer a key that is none of this sheet's, in the lower frame: the ledger needn't be in view."""
+        if words != self._answer:
+            self._answer = words
+            self.repaint()
+
+    def seen_anew(self) -> None:
+        """The sheet is in view again, after something lay over it."""
 
     def run(self, command: Command, key: str, event: events.Key) -> None:
         """Do what a key of this sheet's context means."""
@@ -75,4 +94,10 @@ class Sheet(Painted):
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The frame with the body in it."""
-        return framed(self.body(width - 4), self.title(), self.closing_note(), width, height, self.border)
+        return self.boxed(self.body(width - 4), width, height)
+
+    def boxed(self, rows: Sequence[Line], width: int, height: int) -> list[Line]:
+        """``rows`` in the frame; below them the answer to a key that did nothing, else what leaving means."""
+        answered = " · ".join(words for words in (self._answer, self.sent_note()) if words)
+        note, role = (answered, "warning") if self._answer else (self.closing_note(), "muted")
+        return framed(rows, self.title(), note, width, height, self.border, note_role=role)

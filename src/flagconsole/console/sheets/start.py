@@ -35,7 +35,6 @@ class StartSheet(ConfirmSheet):
         super().__init__(row, environment, ready=False)
         self.fields = [Field("PLAN", PLANS)]
         self.rollout: RolloutRow | None = None
-        self.refusal = ""
 
     def on_mount(self) -> None:
         """Ask the server for the marked plan."""

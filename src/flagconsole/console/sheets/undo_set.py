@@ -46,7 +46,6 @@ class UndoSetSheet(ConfirmSheet):
         self.fields = [_RAISING]
         self.result: BulkResult | None = None
         self.impact: SetImpact | None = None
-        self.refusal = ""
 
     def on_mount(self) -> None:
         """Ask the server what would come of it."""
