@@ -169,7 +169,7 @@ async def test_a_failing_guard_is_only_passed_by_an_explicit_key_and_the_typed_n
         await console.until("REFUSED")
         assert "REASON" not in console.screen(), "a refused sheet asks for nothing"
         await console.press("1", "Y")
-        assert "Y does nothing here: ! past the verdict, n cancel · nothing sent yet" in console.screen()
+        assert "Y does nothing here: n cancel, ! past the verdict · nothing sent yet" in console.screen()
         assert server.requests == []
         await console.press("!")
         await console.until("PAST THE VERDICT")
