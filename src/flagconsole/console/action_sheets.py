@@ -76,7 +76,9 @@ class ActionSheets:
         """The flag's rollout under way; where there is none, that is said."""
         rollout = self._app.state.rollouts.get(row.name)
         if rollout is None or not rollout.active:
-            self._app.say(f"{row.name} has no rollout under way; B begins one")
+            missing = self._app.state.rollouts_missing
+            known = f"{row.name} has no rollout under way; B begins one"
+            self._app.say(f"whether {row.name} has a rollout: {missing}" if missing else known)
             return None
         return rollout
 

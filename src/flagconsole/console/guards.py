@@ -7,6 +7,7 @@ from typing import NamedTuple
 from flagconsole.console.ages import ago
 from flagconsole.console.attention import KILLED_RANK, Problem
 from flagconsole.console.figures import NOTHING, OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, limit_text, value_text
+from flagconsole.console.line import ELLIPSIS
 from flagconsole.console.rollouts import LimitRow, RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
@@ -47,10 +48,15 @@ def error_rate(rollout: RolloutRow | None) -> ErrorRate:
     return ErrorRate(values[0] if values else None, limit)
 
 
-def phase_span(row: FlagRow, rollout: RolloutRow | None, now: float, *, short: bool = False) -> Span:
-    """Where a flag is in its rollout: ``canary 10 2/4``, with ``‖`` where it is held; when it was killed; else a dash."""
+def phase_span(
+    row: FlagRow, rollout: RolloutRow | None, now: float, *, short: bool = False, missing: bool = False
+) -> Span:
+    """Where a flag is in its rollout: ``canary 10 2/4``, with ``‖`` where it is held; when it was killed; else a dash.
+    ``missing`` says that rollouts aren't known."""
     if row.state is FlagState.KILL:
         return span("" if row.last is None else f"killed {ago(now - row.last.at)}", "state_kill")
+    if missing:
+        return span(ELLIPSIS, "muted")
     if rollout is None or not rollout.active:
         return span(NOTHING, "faint")
     if rollout.status == "rolling_back":
@@ -61,10 +67,13 @@ def phase_span(row: FlagRow, rollout: RolloutRow | None, now: float, *, short: b
     return span(f"{'‖ ' if held else ''}{rollout.phase}{place}", "warning" if held else "plain")
 
 
-def guard_span(problem: Problem | None, rollout: RolloutRow | None) -> Span:
-    """What needs attention, else what the judge says; by a sign and a word."""
+def guard_span(problem: Problem | None, rollout: RolloutRow | None, missing: str = "") -> Span:
+    """What needs attention, else what the judge says; by a sign and a word. ``missing`` says why rollouts aren't known: no
+    verdict of before stands for one of now, and none at all not for "there is none"."""
     if problem is not None and problem.rank < KILLED_RANK:
         return span(f"{problem.sign} {problem.word}", problem.role)
+    if missing:
+        return span(missing, "muted")
     if rollout is None or not rollout.active:
         return span(NOTHING, "faint")
     if rollout.judged is None:

@@ -178,7 +178,8 @@ def recall(state: ConsoleState, cached: Cached, clock: Clock) -> ConsoleState:
         skew=cached.skew, recalled=True, fresh_at=clock.monotonic() - age if age >= 0 else None
     )
     seen = cached.seen[1] if cached.seen is not None and cached.seen[0] == cached.epoch else None
-    return replace(state, connection=connection, fetched_at=dict(cached.fetched_at), seen=seen)
+    known = dict(cached.fetched_at)
+    return replace(state, connection=connection, fetched_at=known, seen=seen, caught_up=ROLLOUTS in known)
 
 
 def _with_status(connection: model.Connection, status: Json) -> model.Connection:

@@ -159,7 +159,7 @@ class ConsoleState:
     loaded: bool = False
     #: The revision that the user has looked at; None where that isn't known.
     seen: int | None = None
-    #: Whether rollouts and incidents have been fetched since the console began: only then is known what needs attention first.
+    #: Whether rollouts and incidents are as new as the flags: fetched since the connection came about, or kept with them.
     caught_up: bool = False
     #: Set while an earlier moment is shown.
     past: PastView | None = None
@@ -177,6 +177,16 @@ class ConsoleState:
     def revision(self) -> int:
         """The store's revision that the data is of; -1 before the first listing."""
         return self.ruleset.revision
+
+    @property
+    def rollouts_missing(self) -> str:
+        """Why it isn't known which rollouts and incidents there are, in at most ten cells; empty where it is. What the flags
+        are comes first, and until the rest has come too nothing may look as if there were none."""
+        if self.past is not None:
+            return "not kept"
+        if self.caught_up:
+            return ""
+        return "not known" if self.connection.phase is Phase.OFFLINE else "asking …"
 
     @property
     def expected(self) -> list[InstanceRow]:
@@ -284,7 +294,8 @@ def heard(state: ConsoleState, at: float, head: int | None = None) -> ConsoleSta
     live = connection._replace(
         phase=Phase.LIVE, fresh_at=fresh, problem="", retry_at=None, lost_at=None, recalled=False
     )
-    return replace(state, connection=live)
+    # Rollouts and incidents of before the connection was there aren't those of now: the watcher asks for them next.
+    return replace(state, connection=live, caught_up=state.caught_up and connection.phase is Phase.LIVE)
 
 
 def offline(state: ConsoleState, problem: str, retry_at: float | None, at: float | None = None) -> ConsoleState:

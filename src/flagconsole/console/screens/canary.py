@@ -86,7 +86,8 @@ class CanaryScreen(ConsoleScreen):
         rollouts = self.console.state.rollouts
         names = sorted(rollouts, key=lambda name: (not rollouts[name].active, name))
         if not names:
-            self.console.say("no flag has a rollout")
+            missing = self.console.state.rollouts_missing
+            self.console.say(f"rollouts: {missing}" if missing else "no flag has a rollout")
             return
         here = names.index(self.wall.flag_name) if self.wall.flag_name in names else -1
         self.turn_to(names[(here + steps) % len(names)])

@@ -12,7 +12,7 @@ from flagconsole.console import view
 from flagconsole.console.arrival import arrival
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
-from flagconsole.console.state import Order
+from flagconsole.console.state import Order, Phase
 from flagconsole.console.widgets.detail import DetailPane, DetailStrip
 from flagconsole.console.widgets.flag_table import FlagTable
 from flagconsole.console.widgets.fleet_charts import FleetCharts
@@ -107,6 +107,8 @@ class FleetScreen(FilteredScreen):
             self.console.say(f"{left}{self.console.state.selected}: {problem.why}")
         elif state.problems:
             self.console.say("the filter hides the flags that need attention: Esc shows all")
+        elif state.rollouts_missing:
+            self.console.say(f"rollouts and incidents: {state.rollouts_missing}; no other flag needs attention")
         else:
             behind = arrival(state.instances.values(), state.epoch, state.revision).behind
             more = f"; {len(behind)} instances are behind: 5 shows them" if behind else ""
@@ -137,7 +139,7 @@ class FleetScreen(FilteredScreen):
         state = self.console.state
         if self._begun or self.console.touched:
             return
-        self._begun = state.caught_up
+        self._begun = state.caught_up and state.connection.phase is Phase.LIVE
         if self.table.keys and state.order is Order.URGENCY and state.past is None:
             self.table.select(self.table.keys[0])
 

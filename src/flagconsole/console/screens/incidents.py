@@ -76,6 +76,9 @@ class IncidentTable(ListTable[str, IncidentRow]):
 
     def none_yet(self) -> Sequence[Line]:
         """Why there are none."""
+        missing = self.console.state.rollouts_missing
+        if missing:
+            return [line(span(f"  incidents: {missing}", "warning"))]
         return [
             line(span("  there has been no incident yet", "good")),
             line(span("  a kill (K) or a rollback (R) opens one, by hand or by a rollout's guard", "muted")),
@@ -119,7 +122,11 @@ class IncidentsScreen(ListScreen):
         rows = list(self.console.state.incidents.values())
         is_open = [row for row in rows if row.open]
         waiting = [row for row in is_open if row.waits_for is not None]
-        parts = [span(" INCIDENTS ", "header"), span(f"{len(is_open)} open", "danger" if is_open else "good")]
+        missing = self.console.state.rollouts_missing
+        role = "danger" if is_open else "warning" if missing else "good"
+        parts = [span(" INCIDENTS ", "header"), span(f"{len(is_open)} open", role)]
+        if missing:
+            parts.append(span(f"   newer ones: {missing}" if rows else f"   {missing}", "warning"))
         if waiting:
             parts.append(span(f"   ! {len(waiting)} wait for somebody (C)", "danger"))
         return spread(line(*parts), line(span(f"{len(rows)} known ", "muted")), width)

@@ -13,6 +13,7 @@ from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
 from flagconsole.console.state import Phase
 from flagconsole.console.widgets.painted import Painted
+from flagconsole.console.widgets.rollout_pane import missing_line
 from flagconsole.domain.states import FlagState
 
 #: A chart lower than this says nothing.
@@ -47,6 +48,10 @@ class CanaryHead(Painted):
             rows.append(
                 line(span(" ■ KILLED for everyone", "state_kill"), span("   only a revive (V) clears it", "muted"))
             )
+        if state.rollouts_missing:
+            rows.append(line(" ", *missing_line(state.rollouts_missing)))
+            if rollout is None:
+                return rows
         if rollout is None:
             return [*rows, *canary_view.no_rollout_rows(flag, True, console.powers().administer)]
         rows += [canary_view.rail_line(rollout, width), canary_view.standing_line(rollout, now)]

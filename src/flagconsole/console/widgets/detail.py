@@ -16,7 +16,7 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.seen import is_unseen
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.painted import Painted
-from flagconsole.console.widgets.rollout_pane import course_line, course_lines, problem_lines, rollout_lines
+from flagconsole.console.widgets.rollout_pane import course_line, course_lines, missing_line, problem_lines, rollout_lines
 from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.states import FlagState
@@ -201,7 +201,8 @@ def pane(
 ) -> list[Line]:
     """The detail pane: as much as an incident needs, most urgent first. ``now`` is the server's time."""
     problem = problem_lines(state.problems.get(row.name), width)
-    rollout = rollout_lines(state.rollouts.get(row.name), now, width)
+    missing = state.rollouts_missing
+    rollout = [missing_line(missing)] if missing else rollout_lines(state.rollouts.get(row.name), now, width)
     rows = [
         *title_lines(row, width),
         *new_lines(state, row, width),

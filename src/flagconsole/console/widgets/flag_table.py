@@ -17,7 +17,7 @@ from flagconsole.console.ages import ago
 from flagconsole.console.attention import Problem
 from flagconsole.console.glyphs import EMPTY, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.guards import error_rate, guard_span, phase_span
-from flagconsole.console.line import BLANK, Line, cell, line
+from flagconsole.console.line import BLANK, ELLIPSIS, Line, cell, line
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.roster import Roster
 from flagconsole.console.rows import FlagRow
@@ -97,7 +97,7 @@ def _columns(
 
 class Look(NamedTuple):
     """What a row's look depends on besides the flag: how many flags need it, tenants reached, rollout and problem, the
-    server's time, marks."""
+    server's time, marks; why rollouts aren't known."""
 
     needed_by: int
     reach: Reach | None
@@ -107,6 +107,7 @@ class Look(NamedTuple):
     marked: bool
     cursor: bool
     new: bool = False
+    missing: str = ""
 
 
 def flag_line(row: FlagRow, shape: Sequence[Column], look: Look) -> Line:
@@ -126,11 +127,13 @@ def _cell(row: FlagRow, column: Column, look: Look) -> Span:
         case "percentage":
             return cell(f"{row.percentage}%" if row.state.value == "canary" else "", width, "plain", right=True)
         case "phase":
-            shown = phase_span(row, look.rollout, look.now, short=width < 15)
+            shown = phase_span(row, look.rollout, look.now, short=width < 15, missing=bool(look.missing))
             return cell(shown.text, width, shown.role)
         case "guard":
-            shown = guard_span(look.problem, look.rollout)
+            shown = guard_span(look.problem, look.rollout, look.missing)
             return cell(shown.text, width, shown.role)
+        case "error" | "limit" if look.missing:
+            return cell(ELLIPSIS, width, "muted", right=True)
         case "error":
             rate = error_rate(look.rollout)
             return cell(
@@ -293,12 +296,12 @@ class FlagTable(VirtualTable[str]):
         reach, needed_by = state.reach.get(key), len(state.ruleset.needed_by.get(key, ()))
         now, marked = self.console.server_now(), key in self._marked
         problem, new = state.problems.get(key), is_unseen(state, row)
-        rollout = state.rollouts.get(key)
+        rollout, missing = state.rollouts.get(key), state.rollouts_missing
         # Most rows look as they did a moment ago. Ages grow by the second.
-        seen = (row, shape, needed_by, reach, rollout, problem, int(now), marked, cursor, new)
+        seen = (row, shape, needed_by, reach, rollout, problem, int(now), marked, cursor, new, missing)
         known = self._before.get(key)
         if known is None or known[0] != seen:
-            look = Look(needed_by, reach, rollout, problem, now, marked, cursor, new)
+            look = Look(needed_by, reach, rollout, problem, now, marked, cursor, new, missing)
             known = (seen, flag_line(row, shape, look))
         self._drawing[key] = known
         return known[1]

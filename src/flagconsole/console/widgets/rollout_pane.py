@@ -37,6 +37,15 @@ def problem_lines(problem: Problem | None, width: int) -> list[Line]:
     return wrapped(f"{problem.sign} {problem.word}: {problem.why}", width, problem.role, most=4)
 
 
+def missing_line(missing: str) -> Line:
+    """That it isn't known whether there is a rollout, and why."""
+    words = {
+        "not kept": "which rollouts there were isn't kept: T returns to now",
+        "not known": "its rollout isn't known: the connection is lost",
+    }
+    return line(span(words.get(missing, "its rollout isn't known yet: asking the server …"), "warning"))
+
+
 def rollout_lines(rollout: RolloutRow | None, now: float, width: int) -> list[Line]:
     """Phase, rail, pauses, criteria with value and limit. Nothing where no rollout is under way."""
     if rollout is None or not rollout.active or rollout.current is None:
