@@ -52,7 +52,9 @@ def test_status_names_what_is_killed(flags: Any):
     shown = flags("status").out
     assert "killed       pos.lite" in shown
     assert "27: 26 off, 1 kill" in shown
-    assert re.search(r"incidents +inc-1  pos.lite, began \d+s ago, .*: killed: stop", shown)
+    assert re.search(
+        r"incidents +inc-1  pos.lite, began \d+s ago, .*, kill_switch waits for a runner: killed: stop", shown
+    )
 
 
 def test_status_shows_the_rollouts_and_says_when_they_have_no_measurements(flags: Any):

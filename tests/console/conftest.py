@@ -14,6 +14,7 @@ from textual import events
 from textual.pilot import Pilot
 
 from flagconsole.client.stream import ChangeFrame, Connected, Disconnected, Heartbeat, ReceiptFrame, Snapshot
+from flagconsole.console import cache_writer
 from flagconsole.console.app import ConsoleApp, Options
 from flagconsole.console.clock import Clock, Timed
 from flagconsole.console.journal import Journal
@@ -540,9 +541,15 @@ def server() -> FakeServer:
     return fake
 
 
+@pytest.fixture(autouse=True)
+def _patient_writer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cache is written in a thread that gets a second at the end; on a busy machine its imports alone take longer."""
+    monkeypatch.setattr(cache_writer, "LAST_WRITE", 30.0)
+
+
 @pytest.fixture
 def open_console(server: FakeServer, tmp_path: Any) -> Console:
-    """Opens a console on the fake server; ``live`` waits until it shows the fleet."""
+    """Opens a console on the fake server; ``live`` waits until it shows the fleet, and with ``caught_up`` its rollouts."""
 
     @asynccontextmanager
     async def opened(
@@ -553,7 +560,7 @@ def open_console(server: FakeServer, tmp_path: Any) -> Console:
         if "unreachable" in options:
             server.fetch_failures = [options.pop("unreachable")]
         del server.changes[len(server.changes) - options.pop("behind", 0) :]
-        wait_for = options.pop("wait_for", None)
+        wait_for, caught_up = options.pop("wait_for", None), options.pop("caught_up", True)
 
         async def connect() -> Link:
             if wait_for is not None:
@@ -577,6 +584,7 @@ def open_console(server: FakeServer, tmp_path: Any) -> Console:
             driver = Driver(app, pilot, clock, server)
             if live:
                 await driver.until(lambda: app.state.connection.phase.value == "live" and server.greeted)
+                await driver.until(lambda: app.state.caught_up or not caught_up)
                 await driver.settled()
             yield driver
 

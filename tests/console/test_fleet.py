@@ -6,6 +6,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
+from flagconsole.client.stream import Connected
 from flagconsole.domain.verdict import VerdictKind
 
 Console = Any
@@ -26,8 +27,8 @@ async def test_it_begins_on_what_is_most_urgent(open_console: Console, server: A
         assert console.rows()[2].startswith(f"▶ {FAILING}")
 
 
-async def test_a_cursor_that_was_touched_stays(open_console: Console, server: Any) -> None:
-    failing(server)
+def holding_rollouts_back(server: Any) -> asyncio.Event:
+    """Let the server answer about rollouts only once the event is set."""
     told, rollouts = asyncio.Event(), server.rollouts
 
     async def later(**more: Any) -> Any:
@@ -35,7 +36,44 @@ async def test_a_cursor_that_was_touched_stays(open_console: Console, server: An
         return await rollouts(**more)
 
     server.rollouts = later
-    async with open_console() as console:
+    return told
+
+
+async def test_rollouts_that_are_not_known_yet_are_told_as_such(open_console: Console, server: Any) -> None:
+    server.rollout_of("pos.loyalty_points")
+    server.look("pos.loyalty_points", server.verdict("pos.loyalty_points"), silent=True)
+    told = holding_rollouts_back(server)
+    async with open_console((120, 40), caught_up=False) as console:
+
+        def own() -> str:
+            row = next(row for row in console.rows()[2:] if row[2:].startswith("pos.loyalty_points"))
+            return " ".join(row.split())
+
+        assert "10% ? asking … ?" in own()
+        assert "its rollout: asking …" in console.screen()
+        await console.press("!")
+        assert "rollouts and incidents: asking …" in console.screen()
+        await console.press("3")
+        assert "there has been no incident" not in console.screen()
+        assert "incidents: asking …" in console.screen()
+        await console.press("1")
+        told.set()
+        await console.until(lambda: "10% canary 10 ✓ PASS" in own())
+        told.clear()
+        server.cut(retry_in=0.0)
+        await console.until("OFFLINE")
+        assert "✓ PASS" in own(), "as it was when the connection was lost"
+        server.send(Connected())
+        await console.until("● LIVE")
+        assert "10% ? asking … ?" in own(), "what was true before the connection isn't shown as true now"
+        told.set()
+        await console.until(lambda: "✓ PASS" in own())
+
+
+async def test_a_cursor_that_was_touched_stays(open_console: Console, server: Any) -> None:
+    failing(server)
+    told = holding_rollouts_back(server)
+    async with open_console(caught_up=False) as console:
         await console.press("j")
         here = console.app.state.selected
         told.set()

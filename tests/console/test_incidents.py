@@ -83,6 +83,7 @@ async def test_a_step_that_waits_is_confirmed_with_what_was_found(server: Any, o
         await console.until("INCIDENTS 1 open")
         waiting(server)
         await console.until("! needs you")
+        assert "! 1 needs you" in console.rows()[1]
         await console.press("C")
         await console.until("[step: Look at the payment provider's page]")
         await console.press("1", "Y")
@@ -91,8 +92,11 @@ async def test_a_step_that_waits_is_confirmed_with_what_was_found(server: Any, o
         assert (step.status, step.output) == (StepStatus.DONE, "done as described")
 
 
-async def test_not_done_is_another_answer(server: Any, open_console: Console) -> None:
-    server.incident_of(NAME)
+async def test_not_done_is_another_answer_and_one_thing_to_be_said_no_choice(
+    server: Any, open_console: Console
+) -> None:
+    run = server.incident_of(NAME).run
+    server.tell_incident("inc-1", run=run.model_copy(update={"verifications": ()}))
     async with open_console((120, 40)) as console:
         await console.until(lambda: console.app.state.incidents)
         await console.press("i")
@@ -100,7 +104,10 @@ async def test_not_done_is_another_answer(server: Any, open_console: Console) ->
         await console.until("! needs you")
         await console.press("C")
         await console.until("FOUND")
-        await console.press("tab", "right", "3")
+        assert "WHAT   step: Look at the payment provider's page" in console.screen()
+        assert "[step:" not in console.screen()
+        assert "immediate runs: Verify it is off" in console.screen()
+        await console.press("right", "3")
         await console.press("Y")
         await console.until("look is written down")
         assert server.incidents_by_id["inc-1"].run.steps[-1].status is StepStatus.SKIPPED
@@ -187,3 +194,37 @@ async def test_the_incident_of_the_flag_under_the_cursor_comes_first(server: Any
         await console.press("enter", "i")
         await console.until(lambda: console.app.screen.name_in_keymap == "incidents")
         assert console.app.screen.table.selected == "inc-1"
+
+
+@pytest.mark.parametrize(
+    ("restored", "status", "says", "to_do"),
+    [
+        (True, "✓ restored", "RESTORED after 40 s", "close it (X) when all is well"),
+        (False, "! needs you", "NOT RESTORED for", "stop it by hand (K, R), then close it (X)"),
+    ],
+)
+async def test_a_playbook_that_nobody_ran_says_what_is_left_to_do(
+    server: Any, open_console: Console, restored: bool, status: str, says: str, to_do: str
+) -> None:
+    incident = server.incident_of(NAME, completed_at=NOW - timedelta(seconds=90) if restored else None)
+    nobody = "nobody was there to run it within 60 min"
+    more = {"status": RunStatus.EXPIRED, "finished_at": NOW, "estimate_minutes": None, "steps": (), "problem": nobody}
+    more["verifications"] = ()
+    run = incident.run.model_copy(update=more)
+    server.tell_incident("inc-1", run=run)
+    async with open_console((120, 40)) as console:
+        await console.press("3")
+        await console.until(status)
+        words = " ".join(console.screen().split())
+        assert says in words
+        assert f"! {nobody}" in words
+        assert to_do in words.replace(" │ ", " ")
+        assert "of –" not in words
+        assert ("needs you" in words) is not restored, "one word for how it stands"
+        await console.press("C")
+        await console.until(lambda: any("inc-1: " in row and to_do in row for row in console.rows()[-4:]))
+        assert (
+            ("NEEDS YOU" in console.app.state.problems[NAME].word)
+            if not restored
+            else NAME not in (console.app.state.problems)
+        )

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from flagconsole.cli.embedded import open_embedded
 from flagconsole.demo.scenario import JUDGED_FLAG
 from flagconsole.demo.services import operations_per_second
 from flagconsole.demo.world import build
@@ -64,6 +65,16 @@ async def test_nobody_holds_the_lease_when_the_server_starts(world):
     async with world.read() as reader:
         assert (await reader.lease("controller")).holder == ""
         assert (await reader.incidents(flag_name=JUDGED_FLAG)) == []
+
+
+async def test_without_its_server_the_store_says_what_it_is_and_that_nobody_waits_for_the_past(built, world):
+    async with open_embedded(built, create=False) as demo:
+        assert (await demo.status()).environment == "demo"
+        (incident,) = (await demo.incidents()).incidents
+    assert (incident.flag_name, incident.standing, incident.closed_by) == ("ai.vector_search", "closed", "maria.oncall")
+    assert incident.restoration_minutes == pytest.approx(30, abs=1)
+    async with world.read() as reader:
+        assert (await reader.flag("ai.vector_search")).current_state == "kill"
 
 
 async def test_the_same_seed_draws_the_same_cohort(tmp_path, world):

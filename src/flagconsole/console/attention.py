@@ -73,8 +73,10 @@ def _incident(state: ConsoleState, row: FlagRow) -> Problem | None:
     found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
     waiting = next((item for item in found if item.waits_for is not None), None)
     if waiting is not None and waiting.waits_for is not None:
-        return Problem(1, "!", "YOUR TURN", f"incident {waiting.incident_id}: {waiting.waits_for.title}")
+        return Problem(1, "!", "NEEDS YOU", f"incident {waiting.incident_id}: {waiting.waits_for.title}")
     running = next((item for item in found if item.completed_at is None), None)
+    if running is not None and running.left_to_people:
+        return Problem(1, "!", "NEEDS YOU", f"incident {running.incident_id}: {running.left_to_people}")
     if running is not None:
         return Problem(1, "!", "INCIDENT", f"incident {running.incident_id} runs: {running.trigger}")
     return None

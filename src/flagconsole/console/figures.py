@@ -8,6 +8,8 @@ from flagconsole.console.rollouts import PhaseRow
 from flagconsole.console.verdicts import FAIL, INCONCLUSIVE, NO_DATA, PASS, CriterionRow
 
 NOTHING: Final = "–"
+#: What stands where it isn't known whether there is anything.
+UNKNOWN: Final = "?"
 
 _LABELS: Final = {
     "success_rate": "success rate",

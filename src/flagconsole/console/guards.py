@@ -6,8 +6,15 @@ from typing import NamedTuple
 
 from flagconsole.console.ages import ago
 from flagconsole.console.attention import KILLED_RANK, Problem
-from flagconsole.console.figures import NOTHING, OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, limit_text, value_text
-from flagconsole.console.line import ELLIPSIS
+from flagconsole.console.figures import (
+    NOTHING,
+    OUTCOME_ROLE,
+    OUTCOME_SIGN,
+    OUTCOME_WORD,
+    UNKNOWN,
+    limit_text,
+    value_text,
+)
 from flagconsole.console.rollouts import LimitRow, RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
@@ -56,7 +63,7 @@ def phase_span(
     if row.state is FlagState.KILL:
         return span("" if row.last is None else f"killed {ago(now - row.last.at)}", "state_kill")
     if missing:
-        return span(ELLIPSIS, "muted")
+        return span(UNKNOWN, "faint")
     if rollout is None or not rollout.active:
         return span(NOTHING, "faint")
     if rollout.status == "rolling_back":
@@ -71,7 +78,8 @@ def guard_span(problem: Problem | None, rollout: RolloutRow | None, missing: str
     """What needs attention, else what the judge says; by a sign and a word. ``missing`` says why rollouts aren't known: no
     verdict of before stands for one of now, and none at all not for "there is none"."""
     if problem is not None and problem.rank < KILLED_RANK:
-        return span(f"{problem.sign} {problem.word}", problem.role)
+        # The column has ten cells: of a longer word the sign gives way, not its end.
+        return span(f"{problem.sign} {problem.word}" if len(problem.word) <= 8 else problem.word, problem.role)
     if missing:
         return span(missing, "muted")
     if rollout is None or not rollout.active:

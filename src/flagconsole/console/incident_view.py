@@ -11,8 +11,9 @@ from typing import Final
 from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.figures import duration_text, minutes_text
 from flagconsole.console.incidents import IncidentRow, IncidentStory, RunRow, RunStepRow
-from flagconsole.console.line import BLANK, Line, cell, cut, joined, line, line_width, wrapped
+from flagconsole.console.line import BLANK, Line, cell, cut, line, line_width, wrapped
 from flagconsole.console.safe import Span, span
+from flagconsole.domain.incident_standing import Standing, run_words
 
 _STEP_SIGN: Final = {
     "done": ("✓", "good"),
@@ -29,7 +30,13 @@ _RUN_WORDS: Final = {
     "done": ("DONE", "good"),
     "stopped": ("STOPPED: needs a person", "danger"),
     "superseded": ("superseded", "muted"),
-    "expired": ("EXPIRED: no runner took it in time", "danger"),
+    "expired": ("NOT RUN", "warning"),
+}
+_STANDING: Final = {
+    Standing.CLOSED: ("✓", "muted"),
+    Standing.NEEDS_YOU: ("!", "danger"),
+    Standing.RESTORED: ("✓", "good"),
+    Standing.NOT_RESTORED: ("▲", "danger"),
 }
 _POINT_SIGN: Final = {"ok": ("✓", "good"), "not_ok": ("✗", "danger"), "unknown": ("?", "warning"), "": ("·", "muted")}
 IMPACT_ROLE: Final = {"none": "good", "minimal": "warning", "moderate": "danger", "severe": "danger"}
@@ -95,10 +102,11 @@ def run_rows(run: RunRow, width: int, now: float) -> list[Line]:
     """The playbook with its steps: state, estimate, time taken, what came of it."""
     word, role = _RUN_WORDS.get(run.status, (run.status, "warning"))
     ended = now if run.finished_at is None else run.finished_at
+    estimate = "" if run.estimate is None else f" of the estimated {minutes_text(run.estimate)}"
     head = line(
         span(f"{run.playbook} ", "strong"),
         span(word, role),
-        span(f"  {duration_text(ended - run.created_at)} of {minutes_text(run.estimate)}", "muted"),
+        span("" if run.status == "expired" else f"  {duration_text(ended - run.created_at)}{estimate}", "muted"),
         span("  exposure frozen" if run.frozen else "", "warning"),
     )
     rows = [head]
@@ -212,7 +220,8 @@ def detail_rows(
         rows.append(line(span(f"closed {ago_words(now - row.closed_at)} by {row.closed_by}", "muted")))
         rows += _section("ROOT CAUSE", wrapped(row.root_cause, width, most=3) if row.root_cause else [])
     if row.run is not None:
-        rows += _section("PLAYBOOK", run_rows(row.run, width, now))
+        left = wrapped(row.left_to_people, width, "strong", most=2) if row.left_to_people else []
+        rows += _section("PLAYBOOK", [*run_rows(row.run, width, now), *left])
         rows += _section("VERIFY", point_rows(row.run, width))
     if story is None:
         return [*rows, BLANK, line(span("asking the server for the rest …", "muted"))]
@@ -228,25 +237,15 @@ def _section(heading: str, rows: list[Line]) -> list[Line]:
 
 def status_span(row: IncidentRow) -> Span:
     """How an incident stands in one word and sign."""
-    if row.closed_at is not None:
-        return span("✓ closed", "muted")
-    if row.waits_for is not None or (row.run is not None and row.run.status in {"stopped", "expired"}):
-        return span("! needs you", "danger")
-    if row.completed_at is not None:
-        return span("✓ restored", "good")
-    return span("▲ open", "danger")
+    sign, role = _STANDING[row.standing]
+    return span(f"{sign} {row.standing.value}", role)
 
 
-def brief(row: IncidentRow, now: float) -> Line:
-    """An incident in a few words, for sheets and strips."""
-    run = row.run
-    where = (
-        "" if run is None else f"  {run.playbook}: " + (run.current.title if run.current is not None else run.status)
-    )
-    return joined(
-        [
-            line(status_span(row), " ", span(row.incident_id, "strong")),
-            restoration_line(row, now),
-            line(span(where, "muted")),
-        ]
-    )
+def brief_rows(row: IncidentRow, now: float) -> list[Line]:
+    """An incident in a few words, for sheets: whether service is restored, and what its playbook does."""
+    rows = [restoration_line(row, now)]
+    if row.run is not None:
+        current = row.run.current
+        step = "" if current is None else f": {current.title}"
+        rows.append(line(span(f"{run_words(row.run.status, row.run.playbook)}{step}", "muted")))
+    return rows

@@ -7,10 +7,9 @@ from typing import Final, NamedTuple
 
 from flagconsole.console.json_values import number, whole
 from flagconsole.console.rows import Json, seconds_of
+from flagconsole.domain.incident_standing import Standing, standing_of, step_waits
 
 _RUN_ACTIVE: Final = {"pending", "running", "stopped"}
-#: Steps of these kinds and stages wait for a person.
-_NEEDS_WORD: Final = {"uncertain", "failed"}
 
 
 class RunStepRow(NamedTuple):
@@ -30,7 +29,7 @@ class RunStepRow(NamedTuple):
     @property
     def waits(self) -> bool:
         """Whether a person has to say what was done or found."""
-        return self.status in _NEEDS_WORD or (self.kind == "manual" and self.status == "started")
+        return step_waits(self.kind, self.status)
 
 
 class PointRow(NamedTuple):
@@ -109,6 +108,25 @@ class IncidentRow(NamedTuple):
         """The step that needs a person's word; None where none does."""
         steps = self.run.steps if self.run is not None and self.run.active else ()
         return next((step for step in steps if step.waits), None)
+
+    @property
+    def standing(self) -> Standing:
+        """Whether it needs somebody, and whether service is restored."""
+        return standing_of(
+            closed=not self.open,
+            restored=self.completed_at is not None,
+            waits=self.waits_for is not None,
+            run=None if self.run is None else self.run.status,
+        )
+
+    @property
+    def left_to_people(self) -> str:
+        """What somebody has to do of a playbook that no runner took; empty where there is no such."""
+        if not self.open or self.run is None or self.run.status != "expired":
+            return ""
+        if self.completed_at is None:
+            return "stop it by hand (K, R), then close it (X)"
+        return "every SDK has the change without it: close it (X) when all is well"
 
     def elapsed(self, now: float) -> float:
         """Seconds from its start until service was restored, or until ``now``."""

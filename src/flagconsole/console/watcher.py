@@ -109,6 +109,7 @@ class Watcher:
         self._clock = clock
         self._overseer = Overseer(client, host, clock)
         self._behind = False
+        self._woken = asyncio.Event()
         self._measured: tuple[str, int] | None = None
         self._measured_at = float("-inf")
         self._told: tuple[object, ...] | None = None
@@ -117,8 +118,9 @@ class Watcher:
         self._story_at = float("-inf")
 
     def catch_up(self) -> None:
-        """The stream begins anew: what happened before it is fetched at the next glance, again until that works."""
+        """The stream begins anew: what happened before it is fetched at once, again until that works."""
         self._behind = True
+        self._woken.set()
 
     async def _fetch(self, _: Wish) -> None:
         """Fetch what the stream goes on from: rollouts, incidents, playbooks. Without the right to them there are none."""
@@ -189,7 +191,9 @@ class Watcher:
                     self._try(self._tell_incident, wish),
                     self._try(lambda wish: self._overseer.ask(in_front=wish.oversight), wish),
                 )
-            await asyncio.sleep(GLANCE)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), GLANCE)
+            self._woken.clear()
 
     @staticmethod
     async def _try(ask: Callable[[Wish], Awaitable[None]], wish: Wish) -> None:

@@ -13,9 +13,11 @@ from flagconsole.demo.hours import BUSY_FLAGS, Hours
 from flagconsole.demo.past import PAST_ROLLOUTS, PastClock, live_through
 from flagconsole.demo.tenants import tenant_records
 from flagconsole.demo.workload import Workload
+from flagconsole.domain.incident_views import IncidentClose
 from flagconsole.domain.requests import FlagCreate, FlagUpdate, KeyCreate, Kill, OverrideSet, TenantsPut
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.states import FlagState
+from flagconsole.domain.store_environment import StoreEnvironment
 from flagconsole.operations.catalogue import shipped_catalogue
 from flagconsole.operations.service import Operations
 from flagconsole.store import Store
@@ -46,6 +48,15 @@ class OwnState(NamedTuple):
     days_left: int | None = None
 
 
+class Closing(NamedTuple):
+    """The end of an incident of the demo's past: how many hours ago, by whom, of which flag, and what the cause was."""
+
+    hours_ago: float
+    actor: str
+    flag_name: str
+    root_cause: str
+
+
 def _on(hours_ago: float, actor: str, names: Sequence[str]) -> list[Step]:
     return [Step(hours_ago, actor, name, FlagState.ON, None, "rollout complete, plan finished") for name in names]
 
@@ -73,6 +84,10 @@ _STEPS: Final[tuple[Step, ...]] = (
     Step(3, "release-bot", "estimates.convert_to_invoice", FlagState.SHADOW, None, "start shadow testing"),
 )
 
+_CLOSINGS: Final[tuple[Closing, ...]] = (
+    Closing(5.5, "maria.oncall", "ai.vector_search", "the embedding service ran out of memory, INC-2087"),
+)
+
 _OWN_STATES: Final[tuple[OwnState, ...]] = (
     OwnState(28, "pos.lite", "tenant-0133", FlagState.OFF, "till hardware is being replaced", 1),
     OwnState(19, "estimates.ai_pricing", "tenant-0007", FlagState.CANARY, "beta partner"),
@@ -97,15 +112,20 @@ async def build(
     try:
         operations = Operations(store, environment="demo")
         founder = Actor(name="platform-team", role=Role.ADMIN)
+        async with store.write() as tx:
+            # Whoever opens the store without its server reads where it is too.
+            await tx.save_environment(StoreEnvironment(name="demo", created_at=await tx.now(), created_by=founder.name))
         flags: list[FlagCreate] = shipped_catalogue("thorbis")
         await operations.load_catalogue(founder, flags)
         await operations.put_tenants(founder, TenantsPut(tenants=tenant_records(seed, now.date())))
         # In the order of time, as in every log: the console finds a moment by it.
-        steps: list[Step | OwnState] = [*_STEPS, *_OWN_STATES]
+        steps: list[Step | OwnState | Closing] = [*_STEPS, *_OWN_STATES, *_CLOSINGS]
         for step in sorted(steps, key=lambda one: -one.hours_ago):
             past.at = now - timedelta(hours=step.hours_ago)
             if isinstance(step, Step):
                 await _take(operations, step)
+            elif isinstance(step, Closing):
+                await _close(operations, step)
             else:
                 await _give(operations, step, now)
         await _hours(store, seed, now)
@@ -131,6 +151,12 @@ async def _take(operations: Operations, step: Step) -> None:
         return
     request = FlagUpdate(change_reason=step.reason, current_state=step.state, canary_percentage=step.percentage)
     await operations.update(actor, step.flag_name, request)
+
+
+async def _close(operations: Operations, closing: Closing) -> None:
+    actor = Actor(name=closing.actor, role=Role.ADMIN)
+    for incident in (await operations.incidents(actor, flag_name=closing.flag_name, open_only=True)).incidents:
+        await operations.close_incident(actor, incident.incident_id, IncidentClose(root_cause=closing.root_cause))
 
 
 async def _give(operations: Operations, own: OwnState, now: datetime) -> None:

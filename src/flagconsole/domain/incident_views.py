@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, Field
 
 from flagconsole.domain.flag import Frozen
 from flagconsole.domain.incident import AffectedTenant, Impact, Incident, Note, TimelineEntry
+from flagconsole.domain.incident_standing import Standing, standing_of, step_waits
 from flagconsole.domain.names import ReasonText
 from flagconsole.domain.playbook_run import (
     Delivery,
@@ -101,6 +102,18 @@ class IncidentView(Frozen):
     post_mortem_due: bool
     communication_due: bool
     run: RunView | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """Whether it needs somebody, and whether service is restored."""
+        run = self.run
+        waits = run is not None and run.status.active and any(step_waits(one.kind, one.status) for one in run.steps)
+        return standing_of(
+            closed=self.closed_at is not None,
+            restored=self.completed_at is not None,
+            waits=waits,
+            run=None if run is None else run.status.value,
+        )
 
     @classmethod
     def of(cls, incident: Incident, run: RunView | None) -> IncidentView:

@@ -6,9 +6,9 @@ from typing import Any
 
 from flagconsole.domain.errors import StepNotFound, StepNotWaiting
 from flagconsole.domain.incident import Incident
+from flagconsole.domain.incident_standing import step_waits
 from flagconsole.domain.incident_views import IncidentUpdate, StepConfirm
-from flagconsole.domain.playbook import StepKind
-from flagconsole.domain.playbook_run import CheckResult, PlaybookRun, RunStatus, StepRecord, StepStatus
+from flagconsole.domain.playbook_run import CheckResult, PlaybookRun, RunStatus, StepStatus
 from flagconsole.operations.context import Context
 from flagconsole.operations.incident_reading import existing_incident
 from flagconsole.operations.rollout_end import end_rolling_back
@@ -76,7 +76,7 @@ async def confirm_step(
         raise StepNotFound(incident_id=incident_id, step=step)
     if record.by == context.actor.name and record.output == request.note:
         return incident
-    if not run.status.active or not _waits(record):
+    if not run.status.active or not step_waits(record.kind, record.status):
         raise StepNotWaiting(step=step, state=record.status.value)
     status = StepStatus.DONE if request.done else StepStatus.SKIPPED
     over = record.over(status, context.now, request.note, by=context.actor.name, change_id=record.change_id)
@@ -84,12 +84,6 @@ async def confirm_step(
     if run.status is RunStatus.STOPPED:
         await tx.save_run(run.moved(status=RunStatus.RUNNING, problem=""))
     return incident
-
-
-def _waits(record: StepRecord) -> bool:
-    if record.kind is StepKind.MANUAL and record.status is StepStatus.STARTED:
-        return True
-    return record.status in {StepStatus.UNCERTAIN, StepStatus.FAILED}
 
 
 async def _verify(tx: Transaction, context: Context, run: PlaybookRun, step: str, request: StepConfirm) -> None:

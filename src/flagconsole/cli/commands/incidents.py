@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _IMPACTS = ("none", "minimal", "moderate", "severe")
 _COLOURS = {"severe": "red", "moderate": "yellow", "stopped": "red", "failed": "red", "uncertain": "red"}
+_COLOURS |= {"needs you": "red", "not restored": "red"}
 _TENANTS_SHOWN = 20
 
 
@@ -62,15 +63,9 @@ def _row(item: IncidentView) -> list[Cell | str]:
         _restoration(item),
         Cell(impact, _COLOURS.get(impact)),
         "not yet" if item.affected is None else str(item.affected) if item.tenants_known else "unknown",
-        Cell("closed", dim=True) if item.closed_at else _state(item),
+        Cell(item.standing.value, _COLOURS.get(item.standing.value), dim=item.closed_at is not None),
         item.trigger,
     ]
-
-
-def _state(item: IncidentView) -> Cell:
-    if item.run is None or item.completed_at is not None:
-        return Cell("open")
-    return Cell(item.run.status.value, _COLOURS.get(item.run.status.value))
 
 
 def _restoration(item: IncidentView) -> str:

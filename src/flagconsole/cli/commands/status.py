@@ -108,10 +108,15 @@ def _of_incident(incident: IncidentView, now: datetime) -> Cell:
     done = incident.completed_at
     restored = "not restored yet" if done is None else f"restored {age(done, now)} ago"
     began = f"began {age(incident.started_at, now)} ago"
-    playbook = "" if incident.playbook is None else f" by {incident.playbook}"
-    colour = "red" if done is None else None
+    from flagconsole.domain.incident_standing import Standing, run_words
+
+    run = incident.run
+    playbook = "" if run is None else f", {run_words(run.status.value, run.playbook)}"
+    needs_you = ", needs you" if incident.standing is Standing.NEEDS_YOU else ""
+    colour = "red" if done is None or needs_you else None
     return Cell(
-        f"{incident.incident_id}  {incident.flag_name}, {began}, {restored}{playbook}: {incident.trigger}", colour
+        f"{incident.incident_id}  {incident.flag_name}, {began}, {restored}{playbook}{needs_you}: {incident.trigger}",
+        colour,
     )
 
 

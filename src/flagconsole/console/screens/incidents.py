@@ -20,6 +20,7 @@ from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.console.wish import Wish
+from flagconsole.domain.incident_standing import Standing
 
 _NO_COUNT: Final = "counting"
 
@@ -33,7 +34,7 @@ class IncidentTable(ListTable[str, IncidentRow]):
         """The columns."""
         return [
             Column("id", "ID", 7),
-            Column("status", "STATUS", 11),
+            Column("status", "STATUS", 14),
             Column("flag", "FLAG", 20, grows=True),
             Column("when", "BEGAN", 11, spare=1),
             Column("took", "TOOK", 9, right=True),
@@ -121,14 +122,17 @@ class IncidentsScreen(ListScreen):
         """How many are open, and how many wait for somebody."""
         rows = list(self.console.state.incidents.values())
         is_open = [row for row in rows if row.open]
-        waiting = [row for row in is_open if row.waits_for is not None]
+        waiting = [row for row in is_open if row.standing is Standing.NEEDS_YOU]
+        restored = sum(row.completed_at is not None for row in is_open)
         missing = self.console.state.rollouts_missing
-        role = "danger" if is_open else "warning" if missing else "good"
+        role = "danger" if len(is_open) > restored else "warning" if is_open or missing else "good"
         parts = [span(" INCIDENTS ", "header"), span(f"{len(is_open)} open", role)]
+        if restored:
+            parts.append(span(f", {'all' if restored == len(is_open) else restored} restored", "good"))
         if missing:
             parts.append(span(f"   newer ones: {missing}" if rows else f"   {missing}", "warning"))
         if waiting:
-            parts.append(span(f"   ! {len(waiting)} wait for somebody (C)", "danger"))
+            parts.append(span(f"   ! {len(waiting)} need{'s' if len(waiting) == 1 else ''} you", "danger"))
         return spread(line(*parts), line(span(f"{len(rows)} known ", "muted")), width)
 
     def refill(self) -> None:
@@ -190,7 +194,7 @@ class IncidentsScreen(ListScreen):
         if row is None or flag is None:
             console.say("no incident is selected")
         elif not to_be_said(row):
-            console.say(f"{row.incident_id} waits for nobody")
+            console.say(f"{row.incident_id}: {row.left_to_people or f'nothing to confirm, it is {row.standing.value}'}")
         else:
             self.open_sheet(StepSheet(flag, console.state.connection.environment, row))
 

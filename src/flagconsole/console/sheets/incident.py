@@ -5,9 +5,9 @@ from __future__ import annotations
 from flagconsole.console import watched
 from flagconsole.console.actions import Kind
 from flagconsole.console.confirmation import OTHER
-from flagconsole.console.incident_view import brief, impact_rows
+from flagconsole.console.incident_view import brief_rows, impact_rows
 from flagconsole.console.incidents import IncidentRow
-from flagconsole.console.line import Line, line, wrapped
+from flagconsole.console.line import Line, cut, line, wrapped
 from flagconsole.console.rows import FlagRow, Json
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
@@ -91,20 +91,25 @@ class StepSheet(IncidentSheet):
 
     def __init__(self, row: FlagRow, environment: str, incident: IncidentRow) -> None:
         super().__init__(row, environment, incident)
-        self.fields = [
-            Field("WHAT", tuple(to_be_said(incident))),
-            Field("FOUND", (("yes", "done, it is well"), ("no", "not done, it is not well"))),
-        ]
+        self._what = Field("WHAT", tuple(to_be_said(incident)))
+        found = Field("FOUND", (("yes", "done, it is well"), ("no", "not done, it is not well")))
+        # Where there is one thing to be said, there is nothing to choose.
+        self.fields = [self._what, found] if len(self._what.values) > 1 else [found]
+
+    @property
+    def step(self) -> str:
+        """The name of what something is said about."""
+        return (self.fields[0] if len(self.fields) > 1 else self._what).value
 
     def facts(self, width: int) -> list[Line]:
         """Where the playbook is."""
         row = self.incident
         if row is None:
             return []
-        step = (
-            None if row.run is None else next((one for one in row.run.steps if one.step == self.fields[0].value), None)
-        )
-        rows = [brief(row, self.console.server_now())]
+        step = None if row.run is None else next((one for one in row.run.steps if one.step == self.step), None)
+        only = self._what.values[0][1] if len(self.fields) == 1 else ""
+        rows = self.labelled("WHAT", only, width) if only else []
+        rows += [*(cut(one, width) for one in brief_rows(row, self.console.server_now()))]
         if step is not None and step.status == "uncertain":
             rows += wrapped("it was begun, and nobody knows whether it happened: look, then say so", width, "warning")
         if step is not None and step.output:
@@ -113,14 +118,12 @@ class StepSheet(IncidentSheet):
 
     async def ask(self, reason: str) -> Json | str:
         """What was found, with the note."""
-        done = self.fields[1].value == "yes"
-        return await self.console.session.questions.confirm_step(
-            self.incident_id, self.fields[0].value, reason, done=done
-        )
+        done = self.fields[-1].value == "yes"
+        return await self.console.session.questions.confirm_step(self.incident_id, self.step, reason, done=done)
 
     def said(self) -> str:
         """Which step."""
-        return f"{self.incident_id}: {self.fields[0].value} is written down"
+        return f"{self.incident_id}: {self.step} is written down"
 
 
 class CloseSheet(IncidentSheet):
@@ -135,7 +138,7 @@ class CloseSheet(IncidentSheet):
         row = self.incident
         if row is None:
             return []
-        rows = [brief(row, self.console.server_now()), *impact_rows(row)]
+        rows = [*brief_rows(row, self.console.server_now()), *impact_rows(row)]
         if row.run is not None and row.run.active:
             left = [step.title for step in row.run.steps if step.status in {"pending", "started"}]
             if left:

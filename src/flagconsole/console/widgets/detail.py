@@ -16,7 +16,13 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.seen import is_unseen
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.painted import Painted
-from flagconsole.console.widgets.rollout_pane import course_line, course_lines, missing_line, problem_lines, rollout_lines
+from flagconsole.console.widgets.rollout_pane import (
+    course_line,
+    course_lines,
+    missing_line,
+    problem_lines,
+    rollout_lines,
+)
 from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.states import FlagState

@@ -15,9 +15,10 @@ from rich.cells import cell_len
 from flagconsole.console import view
 from flagconsole.console.ages import ago
 from flagconsole.console.attention import Problem
+from flagconsole.console.figures import UNKNOWN
 from flagconsole.console.glyphs import EMPTY, STATE_GLYPH, STATE_ROLE
 from flagconsole.console.guards import error_rate, guard_span, phase_span
-from flagconsole.console.line import BLANK, ELLIPSIS, Line, cell, line
+from flagconsole.console.line import BLANK, Line, cell, line
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.roster import Roster
 from flagconsole.console.rows import FlagRow
@@ -133,7 +134,7 @@ def _cell(row: FlagRow, column: Column, look: Look) -> Span:
             shown = guard_span(look.problem, look.rollout, look.missing)
             return cell(shown.text, width, shown.role)
         case "error" | "limit" if look.missing:
-            return cell(ELLIPSIS, width, "muted", right=True)
+            return cell(UNKNOWN, width, "faint", right=True)
         case "error":
             rate = error_rate(look.rollout)
             return cell(

@@ -39,11 +39,7 @@ def problem_lines(problem: Problem | None, width: int) -> list[Line]:
 
 def missing_line(missing: str) -> Line:
     """That it isn't known whether there is a rollout, and why."""
-    words = {
-        "not kept": "which rollouts there were isn't kept: T returns to now",
-        "not known": "its rollout isn't known: the connection is lost",
-    }
-    return line(span(words.get(missing, "its rollout isn't known yet: asking the server …"), "warning"))
+    return line(span(f"its rollout: {missing}", "warning"))
 
 
 def rollout_lines(rollout: RolloutRow | None, now: float, width: int) -> list[Line]:
