@@ -265,7 +265,7 @@ class FakeServer:
 
     def _default(self, asked: Asked) -> Answer:
         if asked.headers.get("authorization") != f"Bearer {KEY}":
-            return problem(401, "unauthenticated", "No valid API key was given.")
+            return problem(401, "unauthenticated", "A valid API key is needed.")
         if asked.path == "/api/snapshot":
             etag = f'"{self.epoch}:{self.revision}"'
             if asked.headers.get("if-none-match") == etag:

@@ -27,7 +27,7 @@ def test_the_file_of_the_server_on_this_machine_is_named(store: str, capsys: pyt
     path.write_text("fc_admin_secret")
     assert run(["list", "--url", "http://127.0.0.1:9"]) == 7
     said = capsys.readouterr().err.splitlines()
-    assert said[0].startswith("error: No valid API key was given.")
+    assert said[0].startswith("error: A valid API key is needed.")
     assert said[1].endswith(f"export FLAGCONSOLE_API_KEY=\"$(cat '{path}')\"")
     assert "fc_admin_secret" not in "".join(said)
 

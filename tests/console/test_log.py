@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from flagconsole.console.log import Log
-from flagconsole.console.moment import moment_of
 from flagconsole.console.questions import Questions
 from flagconsole.console.rows import ChangeRow, change_row
 from flagconsole.domain.errors import Unreachable
+from flagconsole.domain.moment import moment_of
 
 
 def rows_of(server: Any, newest: int) -> list[ChangeRow]:

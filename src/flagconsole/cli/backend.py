@@ -16,7 +16,7 @@ from flagconsole.cli.rollout_backend import RolloutBackend
 from flagconsole.cli.schedule_backend import ScheduleBackend
 from flagconsole.cli.shadow_backend import ShadowBackend
 from flagconsole.cli.suggestion import did_you_mean
-from flagconsole.domain.errors import FlagNotFound
+from flagconsole.domain.errors import FlagNotFound, Unauthenticated
 
 if TYPE_CHECKING:
     from flagconsole.cli.target import Target
@@ -147,7 +147,15 @@ async def open_backend(target: Target, *, create: bool = False) -> AsyncIterator
         sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
         from flagconsole.client.http import Client
 
-        async with Client(target.url, target.api_key(), user_agent=f"flagconsole-cli/{__version__}") as client:
+        agent = f"flagconsole-cli/{__version__}"
+        try:
+            key = target.api_key()
+        except Unauthenticated:
+            # A mistyped address would be answered with a search for keys.
+            async with Client(target.url, "none", user_agent=agent) as client:
+                await client.reach()
+            raise
+        async with Client(target.url, key, user_agent=agent) as client:
             yield client
     else:
         from flagconsole.cli.embedded import open_embedded

@@ -70,7 +70,8 @@ COMMANDS: dict[str, Entry] = {
 }
 
 #: What a shell shows for a program that ended by SIGINT, and what click ends with when nobody reads the pipe.
-_INTERRUPTED, _BROKEN_PIPE = 130, 1
+#: As of every program that these signals end: 128 and the number of SIGINT and SIGPIPE.
+_INTERRUPTED, _BROKEN_PIPE = 130, 141
 
 
 @click.group(

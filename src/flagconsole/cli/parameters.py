@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.suggestion import did_you_mean
+from flagconsole.domain.moment import moment_of
 from flagconsole.domain.states import OVERRIDE_STATES, FlagState
 
 if TYPE_CHECKING:
@@ -73,6 +74,26 @@ class FlagNameType(click.ParamType[str]):
         return [CompletionItem(name, help=flags[name].value) for name in found]
 
 
+class FileType(click.ParamType[str]):
+    """A file's path, or ``-``; a shell offers those that there are, and before them the ``names`` that stand for one."""
+
+    name = "file"
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The path as it is: who reads the file says what is wrong with it."""
+        return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The names that begin so; where none does, the shell looks for files itself."""
+        from click.shell_completion import CompletionItem
+
+        named = [CompletionItem(name) for name in self._names if incomplete and name.startswith(incomplete)]
+        return named or [CompletionItem(incomplete, type="file")]
+
+
 class DomainType(click.ParamType[str]):
     """A domain of flags; a shell offers those that there are."""
 
@@ -93,6 +114,9 @@ class DomainType(click.ParamType[str]):
 
 
 FLAG = FlagNameType()
+FILE = FileType()
+#: A plan: one that ships (``flagconsole.operations.plan_file.SHIPPED``, which takes long to import), or a file.
+PLAN = FileType("default", "demo")
 DOMAIN = DomainType()
 STATE = StateType()
 OVERRIDE_STATE = StateType(*(state for state in FlagState if state in OVERRIDE_STATES))
@@ -116,7 +140,24 @@ class MomentType(click.ParamType[datetime]):
         return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
+class PastMomentType(click.ParamType[datetime]):
+    """A moment that is over, as people say it at night: a time of day, ``20m`` (ago), or a date and time. In UTC."""
+
+    name = "time"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time."""
+        found = moment_of(str(value), datetime.now(UTC).timestamp())
+        if found is not None:
+            return datetime.fromtimestamp(found, UTC)
+        try:
+            return MOMENT.convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not a time like 03:14, 20m (ago) or 2026-11-22T03:14Z", param, ctx)
+
+
 MOMENT = MomentType()
+PAST_MOMENT = PastMomentType()
 
 
 def names(value: str | None) -> tuple[str, ...] | None:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from flagconsole.client.attempts import CHANGE, ONCE, READ, Answer, Patience, answer_to
 from flagconsole.client.position import HEADER, Position, position_text
-from flagconsole.domain.errors import OutcomeUnknown, UnexpectedAnswer
+from flagconsole.domain.errors import FlagConsoleError, OutcomeUnknown, UnexpectedAnswer, Unreachable
 from flagconsole.domain.flag import Frozen
 from flagconsole.domain.text import safe_text
 
@@ -45,6 +45,15 @@ class Caller:
             return self._read(answer, model)
         except ValidationError as error:
             raise UnexpectedAnswer(url=self._url, problem=_first_problem(error)) from error
+
+    async def reach(self, path: str) -> None:
+        """Raise ``Unreachable`` where nobody answers, whatever the answer would be."""
+        try:
+            await self._ask("GET", path, {}, ONCE)
+        except Unreachable:
+            raise
+        except FlagConsoleError:
+            return
 
     async def get_bytes(self, path: str) -> bytes:
         """Read ``path`` as it is."""

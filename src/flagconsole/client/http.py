@@ -95,6 +95,10 @@ class Client(
     ) -> None:
         await self.aclose()
 
+    async def reach(self) -> None:
+        """Raise ``Unreachable`` where nobody answers at the URL. Needs no valid key."""
+        await self._caller.reach("/health")
+
     async def status(self) -> Status:
         """The system on one screen, and who I am."""
         return await self._caller.get("/api/status", Status)

@@ -127,8 +127,8 @@ class Navigator:
             self._show(HistoryScreen(None if row is None else row.name))
 
     def _open_around(self, text: str) -> None:
-        from flagconsole.console.moment import MOMENT_HELP, moment_of
         from flagconsole.console.screens.history import HistoryScreen
+        from flagconsole.domain.moment import MOMENT_HELP, moment_of
 
         if not text:
             self.ask_palette("around ")

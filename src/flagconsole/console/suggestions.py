@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.keymap import OF_A_FLAG, Command, key_name
-from flagconsole.console.moment import MOMENT_HELP, moment_of
 from flagconsole.console.sheets.tenant import matching_tenants
 from flagconsole.console.state import ConsoleState, Order
 from flagconsole.console.tabs import Tab
 from flagconsole.console.theme import theme_files
+from flagconsole.domain.moment import MOMENT_HELP, moment_of
 
 MOST: Final = 12
 _OF_A_TENANT: Final = frozenset({"tenant", "go.tenants"})

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from flagconsole.console import state as model
-from flagconsole.console.moment import MOMENT_HELP, moment_of
 from flagconsole.console.state import ConsoleState, PastView
 from flagconsole.console.wish import Wish
+from flagconsole.domain.moment import MOMENT_HELP, moment_of
 from flagconsole.domain.payload import PayloadError
 
 if TYPE_CHECKING:

@@ -79,7 +79,7 @@ class UnsupportedMediaType(FlagConsoleError):
 
 
 class TenantRequired(FlagConsoleError):
-    """A tenant is needed: give tenant_id or use a tenant's key."""
+    """A tenant is needed."""
 
     code = "TENANT_REQUIRED"
     status = 401
@@ -103,7 +103,7 @@ class ServerBusy(FlagConsoleError):
 
 
 class Unauthenticated(FlagConsoleError):
-    """No valid API key was given."""
+    """A valid API key is needed."""
 
     code = "unauthenticated"
     status = 401

@@ -113,7 +113,7 @@ def tenant_for(context: Context, requested: str | None) -> str:
             raise InvalidInput(field="tenant_id", problem="is not the tenant of this key", value=requested)
         return context.actor.tenant_id
     if requested is None:
-        raise TenantRequired()
+        raise TenantRequired("Give tenant_id, or use a tenant's key.")
     return requested
 
 

@@ -110,5 +110,5 @@ def required_tenant(actor: Actor, tenant_id: str | None) -> str:
     """The tenant meant, or ``TenantRequired``."""
     tenant = tenant_of_actor(actor, tenant_id)
     if tenant is None:
-        raise TenantRequired()
+        raise TenantRequired("Give tenant_id, or use a tenant's key.")
     return tenant

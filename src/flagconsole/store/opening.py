@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -59,7 +60,7 @@ def refuse_missing(url: str) -> None:
         return
     path = sqlite_path(url)
     if not Path(path).exists():
-        raise StoreNotFound("Check the path, or make it with: flagconsole init", path=path)
+        raise StoreNotFound(f"Check the path, or make it with: flagconsole init --store {shlex.quote(url)}", path=path)
 
 
 def _refuse_missing_part(path: str) -> None:

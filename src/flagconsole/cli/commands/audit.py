@@ -13,6 +13,7 @@ from flagconsole.cli.commands.audit_missing import missing
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import moment, print_json, say, talk
+from flagconsole.cli.parameters import FILE
 from flagconsole.cli.whole_log import text_of, whole_log
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
@@ -141,7 +142,7 @@ def export(invocation: Invocation, file: Path) -> None:
 
 
 @audit.command("anchor")
-@click.argument("place", metavar="FILE|URL")
+@click.argument("place", type=FILE, metavar="FILE|URL")
 @prints
 def anchor(invocation: Invocation, place: str) -> None:
     """Check the log, then append its heads, signed with the key in FLAGCONSOLE_ANCHOR_KEY, to FILE, or post them to a URL.

@@ -9,6 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import print_json, print_table, say, talk
+from flagconsole.cli.parameters import FILE
 from flagconsole.cli.reason import NO_REASON, one_reason
 from flagconsole.cli.text_file import read_text, source_of
 from flagconsole.domain.errors import ExitCode
@@ -25,7 +26,7 @@ _YES = click.option("--yes", is_flag=True, help="Don't ask before doing it, in a
 
 
 @click.command("bulk-set")
-@click.option("--file", "path", required=True, metavar="FILE", help="YAML or JSON; - for standard input.")
+@click.option("--file", "path", required=True, type=FILE, metavar="FILE", help="YAML or JSON; - for standard input.")
 @click.option("--reason", metavar="TEXT", help="Why; replaces the file's reason.")
 @_YES
 @changes

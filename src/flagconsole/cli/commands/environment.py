@@ -10,6 +10,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.output import print_json, say, talk
+from flagconsole.cli.parameters import FILE
 from flagconsole.cli.reason import with_reason
 from flagconsole.cli.text_file import read_text, replace_text
 from flagconsole.domain.errors import ExitCode
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.option("--output", metavar="FILE", help="Write it there, in one step; comments that it has are kept.")
+@click.option("--output", type=FILE, metavar="FILE", help="Write it there, in one step; comments that it has are kept.")
 @prints
 def export(invocation: Invocation, output: str | None) -> None:
     """Write the environment as YAML: flags with all their properties, and overrides, always in the same order."""
@@ -59,7 +60,7 @@ def export(invocation: Invocation, output: str | None) -> None:
 
 
 @click.command("apply")
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=FILE, metavar="FILE")
 @click.option("--plan-hash", metavar="HASH", help="Do exactly the plan of this hash, or nothing.")
 @click.option("--prune", is_flag=True, help="Also remove what the file's lists don't name.")
 @click.option("--yes", is_flag=True, help="Without --plan-hash: don't ask, do what is shown.")

@@ -9,6 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import print_json, say, talk
+from flagconsole.cli.parameters import FILE
 from flagconsole.cli.reason import one_reason
 from flagconsole.cli.text_file import read_text, source_of
 from flagconsole.domain.errors import ExitCode
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=FILE, metavar="FILE")
 @click.argument("words", metavar="[REASON]", nargs=-1)
 @click.option("--reason", metavar="TEXT", help="Why; the same as REASON (default: imported from FILE).")
 @click.option("--from", "system", type=click.Choice(["unleash", "flagd"]), required=True, help="Whose file it is.")

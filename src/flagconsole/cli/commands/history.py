@@ -10,7 +10,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import moment, print_json, print_table, talk, when
-from flagconsole.cli.parameters import DOMAIN, FLAG, MOMENT
+from flagconsole.cli.parameters import DOMAIN, FLAG, PAST_MOMENT
 from flagconsole.cli.table import Cell
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ _COLOURS = {"killed": "red", "revived": "green", "rolled_back": "yellow"}
 @click.command("history")
 @click.argument("flag", type=FLAG, required=False)
 @click.option(
-    "--around", type=MOMENT, metavar="TIME", help="The changes nearest to TIME first, before it and after it."
+    "--around",
+    type=PAST_MOMENT,
+    metavar="TIME",
+    help="The changes nearest to TIME first: 03:14, 20m (ago), or 2026-11-22T03:14Z.",
 )
 @click.option("--window", metavar="D", help="With --around: so far from it at most, such as 30m or 2h [30m].")
 @click.option("--limit", type=click.IntRange(1, 500), default=20, show_default=True, help="At most so many changes.")

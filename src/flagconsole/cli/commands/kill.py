@@ -8,7 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes
 from flagconsole.cli.output import print_json, say, talk
-from flagconsole.cli.parameters import FLAG
+from flagconsole.cli.parameters import FILE, FLAG
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
@@ -33,7 +33,7 @@ WAIT_SECONDS: Final = 5.0
     metavar="SECONDS",
     help="How long to wait until every instance has confirmed.",
 )
-@click.option("--file", "path", metavar="FILE", help="In this local kill list instead, without any server.")
+@click.option("--file", "path", type=FILE, metavar="FILE", help="In this local kill list instead, without any server.")
 @with_reason
 @changes
 def kill(invocation: Invocation, flag: str, wait: float, path: str | None, reason: str) -> None:
@@ -133,4 +133,5 @@ def _print_dry_run(invocation: Invocation, result: ChangeResult, blast: BlastVie
     for item in blast.dependents:
         after = f"{item.after.value} for {item.tenants} tenants" if item.tenants else "unchanged"
         say(f"dependent {item.flag_name}: {after}")
-    say(f"{blast.instances_expected} instances would be waited for; nothing was changed")
+    one = blast.instances_expected == 1
+    say(f"{blast.instances_expected} instance{'' if one else 's'} would be waited for; nothing was changed")

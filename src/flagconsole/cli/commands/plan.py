@@ -9,6 +9,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import print_json, say, say_whole
+from flagconsole.cli.parameters import FILE, PLAN
 from flagconsole.domain.errors import ExitCode
 from flagconsole.domain.text import safe_text
 
@@ -45,7 +46,7 @@ def plan() -> None:
 
 
 @plan.command("FILE", hidden=True)
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=FILE, metavar="FILE")
 @click.option("--prune", is_flag=True, help="Also remove what the file's lists don't name.")
 @click.option("--detailed-exitcode", is_flag=True, help="End with 14 where something would change.")
 @prints
@@ -69,7 +70,7 @@ def plan_of_file(invocation: Invocation, file: str, prune: bool, detailed_exitco
 
 
 @plan.command("check")
-@click.argument("source", metavar="NAME|FILE")
+@click.argument("source", type=PLAN, metavar="NAME|FILE")
 @click.option("--flag", metavar="FLAG", help="Show the plan as it applies to this flag.")
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def check(source: str, flag: str | None, as_json: bool) -> None:

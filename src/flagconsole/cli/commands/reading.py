@@ -8,7 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import age, moment, print_fields, print_json, print_table, state_cell, talk
-from flagconsole.cli.parameters import DOMAIN, FLAG, STATE
+from flagconsole.cli.parameters import DOMAIN, FILE, FLAG, STATE
 from flagconsole.cli.suggestion import did_you_mean
 from flagconsole.cli.table import Cell
 from flagconsole.domain.errors import BeyondTenant, NotAllowed
@@ -31,7 +31,7 @@ AnyFlag = TypeVar("AnyFlag", "FlagView", "ListedFlag")
 @click.option("--state", type=STATE, help="Only flags in this state.")
 @click.option("--stale", is_flag=True, help="Only flags that are due for removal, with the reasons.")
 @click.option("--unused-days", type=click.IntRange(1, 3650), help="With --stale: days without operations [30].")
-@click.option("--code", metavar="PATH", help="With --stale: where the code below PATH still names them.")
+@click.option("--code", type=FILE, metavar="PATH", help="With --stale: where the code below PATH still names them.")
 @prints
 def list_flags(
     invocation: Invocation,

@@ -8,7 +8,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, prints
 from flagconsole.cli.output import moment, print_json, say, talk
-from flagconsole.cli.parameters import FLAG
+from flagconsole.cli.parameters import FLAG, PLAN
 from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command("replay")
 @click.argument("flag", type=FLAG)
 @click.option("--rollout", "rollout_id", metavar="ID", help="This rollout [the newest].")
-@click.option("--plan", metavar="NAME|FILE", help="Judge by this plan [the rollout's own].")
+@click.option("--plan", type=PLAN, metavar="NAME|FILE", help="Judge by this plan [the rollout's own].")
 @prints
 def replay(invocation: Invocation, flag: str, rollout_id: str | None, plan: str | None) -> None:
     """Judge the past of a rollout of FLAG by another plan. Changes nothing."""

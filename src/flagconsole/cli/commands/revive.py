@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
-from flagconsole.cli.parameters import FLAG, PERCENTAGE, REVIVE_STATE
+from flagconsole.cli.parameters import FILE, FLAG, PERCENTAGE, REVIVE_STATE
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.domain.states import FlagState
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.argument("flag", type=FLAG)
 @click.option("--to", "state", type=REVIVE_STATE, default="off", help="A state below the one it was killed in [off].")
 @click.option("--percentage", type=PERCENTAGE, metavar="N", help="The percentage, for --to canary.")
-@click.option("--file", "path", metavar="FILE", help="Take it off this local kill list instead.")
+@click.option("--file", "path", type=FILE, metavar="FILE", help="Take it off this local kill list instead.")
 @with_reason
 @changes
 def revive(

@@ -11,7 +11,7 @@ import click
 
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.output import age, moment, print_json, print_table, say
-from flagconsole.cli.parameters import FLAG
+from flagconsole.cli.parameters import FLAG, PLAN
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.text import safe_text
 
@@ -29,7 +29,9 @@ _WATCH_SECONDS: Final = 5.0
 
 @click.command("start", epilog='Example: flagconsole start pos.lite "shadow tests are green" --plan default')
 @click.argument("flag", type=FLAG)
-@click.option("--plan", "plan", metavar="NAME|FILE", help="A shipped plan (default, demo) or a file [the flag's own].")
+@click.option(
+    "--plan", "plan", type=PLAN, metavar="NAME|FILE", help="A shipped plan (default, demo) or a file [the flag's own]."
+)
 @with_reason
 @changes
 def start(invocation: Invocation, flag: str, plan: str | None, reason: str) -> None:

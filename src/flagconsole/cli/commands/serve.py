@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from flagconsole.cli.invocation import Invocation
+from flagconsole.cli.parameters import FILE
 
 if TYPE_CHECKING:
     from flagconsole.rollout.anchoring import Anchors
@@ -75,7 +76,9 @@ if TYPE_CHECKING:
 )
 @click.option("--prometheus-in-clear", is_flag=True, help="Also over the network without TLS.")
 @click.option("--prometheus-private", is_flag=True, help="Also where its name leads to a private address.")
-@click.option("--anchor", metavar="FILE|URL", help="Keep the audit log's signed head there (FLAGCONSOLE_ANCHOR_KEY).")
+@click.option(
+    "--anchor", type=FILE, metavar="FILE|URL", help="Keep the audit log's signed head there (FLAGCONSOLE_ANCHOR_KEY)."
+)
 @click.option("--anchor-every", default="1h", show_default=True, metavar="DURATION", help="How often.")
 @click.option(
     "--limit",

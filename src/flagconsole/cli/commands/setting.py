@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from flagconsole.cli.invocation import Invocation, changes
+from flagconsole.cli.output import talk
 from flagconsole.cli.parameters import FLAG, PERCENTAGE, STATE, names
 from flagconsole.cli.reason import with_reason
 from flagconsole.domain.states import FlagState
@@ -14,6 +15,7 @@ from flagconsole.domain.states import FlagState
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
     from flagconsole.cli.target import Target
+    from flagconsole.domain.flag import Flag
     from flagconsole.domain.views import ChangeResult
 
 #: Seconds that ``set FLAG kill`` waits for the instances, as ``kill`` does by default.
@@ -23,7 +25,9 @@ _KILL_WAIT = 5.0
 @click.command("set", epilog='Example: flagconsole set pos.lite canary --percentage 10 "shadow was clean"')
 @click.argument("flag", type=FLAG)
 @click.argument("state", type=STATE)
-@click.option("--percentage", type=PERCENTAGE, metavar="N", help="So many percent of the tenants, drawn by hash.")
+@click.option(
+    "--percentage", type=PERCENTAGE, metavar="N", help="So many percent of the tenants, drawn by hash [as before]."
+)
 @click.option("--tenant-ids", metavar="A,B", help="Exactly these tenants; an empty list goes back to the percentage.")
 @with_reason
 @changes
@@ -67,4 +71,12 @@ def set_flag(
             dry_run=invocation.dry_run,
         )
 
-    print_result(invocation, invocation.run(work))
+    result = invocation.run(work)
+    print_result(invocation, result)
+    if state is FlagState.CANARY and percentage is None and tenant_ids is None:
+        talk(f"{_cohort(result.flag)} as it was set before; --percentage N sets another")
+
+
+def _cohort(flag: Flag) -> str:
+    chosen = len(flag.canary_tenant_ids)
+    return f"{chosen} chosen tenant{'s' * (chosen != 1)}" if chosen else f"{flag.canary_percentage} %"

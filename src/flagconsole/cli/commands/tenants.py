@@ -11,6 +11,7 @@ import click
 from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import print_json, print_table, say, talk
+from flagconsole.cli.parameters import FILE
 from flagconsole.cli.table import Cell
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.text import safe_text
@@ -76,7 +77,7 @@ def _known(value: object) -> Cell | str:
 
 
 @tenants.command("import")
-@click.argument("file", metavar="FILE")
+@click.argument("file", type=FILE, metavar="FILE")
 @click.option("--format", "kind", type=_FORMAT, help="What the file is, where its name doesn't say it.")
 @changes
 def import_tenants(invocation: Invocation, file: str, kind: str | None) -> None:

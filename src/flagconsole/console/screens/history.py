@@ -11,12 +11,12 @@ from flagconsole.console.ages import moment_text
 from flagconsole.console.filtering import Fields
 from flagconsole.console.line import Line, spread
 from flagconsole.console.log import Log
-from flagconsole.console.moment import MOMENT_HELP, duration_of, moment_of
 from flagconsole.console.rows import ChangeRow
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.widgets.change_table import ChangeTable, change_text, entry_lines, verb_of
+from flagconsole.domain.moment import MOMENT_HELP, duration_of, moment_of
 
 #: Changes that can be chosen at once: as many as one set takes.
 MOST_CHOSEN: Final = 500

@@ -9,12 +9,12 @@ from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.arrival import CANT_CONFIRM, arrival, names
 from flagconsole.console.glyphs import ARROW, DONE, FAILED
 from flagconsole.console.line import Line, cell, line, wrapped
-from flagconsole.console.moment import offset_text
 from flagconsole.console.rows import ChangeRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.virtual_table import Column, heading_line
+from flagconsole.domain.moment import offset_text
 
 _VERB: Final = {
     "rolled_back": "rollback",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flagconsole.console.moment import duration_of, moment_of, offset_text
+from flagconsole.domain.moment import duration_of, moment_of, offset_text
 
 NOW = datetime(2026, 3, 14, 3, 20, 0, tzinfo=UTC).timestamp()
 
