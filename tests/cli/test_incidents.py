@@ -63,6 +63,10 @@ def test_a_flags_name_stands_for_its_newest_incident(killed):
     assert closed.out.startswith("inc-1 closed: pos.lite, impact ")
     assert closed.out.count("\n") == 1
     assert "flagconsole incidents show inc-1" in closed.err
+    assert "no root cause is written down" in closed.err
+    again = killed("incidents", "close", "inc-1", "--root-cause", "a slow query")
+    assert "inc-1 was closed already" in again.err
+    assert again.out.startswith("inc-1 written up: ")
     assert killed("revive", "pos.lite", "fixed").code == 0
     assert killed("kill", "pos.lite", "again", "--wait", "0").code == 0
     assert killed("incidents", "export", "pos.lite").out.startswith("# Incident inc-2: pos.lite\n")

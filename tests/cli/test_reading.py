@@ -118,3 +118,25 @@ def test_a_rollback_time_that_nobody_said_is_told_as_the_default(flags: Any):
     flags("create", "pos.plain", "--reason", "for a test")
     assert re.search(r"^rollback takes +60 s \(the default\)$", flags("get", "pos.plain").out, re.M)
     assert re.search(r"^rollback takes +30 s$", flags("get", "invoices.write").out, re.M)
+
+
+def test_a_tenant_that_the_store_does_not_know_is_told(flags, home):
+    assert "note:" not in flags("get", "pos.lite", "--tenant", "t-99").err
+    (home / "tenants.csv").write_text("tenant_id,name\nt-1,One\n")
+    assert flags("tenants", "import", str(home / "tenants.csv")).code == 0
+    assert "note:" not in flags("get", "pos.lite", "--tenant", "t-1").err
+    assert "knows no tenant 't-99'" in flags("get", "pos.lite", "--tenant", "t-99").err
+    given = flags("override", "pos.lite", "off", "--reason", "asked", "--tenant", "t-99")
+    assert (given.code, "knows no tenant 't-99'" in given.err) == (0, True)
+
+
+def test_around_takes_a_time_of_day(flags):
+    assert flags("history", "--around", "0m").out.count("\n") > 2
+    wrong = flags("history", "--around", "noon")
+    assert (wrong.code, "not a time like 03:14, 20m (ago)" in wrong.err) == (2, True)
+
+
+def test_a_percentage_that_stays_is_told(flags):
+    assert "as it was set before" not in flags("set", "pos.lite", "canary", "go", "--percentage", "10").err
+    assert flags("set", "pos.lite", "off", "stop").code == 0
+    assert "10 % as it was set before" in flags("set", "pos.lite", "canary", "go on").err

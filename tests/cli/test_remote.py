@@ -109,8 +109,8 @@ def test_a_server_that_is_not_there_ends_with_6(fc: Any):
     assert (shown.code, url in shown.err) == (6, True)
 
 
-def test_without_a_key_it_says_where_to_put_one(fc: Any):
-    shown = fc("list", "--url", "http://127.0.0.1:1")
+def test_without_a_key_it_says_where_to_put_one(fc: Any, live_server: LiveServer):
+    shown = fc("list", "--url", live_server.url)
     assert (shown.code, "FLAGCONSOLE_API_KEY" in shown.err) == (7, True)
 
 

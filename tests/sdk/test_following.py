@@ -216,13 +216,16 @@ def test_a_healthy_stream_needs_no_polling(server, client):
     assert client.status.transport == "stream"
 
 
-def test_a_refused_key_is_an_error_while_the_last_good_rules_are_served(server, client):
+def test_a_refused_key_is_an_error_while_the_last_good_rules_are_served(server, client, caplog):
     refused = problem(401, "unauthenticated", "The key was revoked.")
     server.answers["GET", "/api/stream"] = lambda asked: refused
     server.streams[0].cut()
     until(lambda: client.status.health is Health.ERROR)
     assert "The key was revoked." in client.status.problem
     assert client.is_enabled("a.b", "t")
+    [warned] = [record.getMessage() for record in caplog.records if "until the key is taken" in record.getMessage()]
+    assert "The key was revoked." in warned
+    assert "as they were last known" in warned
 
 
 def test_silence_is_noticed_and_another_connection_made(server, make_client, monkeypatch):

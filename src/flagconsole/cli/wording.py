@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from flagconsole.cli.output import moment, print_json, say
+from flagconsole.cli.output import moment, print_json, say, talk
 from flagconsole.domain.change import TOLD_OF_COHORT, told_setting
 from flagconsole.domain.flag import Setting
 from flagconsole.domain.text import safe_text
@@ -13,7 +13,15 @@ from flagconsole.domain.text import safe_text
 if TYPE_CHECKING:
     from flagconsole.cli.invocation import Invocation
     from flagconsole.domain.change import Change
-    from flagconsole.domain.views import ChangeResult
+    from flagconsole.domain.views import ChangeResult, FlagDetail
+
+
+def warn_unknown(detail: FlagDetail) -> None:
+    """Say on standard error that the store doesn't know the tenant, though an answer for it is given as for any."""
+    if detail.tenant_known is False:
+        talk(
+            f"note: the store knows no tenant {safe_text(detail.tenant_id, 140)!r}; see them with: flagconsole tenants list"
+        )
 
 
 def transition(change: Change) -> str:

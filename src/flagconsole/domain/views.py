@@ -77,7 +77,8 @@ class FlagListing(Frozen):
 
 
 class FlagDetail(Frozen):
-    """``GET /api/flags/{name}``. Without a tenant there is no effective state and no override."""
+    """``GET /api/flags/{name}``. Without a tenant there is no effective state and no override. ``tenant_known`` is false where
+    the store knows tenants and not this one: a mistyped id gets an answer as well."""
 
     epoch: str
     revision: int
@@ -86,6 +87,7 @@ class FlagDetail(Frozen):
     effective_state: FlagState | None = None
     evaluation: EvaluationView | None = None
     override: Override | None = None
+    tenant_known: bool | None = None
     dependents: tuple[str, ...] = ()
 
 

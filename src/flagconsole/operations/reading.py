@@ -85,7 +85,14 @@ def seen_by(actor: Actor, flag: FlagView) -> FlagView:
 
 
 def detail(
-    ruleset: Ruleset, flag: FlagView, override: Override | None, tenant: str | None, now: datetime, *, actor: Actor
+    ruleset: Ruleset,
+    flag: FlagView,
+    override: Override | None,
+    tenant: str | None,
+    now: datetime,
+    *,
+    actor: Actor,
+    tenant_known: bool | None = None,
 ) -> FlagDetail:
     """One flag as the actor's key sees it, and what the tenant gets."""
     evaluation = None
@@ -101,6 +108,7 @@ def detail(
         effective_state=None if evaluation is None else evaluation.state,
         evaluation=evaluation,
         override=override,
+        tenant_known=tenant_known,
         dependents=tuple(ruleset.dependents(flag.flag_name)),
     )
 

@@ -312,7 +312,8 @@ class Operations(
                 raise FlagNotFound(flag=flag_name)
             own = None if tenant is None else await reader.override(flag_name, tenant)
             ruleset = reading.ruleset_of(await reader.head(), views, overrides)
-            return reading.detail(ruleset, view, own, tenant, await reader.now(), actor=actor)
+            known = None if tenant is None else await reader.tenant_known(tenant)
+            return reading.detail(ruleset, view, own, tenant, await reader.now(), actor=actor, tenant_known=known)
 
     async def history(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -56,6 +57,8 @@ GOODBYE_SECONDS: Final = 0.8
 HANG_UP_SECONDS: Final = 0.2
 _NO_STREAM: Final = frozenset({404, 405, 406, 410, 501})
 _KEY_REFUSED: Final = frozenset({401, 403})
+
+log = logging.getLogger("flagconsole.sdk")
 
 
 class Core:
@@ -141,7 +144,7 @@ class Core:
             connection = open_connection(self._settings.url, self._settings.api_key)
         except Exception as error:  # a URL or key that can't be used: served from the cache, and said in the status
             self._problem = safe_text(error, 300)
-            self._key_refused = True
+            self._refused()
             await self._stopping.wait()
             return
         works = [
@@ -231,13 +234,20 @@ class Core:
         self._key_refused = False
         self._problem = None
 
+    def _refused(self) -> None:
+        """Note that the key isn't taken, and say so once: without rules all flags are off, as if somebody had meant it."""
+        if not self._key_refused:
+            served = "every flag is off" if self._held.ruleset is None else "flags stay as they were last known"
+            log.warning("flagconsole: %s; %s until the key is taken", self._problem, served)
+        self._key_refused = True
+
     def _lost(self, lost: Disconnected) -> None:
         self._counters.disconnections += 1
         if self._stream_open:
             self._stream_open = self._poll_answered = False
         self._problem = f"stream: {lost.problem}"
         if lost.status in _KEY_REFUSED:
-            self._key_refused = True
+            self._refused()
         if lost.status in _NO_STREAM or (lost.status is None and "text/event-stream" in lost.problem):
             self._no_stream = True
             self._applier.fetch_now.set()
@@ -291,8 +301,11 @@ class Core:
         async with connection.stream("GET", "/api/snapshot", headers=headers) as response:
             body = await read_body(response)
         if response.status_code not in (200, 304):
-            self._key_refused = response.status_code in _KEY_REFUSED
             self._problem = safe_text(f"snapshot: {error_of(self._settings.url, response.status_code, body)}", 300)
+            if response.status_code in _KEY_REFUSED:
+                self._refused()
+            else:
+                self._key_refused = False
             return False
         self._learn_date(response)
         self._contact()

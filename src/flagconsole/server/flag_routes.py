@@ -47,9 +47,14 @@ async def flag(
 ) -> FlagDetail:
     """One flag and, for a tenant, its effective state and override."""
     view, tenant, now = view_of(state, name), tenant_of_actor(actor, tenant_id), await state.now()
-    override = None if tenant is None else state.projection.overrides.get((name, tenant))
+    override = known = None
+    if tenant is not None:
+        override = state.projection.overrides.get((name, tenant))
+        async with state.operations.store.read() as reader:
+            known = await reader.tenant_known(tenant)
     response.headers["ETag"] = f'"{view.version}"'
-    return reading.detail(state.projection.ruleset, view, override, tenant, now, actor=actor)
+    ruleset = state.projection.ruleset
+    return reading.detail(ruleset, view, override, tenant, now, actor=actor, tenant_known=known)
 
 
 @router.get("/api/flags/{name}/history", summary="Changes of one flag", responses=problems(404))

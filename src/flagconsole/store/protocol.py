@@ -154,6 +154,9 @@ class Reader(
     async def tenants(self) -> list[TenantProfile]:
         """The known tenants by id, those no longer active included."""
 
+    async def tenant_known(self, tenant_id: str) -> bool | None:
+        """Whether the store knows this tenant; None where it knows none at all."""
+
     async def active_tenant_ids(self) -> tuple[str, ...]:
         """The ids of the active tenants, in order."""
 

@@ -160,6 +160,11 @@ class SqlReader(
     async def tenants(self) -> list[TenantProfile]:
         return [rows.tenant_of(row) for row in await self._session.all(f"{_TENANTS} ORDER BY tenant_id")]
 
+    async def tenant_known(self, tenant_id: str) -> bool | None:
+        if await self._session.one("SELECT 1 FROM tenants WHERE tenant_id = ?", tenant_id) is not None:
+            return True
+        return None if await self._session.one("SELECT 1 FROM tenants LIMIT 1") is None else False
+
     async def active_tenant_ids(self) -> tuple[str, ...]:
         found = await self._session.all("SELECT tenant_id FROM tenants WHERE active = 1 ORDER BY tenant_id")
         return tuple(row["tenant_id"] for row in found)

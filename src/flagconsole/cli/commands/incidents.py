@@ -235,10 +235,20 @@ def close(
 
     request = ask(IncidentClose, **_given(root_cause, resolution, prevention, impact))
 
-    async def work(backend: Backend, target: Target) -> IncidentDetail:
-        return await backend.close_incident(incident_id, request, dry_run=invocation.dry_run)
+    async def work(backend: Backend, target: Target) -> tuple[IncidentView, IncidentDetail]:
+        before = (await backend.incident(incident_id)).incident
+        return before, await backend.close_incident(incident_id, request, dry_run=invocation.dry_run)
 
-    _print_outcome(invocation, invocation.run(work), "closed")
+    before, detail = invocation.run(work)
+    if before.closed_at is None:
+        _print_outcome(invocation, detail, "closed")
+    else:
+        talk(
+            f"{before.incident_id} was closed already, {moment(before.closed_at)} by {safe_text(before.closed_by, 200)}"
+        )
+        _print_outcome(invocation, detail, "written up")
+    if not detail.incident.root_cause:
+        talk(f"no root cause is written down: flagconsole incidents update {safe_text(incident_id)} --root-cause …")
 
 
 def _given(

@@ -40,7 +40,7 @@ def override(
 
     The tenant is the configured one, or --tenant.
     """
-    from flagconsole.cli.wording import print_result
+    from flagconsole.cli.wording import print_result, warn_unknown
     from flagconsole.domain.requests import OverrideRemove
 
     request = _removal(words, reason, expires) if remove else _setting(words, reason, expires)
@@ -48,7 +48,10 @@ def override(
     async def work(backend: Backend, target: Target) -> ChangeResult:
         if target.tenant is None and target.url is None:
             raise TenantRequired("Give --tenant, or run: flagconsole config set-tenant ID")
-        version, key = (await backend.flag(flag)).flag.version, invocation.idempotency_key
+        now = await backend.flag(flag, target.tenant)
+        if not remove:
+            warn_unknown(now)
+        version, key = now.flag.version, invocation.idempotency_key
         if isinstance(request, OverrideRemove):
             removal = request.model_copy(update={"tenant_id": target.tenant})
             return await backend.remove_override(

@@ -149,6 +149,9 @@ def get(invocation: Invocation, flag: str) -> None:
         print_json(detail, schedules=more)
     else:
         print_fields(_fields(detail) + [("scheduled", _scheduled(view)) for view in scheduled or ()])
+    from flagconsole.cli.wording import warn_unknown
+
+    warn_unknown(detail)
 
 
 def _scheduled(view: ScheduleView) -> str:
