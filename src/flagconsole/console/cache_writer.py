@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from flagconsole.console import cache
 from flagconsole.console.cache import Json, Unusable
@@ -41,13 +41,26 @@ _OF_FLAGS: Final = frozenset({FLAGS, COHORTS, OVERRIDES})
 _BETWEEN: Final = "\0"
 
 
+class Told(NamedTuple):
+    """A flag as an event told it: without its newest change, which is the event's own. Put together when it is written, since of a
+    thousand a second only the newest of each flag ever is."""
+
+    flag: Json
+    change: Json
+
+    @property
+    def body(self) -> Json:
+        """The flag as a listing tells it."""
+        return {**_bare(self.flag), "last_change": _short(self.change)}
+
+
 @dataclass
 class Part:
     """New items of a part; ``whole`` where they are all there are. None stands for one that is gone."""
 
     whole: bool = False
     fetched_at: float = 0.0
-    items: dict[str, Json | None] = field(default_factory=dict)
+    items: dict[str, Json | Told | None] = field(default_factory=dict)
 
     def take(self, other: Part) -> None:
         """Become this one and then the other, which belongs to this one from now on."""
@@ -130,9 +143,9 @@ class CacheWriter:
     def events(self, events: Iterable[Json], fetched_at: float) -> None:
         """Changes that were applied on top of what came before, in their order."""
         with self._wake:
-            for event in events:
-                self._pending.take(_pending_of(event, fetched_at))
-            self._woken()
+            new = _pending_of(events, fetched_at)
+            if new.changes:
+                self._take(new)
 
     def changes(self, changes: Iterable[Json], fetched_at: float = 0.0) -> None:
         """Entries of the log; ``fetched_at`` where they are the newest ones."""
@@ -308,26 +321,30 @@ def _store_part(db: sqlite3.Connection, name: str, part: Part) -> None:
         )
 
 
-def _dump(body: Json) -> str:
-    return json.dumps(body, separators=(",", ":"))
+def _dump(body: Json | Told) -> str:
+    return json.dumps(body.body if isinstance(body, Told) else body, separators=(",", ":"))
 
 
-def _pending_of(event: Json, fetched_at: float) -> Pending:
-    """What a change makes to be written."""
-    change, flag, override = event["change"], event.get("flag"), event.get("override")
-    name, tenant, revision = change["flag_name"], change.get("tenant_id"), int(event["revision"])
-    new = Pending(str(event["epoch"]), revision - 1, revision)
-    # The flag of an event comes without its newest change, which is the event's own.
-    body = None if flag is None else {**_bare(flag), "last_change": _short(change)}
-    new.parts[FLAGS] = Part(False, fetched_at, {name: body})
-    if flag is None or not COHORT_FIELDS.isdisjoint(flag):
-        new.parts[COHORTS] = Part(False, fetched_at, {name: None if flag is None else _cohort(flag)})
-    if tenant is not None:
-        new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}{tenant}": override})
-    elif flag is None:
-        new.parts[OVERRIDES] = Part(False, fetched_at, {f"{name}{_BETWEEN}": None})
-    new.parts[HISTORY] = Part(False, fetched_at)
-    new.changes[(new.epoch, int(change["change_id"]))] = change
+def _pending_of(events: Iterable[Json], fetched_at: float) -> Pending:
+    """What changes make to be written, in their order."""
+    new = Pending()
+    flags, cohorts, overrides = (Part(False, fetched_at) for _ in range(3))
+    for event in events:
+        change, flag, override = event["change"], event.get("flag"), event.get("override")
+        name, tenant, revision = change["flag_name"], change.get("tenant_id"), int(event["revision"])
+        if new.revision < 0:
+            new.base = revision - 1
+        new.epoch, new.revision = str(event["epoch"]), revision
+        flags.items[name] = None if flag is None else Told(flag, change)
+        if flag is None or not COHORT_FIELDS.isdisjoint(flag):
+            cohorts.items[name] = None if flag is None else _cohort(flag)
+        if tenant is not None:
+            overrides.items[f"{name}{_BETWEEN}{tenant}"] = override
+        elif flag is None:
+            overrides.take(Part(items={f"{name}{_BETWEEN}": None}))
+        new.changes[(new.epoch, int(change["change_id"]))] = change
+    new.parts = {FLAGS: flags, HISTORY: Part(False, fetched_at)}
+    new.parts |= {name: part for name, part in ((COHORTS, cohorts), (OVERRIDES, overrides)) if part.items}
     return new
 
 

@@ -270,6 +270,8 @@ def setting_of(value: object) -> str:
     state = value.get("current_state", value.get("override_state"))
     if not isinstance(state, str):
         return "–"
+    if state != FlagState.CANARY.value:
+        return state_of(state).value
     named = value.get("canary_tenant_ids")
     size = _picked(value) if isinstance(named, list | tuple) else _told_picked(value)
     return setting_text(state_of(state), _whole(value.get("canary_percentage")), size)

@@ -90,18 +90,19 @@ class Palette(NamedTuple):
         """A row as Textual paints it: exactly ``width`` cells, passed by ``finish``. The only place where the console makes
         segments; each costs a sequence of forty bytes, so a blank is painted with its neighbour where that looks the same."""
         segments: list[Segment] = []
-        text, style = "", self.style(base, "plain")
-        for part in pad(row, width):
-            own = self.style(base, part.role)
+        combined, text = self.combined, ""
+        style = self.style(base, "plain")
+        for part, role in pad(row, width):
+            own = combined.get((base, role)) or self.style(base, role)
             if own is style or not text:
-                text, style = text + part.text, own
-            elif _blank(part.text) and blanks_alike(style, own):
-                text += part.text
+                text, style = text + part, own
+            elif _blank(part) and blanks_alike(style, own):
+                text += part
             elif _blank(text) and blanks_alike(style, own):
-                text, style = text + part.text, own
-            elif part.text:
+                text, style = text + part, own
+            elif part:
                 segments.append(Segment(to_ascii(text) if ascii_only else text, style))
-                text, style = part.text, own
+                text, style = part, own
         if text:
             segments.append(Segment(to_ascii(text) if ascii_only else text, style))
         return Strip(segments if finish is None else finish(segments), width)
