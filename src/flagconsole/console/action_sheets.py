@@ -9,16 +9,13 @@ from flagconsole.console import undoing
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.screens.console_screen import Handler
-from flagconsole.console.sheets.kill import KillSheet
-from flagconsole.console.sheets.revive import ReviveSheet
-from flagconsole.console.sheets.rollback import RollbackSheet
-from flagconsole.console.sheets.sheet import Sheet
 from flagconsole.console.suggesting import failing_reason
 from flagconsole.console.undoing import WAY_BACK, undoable
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
+    from flagconsole.console.sheets.sheet import Sheet
 
 
 class ActionSheets:
@@ -43,12 +40,16 @@ class ActionSheets:
         }
 
     def _open_kill(self, argument: str) -> None:
+        from flagconsole.console.sheets.kill import KillSheet
+
         row = self._target(argument)
         if row is not None:
             why = failing_reason(self._app.state, row.name, self._app.server_now())
             self._open(KillSheet(row, self._environment, why))
 
     def _open_rollback(self, argument: str) -> None:
+        from flagconsole.console.sheets.rollback import RollbackSheet
+
         row = self._target(argument)
         if row is not None:
             rollout = self._app.state.rollouts.get(row.name)
@@ -57,6 +58,8 @@ class ActionSheets:
             self._open(RollbackSheet(row, self._environment, why, "" if judged is None else judged.playbook))
 
     def _open_revive(self, argument: str) -> None:
+        from flagconsole.console.sheets.revive import ReviveSheet
+
         row = self._target(argument)
         if row is None:
             return
@@ -129,6 +132,8 @@ class ActionSheets:
             self._open(StartSheet(row, self._environment))
 
     def _open_undo(self) -> None:
+        from flagconsole.console.sheets.rollback import RollbackSheet
+
         action = undoable(self._app.state, self._app.server_now())
         row = None if isinstance(action, str) else self._app.state.flags.get(action.flag_name)
         if isinstance(action, str) or row is None:

@@ -110,8 +110,11 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         keeper: Keeper | None = None,
     ) -> None:
         self.palette = palette
+        self._sheet_theme = ""
         # Said before Textual looks at NO_COLOR: with native colours it strips them all instead of making greys.
         super().__init__(driver_class=TolerantDriver, ansi_color=None if palette.colour else True)
+        # Tooltips and toasts are never shown here: results stand in the ledger.
+        self._disable_tooltips = self._disable_notifications = True
         if manners.slow_link:
             # Rich chooses by the terminal and has no way to choose again: a colour costs half as many bytes this way.
             self.console._color_system = ColorSystem.EIGHT_BIT
@@ -165,9 +168,23 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.switcher = Switcher(self)
         self.session = Session(self, connect, self.place.name, journal)
         self.register_theme(palette.textual_theme())
-        self.theme = textual_name(palette.name)
+        self.theme = self._sheet_theme = textual_name(palette.name)
+        self.stylesheet.set_variables(self.get_css_variables())
 
     # Textual's own doors, closed
+
+    def get_css_variables(self) -> dict[str, str]:
+        """The theme's colours for the style sheet; none before there is a theme."""
+        return super().get_css_variables() if self._sheet_theme else {}
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Read the style sheet anew for another theme; the one that the console began with is in it already."""
+        if self.theme != self._sheet_theme:
+            self._sheet_theme = self.theme
+            super().refresh_css(animate=animate)
+            return
+        for screen in self.screen_stack:
+            screen._css_update_count = self._css_update_count
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Textual's filters, and behind them the one for hostile text."""

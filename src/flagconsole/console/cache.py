@@ -15,9 +15,9 @@ import json
 import os
 import sqlite3
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from flagconsole.console.cache_parts import COHORTS, FLAGS
 
@@ -183,14 +183,18 @@ def _read(db: sqlite3.Connection) -> Cached | None:
     meta = dict(db.execute("SELECT name, value FROM meta"))
     if "epoch" not in meta:
         return None
-    items: dict[str, list[Json]] = {}
-    cohorts = {key: _object(body) for key, body in db.execute("SELECT key, body FROM items WHERE part = ?", (COHORTS,))}
-    for part, key, body in db.execute(
-        "SELECT part, key, body FROM items WHERE part != ? ORDER BY part, key", (COHORTS,)
-    ):
-        item = _object(body)
-        # A flag whose cohort is missing must not be taken for one without a cohort: KeyError, the file is damaged.
-        items.setdefault(part, []).append({**item, **_BY_HASH, **cohorts[key]} if part == FLAGS else item)
+    kept: dict[str, tuple[list[str], list[str]]] = {}
+    for part, key, body in db.execute("SELECT part, key, body FROM items ORDER BY part, key"):
+        keys, bodies = kept.setdefault(part, ([], []))
+        keys.append(key)
+        bodies.append(body)
+    items = {part: _objects(bodies) for part, (_, bodies) in kept.items()}
+    cohorts = dict(zip(kept.get(COHORTS, ([], []))[0], items.pop(COHORTS, []), strict=True))
+    # A flag whose cohort is missing must not be taken for one without a cohort: KeyError, the file is damaged.
+    items[FLAGS] = [
+        {**item, **_BY_HASH, **cohorts[key]}
+        for key, item in zip(kept.get(FLAGS, ([], []))[0], items.get(FLAGS, []), strict=True)
+    ]
     seen = json.loads(meta["seen"]) if "seen" in meta else None
     return Cached(
         str(meta["epoch"]),
@@ -224,7 +228,15 @@ def read_changes(path: Path) -> list[Json]:
 
 def _changes(db: sqlite3.Connection, epoch: str, limit: str) -> Iterable[Json]:
     statement = f"SELECT body FROM changes WHERE epoch = ? ORDER BY change_id DESC {limit}"  # noqa: S608  # our own words
-    return (_object(body) for (body,) in db.execute(statement, (epoch,)))
+    return _objects([body for (body,) in db.execute(statement, (epoch,))])
+
+
+def _objects(texts: Sequence[str]) -> list[Json]:
+    """Many at once: half of what a small one takes is to call for it."""
+    found = json.loads(f"[{','.join(texts)}]")
+    if len(found) != len(texts) or not all(isinstance(item, dict) for item in found):
+        raise ValueError("not objects")
+    return cast("list[Json]", found)
 
 
 def _object(text: str) -> Json:

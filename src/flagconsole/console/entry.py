@@ -39,15 +39,16 @@ def run_console(
     default the user's folders. Without a real terminal, or with ``TERM=dumb``, the status is printed as plain text instead.
     Raises ``InvalidInput`` for a theme or keys that can't be used.
     """
+    garbage.hold_off()
     # Textual reads it when it is imported, so nothing of it may be before this.
     os.environ.setdefault("TEXTUAL_FPS", str(MOST_FRAMES))
     from flagconsole.console.terminal import full_screen_possible
 
     if not full_screen_possible():
+        garbage.settle()
         from flagconsole.console.plain import print_status
 
         return asyncio.run(print_status(place.url, place.api_key, sys.stdout))
-    garbage.hold_off()
     while True:
         # Another place gets another app: nothing of the one before can stay on screen or in a state.
         app = make_app(place, manners, contexts, state_folder=state_folder, cache_folder=cache_folder)
@@ -108,6 +109,7 @@ def _connecting(place: Place, keeper: Keeper) -> Connect:
     def load() -> Link:
         from flagconsole.client.http import Client
         from flagconsole.client.stream import Stream
+        from flagconsole.console.sheets import kill, revive, rollback  # noqa: F401 - so that K finds them loaded
         from flagconsole.domain import requests, views  # noqa: F401 - their models take time to build
 
         known = keeper.cached
