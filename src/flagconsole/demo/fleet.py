@@ -67,7 +67,7 @@ async def running_fleet(seed: int, *, auto_rollback: bool = True, tell: Tell = s
             services = {}
             for name in SERVICES:
                 services[name] = await _start_service(name, url, service_key, folder, seed, processes)
-            with announced(f"sqlite:{store_path}"):
+            with announced(f"sqlite:{store_path}", tell):
                 api_key = key_file_of(f"sqlite:{store_path}").read_text().strip()
                 yield Fleet(url, api_key, str(folder.path), server, services)
         finally:

@@ -68,7 +68,7 @@ def console(
         key = target.api_key() if target.url is not None else None
         if context.store is not None:
             # Nothing can be painted before that answers, and a blank screen of some seconds says nothing.
-            talk(f"starting a server on the store {safe_text(store_words(context.store), 200)} …")
+            talk(f"starting a server on {safe_text(store_words(context.store), 200)} …")
         place = contexts.placed(context, key, target.tenant)
         code = run_console(place, manners, contexts)
     click.get_current_context().exit(code)
