@@ -361,11 +361,27 @@ async def test_rollback_shows_what_it_undoes_before_y_counts(open_console: Conso
         assert console.server.requests[0][:2] == ("rollback", "pos.loyalty_points")
 
 
+async def test_a_way_back_says_who_loses_it_and_which_flags_follow(open_console: Console) -> None:
+    async with open_console() as console:
+        console.server.change("billing.retry", "off", reason="stop")
+        console.server.change("billing.retry", "on", reason="go")
+        await console.until(lambda: console.app.state.revision == 9)
+        await console.type(":rollback billing.retry")
+        await console.press("enter")
+        await console.until("on (v3) → off")
+        for way in ("0 gain it · 500 lose it of 500", "up to 500 lose it of 500"):
+            await console.until(way)
+            assert "invoices.write on → off for 500" in console.screen()
+            assert "invoices.auto_send stays as it is" in console.screen()
+            await console.press("right")
+
+
 async def test_refused_rollback_has_nothing_to_confirm(open_console: Console) -> None:
     async with open_console() as console:
         console.server.failures = [RaiseRefused(flag="pos.loyalty_points", before="off", after="on")]
         await console.press("R")
         await console.until("REFUSED")
+        assert "REASON" not in console.screen()
         await console.press("1", "Y")
         assert console.server.requests == []
 

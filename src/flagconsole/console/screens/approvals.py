@@ -17,7 +17,7 @@ from flagconsole.console.oversight import ApprovalRow, Oversight
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
-from flagconsole.console.sheets.set_state import radius_rows
+from flagconsole.console.sheets.radius import radius_rows
 from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.console.wish import Wish
@@ -188,19 +188,19 @@ class ApprovalsScreen(ListScreen):
         if row.reason:
             rows += wrapped(f"“{row.reason}”", width, most=3)
         if row.waits(now):
-            rows += self._reach(row)
+            rows += self._reach(row, width)
         rows += self._standing(row, now, width)
         rows.append(line(span("REQUEST", "header")))
         return [*rows, *wrapped(row.request[:_REQUEST] or "–", width, "muted", most=12)]
 
-    def _reach(self, row: ApprovalRow) -> list[Line]:
+    def _reach(self, row: ApprovalRow, width: int) -> list[Line]:
         state = self.console.state
         change = asked_change(state, row)
         if change.tenant_id is not None:
             return [line(span("TENANTS ", "header"), "1: ", span(change.tenant_id, "strong"))]
         if change.rule is None:
             return [line(span("TENANTS ", "header"), span("can't be told from here: the request decides", "warning"))]
-        return radius_rows(self._counted.get(self._place(row)), len(state.tenants))
+        return radius_rows(self._counted.get(self._place(row)), len(state.tenants), width)
 
     def _standing(self, row: ApprovalRow, now: float, width: int) -> list[Line]:
         words, role = standing(row, now)

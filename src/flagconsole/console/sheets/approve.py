@@ -22,7 +22,7 @@ from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.sheets.confirming import prompt_line
-from flagconsole.console.sheets.set_state import radius_rows
+from flagconsole.console.sheets.radius import radius_rows
 from flagconsole.console.widgets.env_bar import environment_word, is_production
 from flagconsole.domain.blast import BlastRadius, blast_radius
 
@@ -88,7 +88,7 @@ class ApproveSheet(ConfirmSheet):
                  span(f"  for {change.tenant_id}" if change.tenant_id is not None else "")),
         ]  # fmt: skip
         if change.rule is not None:
-            rows += radius_rows(self.radius, len(self.console.state.tenants))
+            rows += radius_rows(self.radius, len(self.console.state.tenants), width)
         elif change.tenant_id is None:
             rows += self.labelled("TENANTS", "can't be told from here: read the request", width)
         rows += self.labelled("MEANS  ", f"{row.who} may do it once, within an hour; this alone changes nothing", width)

@@ -10,12 +10,12 @@ from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Kind
 from flagconsole.console.ages import age_role, age_text, moment_text
 from flagconsole.console.confirmation import OTHER
-from flagconsole.console.glyphs import ARROW
 from flagconsole.console.impact import INLINE_TENANTS, KillImpact, kill_impact, last_part, waited_words
-from flagconsole.console.line import Line, joined, line, line_width, wrapped
+from flagconsole.console.line import Line, line
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.sheets.radius import dependent_rows
 from flagconsole.console.suggesting import with_suggestion
 from flagconsole.console.widgets.detail import losing_words
 from flagconsole.domain.states import FlagState
@@ -101,7 +101,7 @@ class KillSheet(ConfirmSheet):
             *self._as_of(impact),
         )
         instances = line(span("SDKS   ", "header"), span(waited_words(impact.instances, impact.mute)))
-        return [tenants, *self._dependents(impact, width), instances]
+        return [tenants, *dependent_rows(blast.dependents, "DEPS   ", width), instances]
 
     def _as_of(self, impact: KillImpact) -> tuple[Span, ...]:
         fresh_at = self.console.state.connection.fresh_at
@@ -111,28 +111,3 @@ class KillSheet(ConfirmSheet):
             return shown
         role = age_role(age)
         return (*shown, span(f", {age_text(age)} old", "muted" if role == "good" else role))
-
-    def _dependents(self, impact: KillImpact, width: int) -> list[Line]:
-        head = span("DEPS   ", "header")
-        hit = [dependent for dependent in impact.blast.dependents if dependent.tenants]
-        if not hit:
-            known = len(impact.blast.dependents)
-            none = f"none of the {known} that need it would change" if known else "no flag needs it"
-            return [line(head, span(none, "muted"))]
-        rows: list[Line] = []
-        current: Line = ()
-        for dependent in sorted(hit, key=lambda item: -item.tenants):
-            part = line(
-                span(dependent.flag_name, "link"),
-                span(f" {dependent.before.value} {ARROW} {dependent.after.value} for {dependent.tenants}"),
-            )
-            candidate = joined([current, part], "   ")
-            if current and line_width(candidate) > width - 7:
-                rows.append(current)
-                candidate = part
-            current = candidate
-        rows.append(current)
-        if len(rows) > 3:
-            rest = len(hit) - sum(1 for row in rows[:3] for part in row if part.role == "link")
-            rows = [*rows[:3], *wrapped(f"and {rest} more flags", width, "muted")]
-        return [line(head if index == 0 else span(" " * 7), *row) for index, row in enumerate(rows)]

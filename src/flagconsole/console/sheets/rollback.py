@@ -3,6 +3,7 @@ run what would come of it; only then can it be confirmed."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
@@ -22,15 +23,21 @@ from flagconsole.console.rows import ChangeRow, FlagRow, change_row, flag_row
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.sheets.fields import Field
+from flagconsole.console.sheets.radius import radius_rows
 from flagconsole.console.suggesting import with_suggestion
 from flagconsole.console.verdicts import PLAYBOOK_OF
 from flagconsole.console.widgets.env_bar import is_production
+from flagconsole.domain.blast import BlastRadius, blast_radius
+from flagconsole.domain.evaluation import Rule
+from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
     from flagconsole.domain.views import ChangeResult
 
 REASONS: Final = ("error rate", "latency", "customer report", "wrong change", "drill", OTHER)
 UNDO: Final = "undo"
+#: The playbook that kills; the others end with the flag off.
+_KILLING: Final = "kill_switch"
 _WORDS: Final = {"gradual": "gradual", "immediate": "immediate", "kill_switch": "kill switch"}
 
 
@@ -59,6 +66,7 @@ class RollbackSheet(ConfirmSheet):
         self.undone: ChangeRow | None = None
         self.landing: FlagRow | None = None
         self.change: ChangeRow | None = None
+        self.radius: BlastRadius | None = None
 
     @property
     def way(self) -> str:
@@ -83,7 +91,7 @@ class RollbackSheet(ConfirmSheet):
     def field_changed(self) -> None:
         """Ask what the chosen way would do; until that is known nothing can be confirmed."""
         self.kind = Kind.ROLLBACK if self.way == UNDO else Kind.PLAYBOOK
-        self.refusal, self.change = "", None
+        self.refusal, self.change, self.radius = "", None, None
         self.confirmation = replace(self.confirmation, ready=False, painted_at=None, word=None)
         self.run_worker(self._ask(), exclusive=True)
 
@@ -96,14 +104,29 @@ class RollbackSheet(ConfirmSheet):
             if isinstance(result, str):
                 self.refusal = result
             else:
+                await self._count(result.flag.rule())
                 self._take_result(result)
         else:
             self.refusal = await questions.dry_playbook(self.row.name, way)
+            await self._count(self._at_worst(way))
             self.confirmation = confirming.repainted(self.confirmation, ready=not self.refusal)
         if self.is_attached:
             self.reframe()
             self.call_after_refresh(self.mark_painted)
             self.console.keys_changed()
+
+    def _at_worst(self, playbook: str) -> Rule | None:
+        """What is left of the flag when all steps of a playbook were needed."""
+        rule = self.console.state.ruleset.rules.get(self.row.name)
+        state = FlagState.KILL if playbook == _KILLING else FlagState.OFF
+        return None if rule is None else rule._replace(state=state)
+
+    async def _count(self, after: Rule | None) -> None:
+        """Whom that reaches, beside the event loop."""
+        state = self.console.state
+        if after is not None and after.flag_name in state.ruleset.rules:
+            now = self.console.server_now()
+            self.radius = await asyncio.to_thread(blast_radius, state.ruleset, self.row.name, after, state.tenants, now)
 
     def _take_result(self, result: ChangeResult) -> None:
         self.landing = flag_row(result.flag.model_dump(mode="json"))
@@ -157,6 +180,7 @@ class RollbackSheet(ConfirmSheet):
             rows = [line(span(change.tenant_id, "strong"), span(f": {change.before} {ARROW} {change.after}"))]
         else:
             rows = [self.from_to(self.landing.setting)]
+            rows += radius_rows(self.radius, len(self.console.state.tenants), width)
         rows += self.labelled("UNDOES", self._what(), width)
         expected = self.console.state.expected
         mute = sum(not row.can_confirm for row in expected)
@@ -172,6 +196,7 @@ class RollbackSheet(ConfirmSheet):
             return self.labelled("REFUSED", self.refusal, width)
         total = minutes_text(playbook.estimate_for(self.row.name))
         rows = [line(span(f"about {total}", "strong"), span(f"   {playbook.description}", "muted"))]
+        rows += radius_rows(self.radius, len(self.console.state.tenants), width, at_most=True)
         size = max(20, min(48, width - 16))
         for number, step in enumerate(playbook.steps, start=1):
             when = "  only if it is not better by then" if step.when == "not_improved" else ""

@@ -9,14 +9,14 @@ from typing import Final
 from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Asked, Kind
 from flagconsole.console.confirmation import OTHER
-from flagconsole.console.glyphs import ARROW
 from flagconsole.console.impact import last_part
-from flagconsole.console.line import Line, joined, line
+from flagconsole.console.line import Line, line
 from flagconsole.console.raising import raises
 from flagconsole.console.rows import FlagRow, setting_text
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.sheets.fields import Field
+from flagconsole.console.sheets.radius import radius_rows
 from flagconsole.console.widgets.env_bar import is_production
 from flagconsole.domain.blast import BlastRadius, blast_radius
 from flagconsole.domain.states import FlagState
@@ -129,36 +129,8 @@ class SetSheet(ConfirmSheet):
         rows = [self.from_to(after.setting if self.keeps_cohort else setting_text(self.state, self.share, 0))]
         if self.refusal:
             return [*rows, *self.labelled("REFUSED", self.refusal, width)]
-        rows += radius_rows(self.radius, len(self.console.state.tenants))
+        rows += radius_rows(self.radius, len(self.console.state.tenants), width)
         rollout = self.console.state.rollouts.get(self.row.name)
         if rollout is not None and rollout.active:
             rows += self.labelled("THEN", "its rollout will pause: somebody changed the flag by hand", width)
         return rows
-
-
-def radius_rows(radius: BlastRadius | None, tenants: int) -> list[Line]:
-    """Who gains and who loses the feature, and which flags follow."""
-    if radius is None:
-        return [line(span("TENANTS", "header"), span(" counting …", "muted"))]
-    if not tenants:
-        return [line(span("TENANTS", "header"), span(" none are known here, so they can't be counted", "warning"))]
-    parts = [
-        line(span(f"{radius.gaining}", "strong"), " gain it"),
-        line(span(f"{radius.losing}", "strong"), " lose it"),
-    ]
-    if radius.shadow_losing:
-        parts.append(line(f"{radius.shadow_losing} stop running it in shadow"))
-    rows = [line(span("TENANTS ", "header"), *joined(parts, " · "), span(f" of {tenants}", "muted"))]
-    hit = [item for item in radius.dependents if item.tenants]
-    if hit:
-        names = joined(
-            [
-                line(
-                    span(item.flag_name, "link"), f" {item.before.value} {ARROW} {item.after.value} for {item.tenants}"
-                )
-                for item in hit[:3]
-            ]
-        )
-        more = f"  and {len(hit) - 3} more" if len(hit) > 3 else ""
-        rows.append(line(span("DEPS    ", "header"), *names, span(more, "muted")))
-    return rows
