@@ -173,6 +173,15 @@ async def test_a_rollback_by_the_server_asks_for_somebody_until_its_incident_is_
     assert problem is not None
     assert (problem.word, problem.rank < KILLED_RANK) == ("INCIDENT", True)
     assert problem.why == "rolled back 40s ago: error_rate: 4.21 % > 2 %; inc-2 is open (i)"
+    verified = replace(state, rollouts={NAME: row._replace(ended_at=now - 20)})
+    flag = state.flags[NAME]
+    assert flag.last is not None
+    since = replace(verified, flags={**state.flags, NAME: flag._replace(last=flag.last._replace(at=now - 35))})
+    problem = problem_of(since, since.flags[NAME], now)
+    assert problem is not None
+    assert problem.why.startswith("rolled back 35s ago"), (
+        "as the list and the history say, not when its playbook was through"
+    )
     assert word(server, state, later=SETTLED) is None
     closed = replace(state, incidents={"inc-2": incident._replace(closed_at=now)})
     assert word(server, closed) is None

@@ -80,3 +80,17 @@ async def test_a_screen_without_rows_offers_nothing_for_a_row(open_console: Cons
         assert "reviewed" not in console.rows()[-1]
         await console.press("C")
         assert "none is selected" in console.screen()
+
+
+async def test_a_killed_flag_offers_what_clears_the_kill_and_no_rollout(open_console: Console) -> None:
+    async with open_console() as console:
+        console.server.change("pos.lite", "kill", action="killed", reason="drill")
+        await console.until("■ kill")
+        await console.type(":canary pos.lite")
+        await console.press("enter")
+        await console.until("pos.lite has no rollout")
+        assert "V revives it, to off: only then can a rollout begin" in console.screen()
+        assert "begins one" not in console.screen()
+        await console.press("B")
+        assert "pos.lite is killed: V revives it, to off; then B begins a rollout" in console.screen()
+        assert "START" not in console.screen()

@@ -80,7 +80,9 @@ class ActionSheets:
         rollout = self._app.state.rollouts.get(row.name)
         if rollout is None or not rollout.active:
             missing = self._app.state.rollouts_missing
-            known = f"{row.name} has no rollout under way; B begins one"
+            killed = row.state is FlagState.KILL
+            next_step = "it is killed, and V clears that" if killed else "B begins one"
+            known = f"{row.name} has no rollout under way; {next_step}"
             self._app.say(f"whether {row.name} has a rollout: {missing}" if missing else known)
             return None
         return rollout
@@ -128,6 +130,8 @@ class ActionSheets:
         rollout = None if row is None else self._app.state.rollouts.get(row.name)
         if row is not None and rollout is not None and rollout.active:
             self._app.say(f"{row.name} has a rollout under way already: H holds or ends it")
+        elif row is not None and row.state is FlagState.KILL:
+            self._app.say(f"{row.name} is killed: V revives it, to off; then B begins a rollout")
         elif row is not None:
             self._open(StartSheet(row, self._environment))
 

@@ -128,18 +128,14 @@ def _nearing(rollout: RolloutRow | None, now: float) -> Problem | None:
 
 def _rolled_back(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
     rollout = state.rollouts.get(row.name)
-    if (
-        rollout is None
-        or rollout.status != "rolled_back"
-        or rollout.ended_at is None
-        or now - rollout.ended_at > SETTLED
-    ):
+    at = None if rollout is None or rollout.status != "rolled_back" else rollout.took_effect_at(row)
+    if at is None or now - at > SETTLED:
         return None
     found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
     if not found:
         return None
     newest = max(found, key=lambda item: item.started_at)
-    why = f"rolled back {ago_words(now - rollout.ended_at)}: {newest.trigger}; {newest.incident_id} is open (i)"
+    why = f"rolled back {ago_words(now - at)}: {newest.trigger}; {newest.incident_id} is open (i)"
     return Problem(ROLLED_BACK_RANK, "!", "INCIDENT", why, "warning")
 
 

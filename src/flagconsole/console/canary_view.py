@@ -29,6 +29,7 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.verdicts import FAIL, VerdictRow, failing_since
 from flagconsole.console.widgets.virtual_table import Column, fitted, heading_line, row_line
+from flagconsole.domain.states import FlagState
 
 #: The group that is judged, by the phase's kind.
 _JUDGED: Final = {"shadow": "SHADOW", "canary": "CANARY", "full": "EVERYONE", "cleanup": "EVERYONE"}
@@ -80,12 +81,14 @@ def _phase_part(rollout: RolloutRow, index: int, detail: int) -> Line:
     return line(span(f"{sign} {phase.name}", role), span(fresh, "plain"), span(" fresh" if fresh else "", "muted"))
 
 
-def standing_line(rollout: RolloutRow, now: float) -> Line:
-    """Whether it goes on: its status, the two pauses by their two names and why, who promotes, who rolls back."""
+def standing_line(rollout: RolloutRow, now: float, flag: FlagRow | None = None) -> Line:
+    """Whether it goes on: its status, the two pauses by their two names and why, who promotes, who rolls back. One that has ended
+    says when, which for a rollback is when the ``flag`` was changed."""
     word, role = _STATUS.get(rollout.status, (rollout.status.upper() or "UNKNOWN", "warning"))
     parts = [line(span(word, role))]
     if not rollout.active:
-        ended = "" if rollout.ended_at is None else f"{ago_words(now - rollout.ended_at)}"
+        at = rollout.took_effect_at(flag)
+        ended = "" if at is None else ago_words(now - at)
         return line(" ", *joined([*parts, line(span(ended, "muted")), line(span(rollout.end_reason))]))
     if rollout.progression_paused:
         parts.append(line(span("‖ PROGRESSION PAUSED", "warning")))
@@ -300,13 +303,18 @@ def _top_rows(state: ConsoleState, judged: VerdictRow, width: int) -> list[Line]
     return [cut(joined(parts, "   "), width)]
 
 
-def no_rollout_rows(flag: FlagRow, rollout_known: bool, may_start: bool) -> list[Line]:
-    """What the dashboard says of a flag without a rollout, and what to press."""
-    how = (
-        [line("   ", span("B", "key"), " begins one: a plan, its phases and limits are shown first")]
-        if may_start
-        else [line(span('   an admin\'s key can begin one (B), or: flagconsole start FLAG "reason"', "muted"))]
-    )
+def _way(key: str, does: str, may: bool) -> Line:
+    return line(span(key, "key"), f" {does}") if may else line(span(f"an admin's key ({key}) {does}", "muted"))
+
+
+def no_rollout_rows(flag: FlagRow, may_start: bool) -> list[Line]:
+    """What the dashboard says of a flag without a rollout, and what to press: for a killed one what clears the kill."""
+    if flag.state is FlagState.KILL:
+        how = [line("   ", *_way("V", "revives it, to off: only then can a rollout begin", may_start))]
+    elif may_start:
+        how = [line("   ", *_way("B", "begins one: a plan, its phases and limits are shown first", may_start))]
+    else:
+        how = [line(span('   an admin\'s key can begin one (B), or: flagconsole start FLAG "reason"', "muted"))]
     return [
         (),
         line(span(f"   {flag.name} has no rollout", "strong"), span(f"   it is {flag.standing}", "muted")),

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from flagconsole.console.json_values import number, object_of, objects_of, whole
-from flagconsole.console.rows import Json, seconds_of
+from flagconsole.console.rows import FlagRow, Json, seconds_of
 from flagconsole.console.verdicts import VerdictRow, verdict_row
 
+#: The status of one that was taken back.
+_ROLLED_BACK: Final = "rolled_back"
 _ACTIVE: Final = {"running", "rolling_back"}
 
 
@@ -65,6 +67,14 @@ class RolloutRow(NamedTuple):
     def active(self) -> bool:
         """Whether it is under way."""
         return self.status in _ACTIVE
+
+    def took_effect_at(self, flag: FlagRow | None) -> float | None:
+        """When its end took effect: of a rollback when the flag was changed, which the list and the history say too. The playbook may
+        have verified for some time after that, and only then is the rollout over. None while it is under way."""
+        last = flag.last if flag is not None and self.status == _ROLLED_BACK else None
+        if self.ended_at is None or last is None or last.tenant_id is not None:
+            return self.ended_at
+        return min(last.at, self.ended_at)
 
     @property
     def position(self) -> int:

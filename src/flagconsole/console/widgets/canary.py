@@ -53,8 +53,8 @@ class CanaryHead(Painted):
             if rollout is None:
                 return rows
         if rollout is None:
-            return [*rows, *canary_view.no_rollout_rows(flag, True, console.powers().administer)]
-        rows += [canary_view.rail_line(rollout, width), canary_view.standing_line(rollout, now)]
+            return [*rows, *canary_view.no_rollout_rows(flag, console.powers().administer)]
+        rows += [canary_view.rail_line(rollout, width), canary_view.standing_line(rollout, now, flag)]
         short = self.screen.size.height < TALL
         if not short:
             rows.append(line(span("─" * width, "faint")))
