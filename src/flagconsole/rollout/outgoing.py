@@ -72,9 +72,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         self._private = frozenset(host.lower() for host in private)
         self._resolve = resolve
-        # No connection is used twice: two names at one address must not share one that was verified for the other.
-        limits = httpx.Limits(max_keepalive_connections=0)
-        self._transport = transport or httpx.AsyncHTTPTransport(trust_env=False, limits=limits)
+        self._transport = transport
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send it to the address that was checked."""
@@ -95,11 +93,20 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             raise AddressRefused(f"{told}, which is private and not allowed", request=request)
         request.extensions = {**request.extensions, "sni_hostname": host}
         request.url = request.url.copy_with(host=addresses[0])
+        if self._transport is None:
+            # Not before: most servers never send anything, and to read the authorities that the system trusts takes a start longer.
+            self._transport = await asyncio.to_thread(_plain_transport)
         return await self._transport.handle_async_request(request)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._transport.aclose()
+        if self._transport is not None:
+            await self._transport.aclose()
+
+
+def _plain_transport() -> httpx.AsyncHTTPTransport:
+    # No connection is used twice: two names at one address must not share one that was verified for the other.
+    return httpx.AsyncHTTPTransport(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def guarded_client(private: Collection[str] = (), **options: object) -> httpx.AsyncClient:

@@ -188,9 +188,9 @@ def create_app(
         unleash_routes,
         public_routes,
     )
-    for module in modules:
-        app.include_router(module.router)
     app.state.routes = [route for module in modules for route in module.router.routes]
+    # Not include_router: it would make each route a second time, at the first request, for a prefix and defaults that there aren't.
+    app.router.routes.extend(app.state.routes)
     route_table.refuse_unlisted(app.state.routes)
     app.add_middleware(HotEvaluation)
     app.add_middleware(Counting)

@@ -123,6 +123,7 @@ async def _answer(
     # What is there now stays: to look through all the modules and models again and again takes the collector a tenth of a second
     # each time, in which a kill would wait.
     gc.freeze()
+    gc.enable()
     await server.serve([listener])
 
 
