@@ -7,11 +7,10 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from flagconsole.domain.approval import Approval, ApprovalDecline, ApprovalList
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 ApprovalId = Annotated[str, Path(min_length=1, max_length=100)]
 

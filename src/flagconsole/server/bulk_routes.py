@@ -9,11 +9,10 @@ from fastapi import APIRouter, Response
 
 from flagconsole.domain.bulk import BulkResult, BulkRollback, BulkSet
 from flagconsole.server.change_routes import DryRun, Key
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 _BULK = problems(404, 409, 412, 413, 415, 428)
 

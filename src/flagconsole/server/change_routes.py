@@ -12,11 +12,10 @@ from flagconsole.domain import requests as ask
 from flagconsole.domain.names import ReasonText, TenantId
 from flagconsole.domain.views import ChangeResult
 from flagconsole.server.flag_routes import Name
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 DryRun = Annotated[bool, Query(description="Answer what would happen, and change nothing")]
 Key = Annotated[

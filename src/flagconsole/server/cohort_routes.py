@@ -13,11 +13,10 @@ from flagconsole.domain.names import TenantId
 from flagconsole.operations.cohorts import COHORT_LIMIT
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Name, TenantQuery
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.get("/api/flags/{name}/cohort", summary="The drawn cohort", dependencies=[Fresh], responses=problems(404))

@@ -8,11 +8,10 @@ from flagconsole.domain.bulk import BulkResult
 from flagconsole.domain.environment import Apply, EnvironmentExport, EnvironmentPlan, PlanRequest
 from flagconsole.server.bulk_routes import done
 from flagconsole.server.change_routes import DryRun, Key
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.get("/api/export", summary="The environment as a whole", responses=problems())

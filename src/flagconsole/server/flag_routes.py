@@ -13,12 +13,11 @@ from flagconsole.domain.states import FlagState
 from flagconsole.domain.views import BlastView, FlagDetail, FlagListing, FlagView, HistoryPage
 from flagconsole.operations import reading
 from flagconsole.operations.service import HISTORY_LIMIT, tenant_of_actor
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.representation import accepted
 from flagconsole.server.state import Caller, Fresh, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[Fresh, KnownQuery])
+router = APIRouter(route_class=StrictRoute, dependencies=[Fresh])
 
 Name = Annotated[str, Path(min_length=1, max_length=200, examples=["invoices.write"])]
 TenantQuery = Annotated[TenantId | None, Query()]

@@ -16,11 +16,10 @@ from flagconsole.domain.views import InstanceList, KeyList, NewKey, Status, Tena
 from flagconsole.operations import reading
 from flagconsole.operations.auditing import ACTS_LIMIT
 from flagconsole.server.change_routes import DryRun
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State, at_least
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 KeyId = Annotated[str, Path(min_length=1, max_length=100)]
 InstanceId = Annotated[str, Path(min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")]

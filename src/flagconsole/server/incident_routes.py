@@ -15,11 +15,10 @@ from flagconsole.domain.incident_views import (
 )
 from flagconsole.operations.incident_service import INCIDENTS_LIMIT
 from flagconsole.server.change_routes import DryRun
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 IncidentId = Annotated[str, Path(min_length=1, max_length=100, examples=["inc-1"])]
 StepName = Annotated[str, Path(min_length=1, max_length=100, examples=["verify_off"])]

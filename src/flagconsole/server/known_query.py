@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, Final
+from typing import Any
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.text import safe_text
-from flagconsole.server.state import Caller
 
 
-async def refuse_unknown_query(request: Request, actor: Caller) -> None:
-    """Raise ``InvalidInput`` naming the first query parameter that the route doesn't have; not before it is known who asks."""
+def refuse_unknown_query(request: Request) -> None:
+    """Raise ``InvalidInput`` naming the first query parameter that the route doesn't have; to be called when it is known who asks."""
     given = request.query_params.keys()
     known = list(dict.fromkeys(_names(request.scope["route"].dependant))) if given else []
     for name in given:
@@ -35,6 +34,3 @@ def _names(dependant: Any) -> Iterator[str]:
         yield parameter.alias
     for one in dependant.dependencies:
         yield from _names(one)
-
-
-KnownQuery: Final = Depends(refuse_unknown_query)

@@ -13,11 +13,10 @@ from flagconsole.domain.telemetry import FeedbackBatch, Taken, TelemetryBatch
 from flagconsole.operations.metrics import LEAST_WINDOW, MOST_WINDOW, flag_metrics
 from flagconsole.operations.stale import stale_flags
 from flagconsole.server.flag_routes import Name, view_of
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 _Duration = Query(pattern=DURATION_PATTERN, examples=["1h"])
 

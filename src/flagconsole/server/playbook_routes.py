@@ -10,11 +10,10 @@ from flagconsole.domain.rollout import asked_playbook
 from flagconsole.domain.rollout_requests import PlaybookBegin
 from flagconsole.server.change_routes import DryRun, Key
 from flagconsole.server.flag_routes import Name
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.get("/api/playbooks", summary="Playbooks", responses=problems())

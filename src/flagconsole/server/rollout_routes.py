@@ -12,11 +12,10 @@ from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutLi
 from flagconsole.operations.rollout_service import LIMIT, RolloutOperations
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Before, Name, view_of
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, ServerState, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 _MUTATION = problems(404, 409, 412, 413, 415, 428)
 

@@ -11,11 +11,10 @@ from flagconsole.domain.schedule import ScheduleCancel, ScheduleCreate, Schedule
 from flagconsole.operations.schedule_service import SCHEDULES_LIMIT
 from flagconsole.server.change_routes import DryRun, Key, Version
 from flagconsole.server.flag_routes import Name
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 _MUTATION = problems(404, 409, 412, 413, 415, 428)
 

@@ -12,11 +12,10 @@ from flagconsole.domain.shadow_report import ShadowReport
 from flagconsole.domain.telemetry import Taken
 from flagconsole.operations.shadow_reading import LEAST_WINDOW, MOST_WINDOW, shadow_report
 from flagconsole.server.flag_routes import Name, view_of
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, Fresh, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.post("/api/shadow-executions", summary="Report shadow executions", responses=problems(413, 415))

@@ -23,6 +23,7 @@ from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
 from flagconsole.server.instance_book import InstanceBook
 from flagconsole.server.known_keys import KnownKeys
+from flagconsole.server.known_query import refuse_unknown_query
 from flagconsole.server.limits import UNDER_WAY
 from flagconsole.server.meters import Meters
 from flagconsole.server.prepared import Prepared
@@ -76,15 +77,17 @@ _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: 
 
 
 async def caller(
-    request: Request, state: State, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> Actor:
-    """Whose key the request carries. It may do what the route is for, and no more of it than its quota, or the request ends
-    here."""
+    """Whose key the request carries. It may do what the route is for, and no more of it than its quota, and its query has nothing that the
+    route doesn't know, or the request ends here."""
+    state = await server_state(request)
     if credentials is None:
         raise Unauthenticated("Send a valid key as 'Authorization: Bearer KEY'.")
     actor = await authenticated(state.operations.store, credentials.credentials)
     admitted(request, state, actor)
     await state.operations.note_deed(actor, operation_of(request), f"{request.method} {request.url.path}")
+    refuse_unknown_query(request)
     return actor
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from flagconsole.domain.store_environment import EnvironmentList
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, State
 from flagconsole.server.strict_route import StrictRoute, problems
 
-router = APIRouter(route_class=StrictRoute, dependencies=[KnownQuery])
+router = APIRouter(route_class=StrictRoute)
 
 
 @router.get("/api/environments", summary="The key's environment", responses=problems())

@@ -11,10 +11,9 @@ from flagconsole.domain.instance import id_under
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.server.event_stream import EventStream
 from flagconsole.server.hub import Subscription, Topic
-from flagconsole.server.known_query import KnownQuery
 from flagconsole.server.state import Caller, ServerState, State, at_least, parse_position
 
-router = APIRouter(dependencies=[KnownQuery])
+router = APIRouter()
 
 _WHO = r"^[\x20-\x7e]{1,200}$"
 _TOPIC: Final = "|".join(Topic)
