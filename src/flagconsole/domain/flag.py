@@ -37,18 +37,21 @@ _NUMBERS = frozenset({"int", "float", "bool"})
 _BESIDE = frozenset({"metadata", "serialization", "default"})
 
 
-def _make_strict(schema: Any) -> None:
-    """Mark every number and truth in a schema as strict."""
+def _make_strict(schema: Any, model: type[BaseModel]) -> None:
+    """Mark every number and truth in a schema as strict, but for those of other models of ours, which has been done."""
     if isinstance(schema, dict):
         kind = schema.get("type")  # a dictionary where a model has a field of that name
-        if isinstance(kind, str) and kind in _NUMBERS:
-            schema["strict"] = True
+        if isinstance(kind, str):
+            if kind in _NUMBERS:
+                schema["strict"] = True
+            elif kind == "model" and schema["cls"] is not model and issubclass(schema["cls"], Frozen):
+                return
         for name, value in schema.items():
             if name not in _BESIDE:
-                _make_strict(value)
+                _make_strict(value, model)
     elif isinstance(schema, list | tuple):
         for value in schema:
-            _make_strict(value)
+            _make_strict(value, model)
 
 
 class Frozen(BaseModel):
@@ -61,7 +64,7 @@ class Frozen(BaseModel):
     def __get_pydantic_core_schema__(cls, source: type[BaseModel], handler: GetCoreSchemaHandler) -> CoreSchema:
         """Take no text for a number or a truth, and no truth for a number."""
         schema = handler(source)
-        _make_strict(schema)
+        _make_strict(schema, source)
         return schema
 
 
