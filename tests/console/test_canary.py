@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from flagconsole.console.canary_view import criteria_rows, rail_line, standing_l
 from flagconsole.console.line import text_of
 from flagconsole.console.rollouts import rollout_row
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.suggesting import failing_reason
 from flagconsole.console.verdicts import failing_since
 from flagconsole.domain.role import Role
 from flagconsole.domain.verdict import CohortBasis, VerdictKind
@@ -93,6 +95,32 @@ def test_a_rollbacks_watch_is_told_beside_the_phases_own_verdict(fake: FakeRollo
     events = [text_of(line) for line in event_rows(state, NAME, AT, 20)]
     assert sum("judge" in line for line in events) <= 1
     assert sum("watch" in line for line in events) <= 1
+
+
+def test_what_fails_below_its_limit_is_worse_than_its_control_and_not_beyond(fake: FakeRollouts) -> None:
+    judged = fake.verdict(NAME, VerdictKind.FAIL, ago=10.0)
+    row = rollout_row(fake.rollout_of(NAME, verdict=judged).model_dump(mode="json"))
+    assert row.judged is not None
+    failing = row.judged.failing
+    assert failing is not None
+    below = row.judged._replace(criteria=(failing._replace(value=failing.limit * 0.8, control=failing.limit * 0.1),))
+    looks = (below, below._replace(at=AT - 40.0))
+    state = replace(ConsoleState(), rollouts={NAME: row._replace(verdict=below)}, verdicts={NAME: looks})
+    said = failing_reason(state, NAME, AT)
+    assert said is not None
+    assert said[0] == "error rate 1.60 %, control 0.20 %, worse for 40 s"
+    [line] = [
+        text_of(one)
+        for one in criteria_rows(state, row._replace(verdict=below), AT, 120)
+        if "error rate" in text_of(one)
+    ]
+    assert " control " in line
+    assert ">2.00" not in line
+    above = row.judged._replace(at=AT - 10.0, criteria=(failing._replace(value=failing.limit * 2),))
+    state = replace(state, rollouts={NAME: row._replace(verdict=above)}, verdicts={NAME: (above, below)})
+    said = failing_reason(state, NAME, AT)
+    assert said is not None
+    assert said[0] == "error rate 4.00 % > 2.00 % for 10 s", "only the looks at which it was beyond count"
 
 
 async def test_enter_opens_the_rollout_and_escape_goes_back(server: Any, open_console: Console) -> None:

@@ -171,7 +171,11 @@ def _ruling_cell(ruling: Ruling, column: Column, since: float | None, now: float
         case "passes":
             return cell(ruling.pass_text, width, "muted", right=True)
         case "fails":
-            return cell(ruling.fail_text, width, "muted", right=True)
+            # What fails below its limit is worse than its control, and must not seem to be beyond the limit.
+            by_control = ruling.outcome == FAIL and seen is not None and not seen.beyond
+            return cell(
+                "control" if by_control else ruling.fail_text, width, role if by_control else "muted", right=True
+            )
         case "note":
             return cell(seen.note if seen is not None else "", width, "muted")
     if seen is None or (seen.value is None and not seen.operations):

@@ -19,21 +19,26 @@ _STANDS_FOR: Final = {
 
 
 def failing_reason(state: ConsoleState, flag_name: str, now: float) -> tuple[str, str] | None:
-    """The failing criterion in words with its figures (``error rate 4.21 % > 2.00 % for 2:10``), and the usual reason that it
+    """The failing criterion in words with its figures (``error rate 4.21 % > 2.00 % for 2:10``; below its limit
+    ``error rate 1.59 %, control 0.39 %, worse for 0:30``), and the usual reason that it
     stands for; None where nothing fails now."""
     rollout = state.rollouts.get(flag_name)
     judged = rollout.judged if rollout is not None and rollout.active else None
     failing = None if judged is None or judged.kind != FAIL else judged.failing
     if failing is None:
         return None
-    since = failing_since(state.verdicts.get(flag_name, ()), failing.metric)
+    since = failing_since(state.verdicts.get(flag_name, ()), failing.metric, beyond=failing.beyond)
     lasted = f" for {duration_text(now - since)}" if since is not None else ""
     name = metric_label(failing.metric, unit=False)
     limit = limit_text(failing.comparison, failing.limit, failing.kind)
     unit = unit_of(failing.kind)
-    words = (
-        f"{name} {with_unit(failing.value, failing.kind)} {limit[0]} {limit[1:]}{f' {unit}' if unit else ''}{lasted}"
-    )
+    value = with_unit(failing.value, failing.kind)
+    if failing.beyond:
+        words = f"{name} {value} {limit[0]} {limit[1:]}{f' {unit}' if unit else ''}{lasted}"
+    elif failing.control is not None:
+        words = f"{name} {value}, control {with_unit(failing.control, failing.kind)}, worse{lasted}"
+    else:
+        words = f"{name} {value}, worse than control{lasted}"
     return words, _STANDS_FOR.get(failing.metric, "")
 
 

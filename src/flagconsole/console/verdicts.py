@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 from flagconsole.console.json_values import list_of, number, object_of, objects_of, whole, whole_or_none
 from flagconsole.console.rows import Json, seconds_of
+from flagconsole.domain.plan import Comparison
 from flagconsole.domain.urgency import URGENCY_RANK, Urgency, urgency_of
 
 PASS, FAIL, INCONCLUSIVE, NO_DATA = "pass", "fail", "inconclusive", "no_data"
@@ -50,6 +51,13 @@ class CriterionRow(NamedTuple):
     top_tenants: tuple[TenantShare, ...] = ()
     evidence: str = ""
     note: str = ""
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the value itself breaks the limit. What fails without that is worse than its control."""
+        if self.value is None or self.comparison not in set(Comparison):
+            return False
+        return Comparison(self.comparison).holds(self.value, self.limit) is (self.purpose != "success")
 
 
 class GuardRow(NamedTuple):
@@ -133,13 +141,15 @@ def numbered_verdict(data: Json) -> VerdictRow:
     return verdict_row(object_of(data["verdict"]), whole(data.get("verdict_id")))
 
 
-def failing_since(verdicts: Sequence[VerdictRow], metric: str) -> float | None:
-    """Since when ``metric`` fails without a break in ``verdicts`` (newest first); None where it doesn't fail now."""
+def failing_since(verdicts: Sequence[VerdictRow], metric: str, *, beyond: bool = False) -> float | None:
+    """Since when ``metric`` fails without a break in ``verdicts`` (newest first), and only where it is ``beyond`` its limit; None
+    where it doesn't fail now."""
     since = None
     for verdict in verdicts:
         if verdict.watched_since is not None:
             continue  # of half the tenants, beside the phase's own looks
-        if not any(row.metric == metric and row.outcome == FAIL for row in verdict.criteria):
+        failing = (row for row in verdict.criteria if row.metric == metric and row.outcome == FAIL)
+        if not any(row.beyond or not beyond for row in failing):
             break
         since = verdict.at
     return since
