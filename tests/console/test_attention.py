@@ -9,7 +9,8 @@ import pytest
 
 from flagconsole.console import state as model
 from flagconsole.console import view, watched
-from flagconsole.console.attention import KILLED_RANK, SETTLED, UNDER_WAY_RANK, Attention, problem_of
+from flagconsole.console.actions import PARTIAL_AFTER
+from flagconsole.console.attention import ARRIVING_RANK, KILLED_RANK, SETTLED, UNDER_WAY_RANK, Attention, problem_of
 from flagconsole.console.incidents import incident_row
 from flagconsole.console.rollouts import VerdictRow
 from flagconsole.console.state import ConsoleState, Order
@@ -81,10 +82,10 @@ async def test_a_kill_that_is_not_everywhere_names_who_is_behind(server: Any, fl
     state = model.with_history(state, [change.model_dump(mode="json")])
     attention = Attention()
     at_once = attention.look(state, {NAME}, now_of(server))[0]
-    assert at_once.problems[NAME].word == "KILLED", "it has ten seconds to arrive"
-    late = attention.look(at_once, (), now_of(server) + 11)[0]
-    assert late.problems[NAME].word == "AT 0/12"
-    assert "the kill is not everywhere" in late.problems[NAME].why
+    assert at_once.problems[NAME][:3] == (ARRIVING_RANK, "!", "KILL 0/12"), "it may have stopped nothing yet"
+    assert at_once.problems[NAME].why.startswith("PROPAGATING 0/12: kill not confirmed by ")
+    late = attention.look(at_once, (), now_of(server) + PARTIAL_AFTER)[0]
+    assert late.problems[NAME].why.startswith("PARTIAL 0/12: kill not confirmed by ")
     rows = {name: row._replace(revision=change.change_id) for name, row in late.instances.items()}
     confirmed = attention.look(replace(late, instances=rows), (), now_of(server) + 12)[0]
     assert confirmed.problems[NAME].word == "KILLED"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from flagconsole.console.rows import InstanceRow
+from flagconsole.console.rows import ChangeRow, FlagRow, InstanceRow
+from flagconsole.domain.states import FlagState
 
 #: What is said of those who were told, wherever they are counted.
 CANT_CONFIRM: Final = "told, can't confirm"
@@ -42,6 +43,15 @@ def arrival(instances: Iterable[InstanceRow], epoch: str, revision: int) -> Arri
         found = confirmed if row.confirms(epoch, revision) else told if row.told(epoch, revision) else behind
         found.append(row)
     return Arrival(tuple(confirmed), tuple(told), tuple(behind))
+
+
+def kill_of(row: FlagRow, history: Iterable[ChangeRow]) -> ChangeRow | None:
+    """The change that killed a flag; None where it isn't killed. ``history`` is the newest first; where the kill is older than
+    what is known of it, the flag's newest change stands for it, which can only be behind it."""
+    if row.state is not FlagState.KILL or row.last is None or row.last.action == "killed":
+        return row.last if row.state is FlagState.KILL else None
+    found = (change for change in history if change.flag_name == row.name and change.action == "killed")
+    return next(found, row.last)
 
 
 def names(rows: Iterable[InstanceRow]) -> str:

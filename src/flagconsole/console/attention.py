@@ -10,19 +10,23 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from flagconsole.console.actions import PARTIAL_AFTER, Stage
 from flagconsole.console.ages import ago, ago_words
-from flagconsole.console.arrival import arrival, names
+from flagconsole.console.arrival import arrival, kill_of, names
 from flagconsole.console.figures import limit_text, metric_label, value_text
 from flagconsole.console.nearing import is_beyond, nearest_limit
 from flagconsole.console.rows import FlagRow
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
+    from flagconsole.console.incidents import IncidentRow
     from flagconsole.console.rollouts import RolloutRow
     from flagconsole.console.state import ConsoleState
 
 #: Seconds that a change has to arrive everywhere before it counts as late.
 LATE: Final = 10.0
+#: The rank of a kill that somebody may not have yet: nothing is more urgent, an incident that runs for it included.
+ARRIVING_RANK: Final = -1
 #: Looks of the judge that may be missed before its verdict counts as old.
 MISSED_LOOKS: Final = 3
 #: The rank of a rollout under way that gets worse while the judge can't be sure yet.
@@ -40,26 +44,45 @@ SETTLED: Final = 3600.0
 
 
 class Problem(NamedTuple):
-    """Why a flag needs attention; the lowest ``rank`` is the most urgent. ``sign`` and ``word`` say it in a cell."""
+    """Why a flag needs attention; the lowest ``rank`` is the most urgent. ``sign`` and ``word`` say it in a cell. ``stage`` is
+    how far a kill that isn't everywhere has come."""
 
     rank: int
     sign: str
     word: str
     why: str
     role: str = "danger"
+    stage: str = ""
 
 
 def problem_of(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
     """The most urgent problem of a flag at ``now`` (server's seconds); None where it needs none."""
     return (
-        _failing(state.rollouts.get(row.name))
-        or _incident(state, row)
+        _arriving(state, row, now)
+        or _failing(state.rollouts.get(row.name))
+        or _needs_you(state, row)
         or _not_everywhere(state, row, now)
+        or _incident(state, row)
         or _unknown(state.rollouts.get(row.name), now)
         or _nearing(state.rollouts.get(row.name), now)
         or _killed(row, now)
         or _rolled_back(state, row, now)
     )
+
+
+def _arriving(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
+    """A kill that not all have confirmed, from its first moment on: until then it may have stopped nothing."""
+    kill = kill_of(row, state.history)
+    if kill is None or kill.change_id > state.revision:
+        return None
+    found = arrival(state.instances.values(), state.epoch, kill.change_id)
+    if not found.behind:
+        return None
+    count = f"{len(found.confirmed)}/{found.able}"
+    stage = (Stage.PARTIAL if now - kill.at >= PARTIAL_AFTER else Stage.PROPAGATING).value.upper()
+    waits = _needs_you(state, row)
+    why = f"{stage} {found.words}: kill not confirmed by {names(found.behind)}" + (f"; {waits.why}" if waits else "")
+    return Problem(ARRIVING_RANK, "!", f"KILL {count}", why, stage=stage)
 
 
 def _failing(rollout: RolloutRow | None) -> Problem | None:
@@ -69,17 +92,26 @@ def _failing(rollout: RolloutRow | None) -> Problem | None:
     return Problem(0, "✗", "FAIL", judged.because)
 
 
-def _incident(state: ConsoleState, row: FlagRow) -> Problem | None:
-    found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
+def _open_incidents(state: ConsoleState, row: FlagRow) -> list[IncidentRow]:
+    return [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
+
+
+def _needs_you(state: ConsoleState, row: FlagRow) -> Problem | None:
+    found = _open_incidents(state, row)
     waiting = next((item for item in found if item.waits_for is not None), None)
     if waiting is not None and waiting.waits_for is not None:
         return Problem(1, "!", "NEEDS YOU", f"incident {waiting.incident_id}: {waiting.waits_for.title}")
     running = next((item for item in found if item.completed_at is None), None)
     if running is not None and running.left_to_people:
         return Problem(1, "!", "NEEDS YOU", f"incident {running.incident_id}: {running.left_to_people}")
-    if running is not None:
-        return Problem(1, "!", "INCIDENT", f"incident {running.incident_id} runs: {running.trigger}")
     return None
+
+
+def _incident(state: ConsoleState, row: FlagRow) -> Problem | None:
+    running = next((item for item in _open_incidents(state, row) if item.completed_at is None), None)
+    if running is None:
+        return None
+    return Problem(2, "!", "INCIDENT", f"incident {running.incident_id} runs: {running.trigger}")
 
 
 def _not_everywhere(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
@@ -90,8 +122,8 @@ def _not_everywhere(state: ConsoleState, row: FlagRow, now: float) -> Problem | 
     if not found.behind:
         return None
     short = f"{len(found.confirmed)}/{found.able}"
-    what = "the kill" if row.state is FlagState.KILL else "its newest change"
-    return Problem(2, "!", f"AT {short}", f"{what} is not everywhere, {found.words}: {names(found.behind)} behind")
+    why = f"its newest change is not everywhere, {found.words}: {names(found.behind)} behind"
+    return Problem(2, "!", f"AT {short}", why)
 
 
 def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
@@ -131,7 +163,7 @@ def _rolled_back(state: ConsoleState, row: FlagRow, now: float) -> Problem | Non
     at = None if rollout is None or rollout.status != "rolled_back" else rollout.took_effect_at(row)
     if at is None or now - at > SETTLED:
         return None
-    found = [item for item in state.incidents.values() if item.flag_name == row.name and item.open]
+    found = _open_incidents(state, row)
     if not found:
         return None
     newest = max(found, key=lambda item: item.started_at)

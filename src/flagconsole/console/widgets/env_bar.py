@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from flagconsole.console.ages import age_role, age_text, clock_text, moment_text
-from flagconsole.console.attention import KILLED_RANK
+from flagconsole.console.arrival import CANT_CONFIRM, arrival, kill_of
+from flagconsole.console.attention import ARRIVING_RANK, KILLED_RANK
 from flagconsole.console.line import Line, joined, line, line_width, spread
 from flagconsole.console.place import Place
 from flagconsole.console.safe import Span, span
@@ -58,7 +59,10 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         _rights(state, wide),
         line(span(f"rev {state.revision}" if state.loaded else "rev –")),
     ]
-    problems = [_instances(state, wide), _problems(state, wide), *_oversight(state, wide, now + connection.skew)]
+    arriving = _arriving(state)
+    # Where there is room for one count only, it is the kill's.
+    counts = [arriving, _instances(state, wide)] if wide or not arriving else [arriving]
+    problems = [*counts, _problems(state, wide), *_oversight(state, wide, now + connection.skew)]
     if wide and state.tenant is not None:
         problems.append(line(span("tenant "), span(state.tenant, limit=30)))
     if note:
@@ -122,18 +126,34 @@ def _rights(state: ConsoleState, wide: bool) -> Line:
     return line(span(f"RW {connection.role}{who}", limit=40))
 
 
+def _arriving(state: ConsoleState) -> Line:
+    """How many have confirmed the newest kill, for as long as somebody hasn't: on every screen, whatever flag it was."""
+    names = [name for name, problem in state.problems.items() if problem.rank == ARRIVING_RANK]
+    known = (kill_of(row, state.history) for name in names if (row := state.flags.get(name)) is not None)
+    kills = [kill.change_id for kill in known if kill is not None]
+    if not kills:
+        return ()
+    found = arrival(state.expected, state.epoch, max(kills))
+    was = "" if state.connection.phase is Phase.LIVE else "was "
+    return line(span(f"! KILL {was}{len(found.confirmed)}/{found.able}", "alarm"))
+
+
 def _instances(state: ConsoleState, wide: bool) -> Line:
+    """How many of the running SDKs are heard from and have the revision that stands beside it."""
     if not state.loaded:
         return ()
-    expected = state.expected
-    live = sum(1 for instance in expected if instance.presence == "live" and instance.status != "error")
+    found = arrival(state.expected, state.epoch, state.revision)
+    done = sum(1 for row in found.confirmed if row.presence == "live" and row.status != "error")
     if state.connection.phase is not Phase.LIVE:
         # Who runs by now isn't known: the last count is told as such.
-        return line(span(f"SDK was {live}/{len(expected)}", "stale"))
-    text = f"SDK {live}/{len(expected)}"
-    if live < len(expected):
-        text += f" ! {len(expected) - live} silent" if wide else " !"
-    return line(span(text))
+        return line(span(f"SDK was {done}/{found.able}", "stale"))
+    silent = sum(1 for row in state.expected if row.presence != "live" or row.status == "error")
+    text = f"SDK {done}/{found.able}"
+    if wide and found.told:
+        text += f" + {len(found.told)} {CANT_CONFIRM}"
+    if silent:
+        text += f" ! {silent} silent" if wide else " !"
+    return line(span(text, "banner" if found.behind else "plain"))
 
 
 def _problems(state: ConsoleState, wide: bool) -> Line:

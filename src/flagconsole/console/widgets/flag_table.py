@@ -128,6 +128,8 @@ def _cell(row: FlagRow, column: Column, look: Look) -> Span:
         case "percentage":
             return cell(f"{row.percentage}%" if row.state.value == "canary" else "", width, "plain", right=True)
         case "phase":
+            if look.problem is not None and look.problem.stage:
+                return cell(look.problem.stage, width, look.problem.role)
             shown = phase_span(row, look.rollout, look.now, short=width < 15, missing=bool(look.missing))
             return cell(shown.text, width, shown.role)
         case "guard":
