@@ -47,6 +47,7 @@ async def test_a_sheet_says_which_keys_count_and_help_lies_over_it(open_console:
         await console.press("?")
         await console.until("HELP")
         assert "do it; counts after a reason" in console.screen()
+        assert "tick the marked item" not in console.screen(), "a kill has no checklist"
         await console.press("escape")
         await console.until("Y kill now")
         await console.until(lambda: console.app.screen.sheet.confirmation.painted_at is not None)

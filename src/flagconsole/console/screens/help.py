@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from textual import events
@@ -27,15 +27,23 @@ _GAP: Final = 3
 _MEANING: Final = {FlagState.SHADOW: "read-only", FlagState.CANARY: "cohort", FlagState.KILL: "stopped"}
 
 
-def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: str, width: int) -> list[Line]:
-    """The help for a screen; ``width`` cells wide."""
-    available = keymap.available(context, powers)
+def help_lines(
+    keymap: KeyMap,
+    context: str,
+    powers: Powers,
+    readonly_reason: str,
+    width: int,
+    offered: Collection[Command] | None = None,
+) -> list[Line]:
+    """The help for a screen or a sheet; ``width`` cells wide. Where only some keys are ``offered``, it has only those."""
+    available = [one for one in keymap.available(context, powers) if offered is None or one in offered]
     act, see, move = ([command for command in available if command.group == name] for name in _GROUPS)
     # Each column as wide as it needs, what is moved by at most half: what is longer goes on in the next row.
-    moving = [_heading("MOVE"), *_key_rows(move, (width - _GAP) // 2)]
+    moving = [_heading("MOVE"), *_key_rows(move, (width - _GAP) // 2 if see else width)]
     right = max(map(line_width, moving))
     seeing = [_heading("SEE"), *_key_rows(see, width - _GAP - right)]
     left = max(map(line_width, seeing))
+    looking = columns_of(seeing, moving, left + _GAP + right, left) if see else moving
     acting = _key_rows(act, width)
     if not acting:
         acting = [_no_action(keymap, context, powers, readonly_reason)]
@@ -49,7 +57,7 @@ def help_lines(keymap: KeyMap, context: str, powers: Powers, readonly_reason: st
         line(span("ACT", "header"), span("  each asks first", "muted")),
         *acting,
         BLANK,
-        *columns_of(seeing, moving, left + _GAP + right, left),
+        *looking,
         BLANK,
         line(span("STATES  ", "header"), *states),
         line(
@@ -159,7 +167,9 @@ class HelpBox(Painted):
         if self.entry is not None and self.entry.text:
             rows = found_lines(console.keymap, self._about, console.powers(), self.entry.text, width - 4)
         else:
-            rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4)
+            screen = console.console_screen
+            offered = screen.commands() if screen.sheet is not None else None
+            rows = help_lines(console.keymap, self._about, console.powers(), reason, width - 4, offered)
         room = height - 1
         self.top = max(0, min(self.top, len(rows) - room))
         more = len(rows) - room - self.top

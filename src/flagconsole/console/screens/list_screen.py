@@ -16,7 +16,7 @@ from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.painted import Ground, Painted
 
 #: Commands of lists that are about the row under the cursor.
-_OF_A_ROW: Final = frozenset({"mark", "watch"})
+_OF_A_ROW: Final = frozenset({"mark", "watch", "list.more", "list.less"})
 
 
 class ListTitle(Painted):

@@ -62,7 +62,7 @@ class PaletteBox(Painted):
             room -= len(more)
         if not found:
             why = why_nothing(self._commands, self._withheld, self.entry.text, why_withheld(self.console.state))
-            rows.append(line(span(f"  {why}", "muted")))
+            rows += [line("  ", *text) for text in wrapped(why, inner - 2, "muted", most=2)]
         title = line(span("GO", "strong"), span("  a kill from here still opens its sheet", "muted"))
         return framed(rows, title, "⏎ run · ↑↓ choose · Tab complete · Esc close", width, height, box=LIGHT)
 
