@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from flagconsole.console.attention import Problem
 from flagconsole.console.line import text_of
 from flagconsole.console.oversight import oversight_of
 from flagconsole.console.rows import change_row, flag_row
@@ -48,6 +51,27 @@ def test_the_bar_counts_what_waits_and_says_under_which_rights_one_works():
     # Both end by themselves.
     assert "GLASS" not in bar(state, now=NOW + 1801)
     assert "approval" not in bar(state, now=NOW + 3601)
+
+
+def test_what_needs_attention_is_never_cut_from_the_bar():
+    state = state_of([APPROVAL], [GRANT])
+    place = Connection(
+        phase=Phase.LIVE,
+        server="embedded · sqlite",
+        environment="production",
+        you="olu",
+        role="admin",
+        may_operate=True,
+    )
+    for problems in (1, 27):
+        found = {f"pos.f{number}": Problem(0, "!", "FAILING", "why") for number in range(problems)}
+        shown = bar(replace(state, connection=place, problems=found), 80)
+        assert f"! {problems}" in shown
+        assert "GLASS" in shown
+        assert "1 waits" in shown
+        assert "PRODUCTION" in shown
+        assert " RW" in shown
+        assert "…" not in shown
 
 
 def test_somebody_elses_rights_are_not_on_the_bar():

@@ -52,13 +52,9 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         return _past_bar(state.past, connection, width, now + connection.skew)
     word = environment_word(connection.environment) or "UNKNOWN"
     wide = width >= 110
-    left = [
-        line(span(word)),
-        line(span(connection.server if wide else connection.server.partition(":")[0], limit=48 if wide else 18)),
-        _link(state, monotonic),
-        _rights(state, wide),
-        line(span(f"rev {state.revision}" if state.loaded else "rev –")),
-    ]
+    server = line(span(connection.server if wide else connection.server.partition(":")[0], limit=48 if wide else 18))
+    rights = _rights(state, wide)
+    revision = line(span(f"rev {state.revision}" if state.loaded else "rev –"))
     arriving = _arriving(state)
     # Where there is room for one count only, it is the kill's.
     counts = [arriving, _instances(state, wide)] if wide or not arriving else [arriving]
@@ -71,7 +67,13 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
         span(clock_text(now + connection.skew) + "Z" if width >= 90 else clock_text(now + connection.skew)[:5] + "Z"),
         " ",
     )
-    return spread(line(" ", *joined([*left, *problems])), right, width)
+    link, least = _link(state, monotonic), rights[:1] and (rights[0]._replace(text=rights[0].text[:2]),)
+    # What needs attention is never cut: where a server lies and which role one has are asked for less often.
+    for about in ((server, link, rights), (link, rights), (link, least)):
+        bar = line(" ", *joined([line(span(word)), *about, revision, *problems]))
+        if line_width(bar) + 1 + line_width(right) <= width:
+            break
+    return spread(bar, right, width)
 
 
 def past_words(view: PastView, now: float) -> str:
