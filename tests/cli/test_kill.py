@@ -74,6 +74,27 @@ def test_it_waits_until_everyone_has_confirmed(flags: Any, store_path: Path, con
     assert confirming == [28, 28, 28]
 
 
+def test_who_stops_waiting_is_told_that_the_flag_stays_killed(
+    flags: Any, store_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    report(store_path, 27, "api-0")
+    looks = []
+    look = Embedded.instances
+
+    async def instances(self: Embedded, revision: int | None = None) -> InstanceList:
+        looks.append(revision)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+        return await look(self, revision)
+
+    monkeypatch.setattr(Embedded, "instances", instances)
+    shown = flags("kill", "pos.lite", "errors", "--wait", "3600")
+    assert shown.code == 130
+    assert "pos.lite killed (was off) at revision 28" in shown.out
+    assert "pos.lite stays killed" in shown.err
+    assert flags("get", "pos.lite", "--json").json["flag"]["current_state"] == "kill"
+
+
 def test_the_json_has_the_propagation(flags: Any, store_path: Path, confirming: list[int]):
     report(store_path, 27, "api-0", "api-1", "api-2")
     shown = flags("kill", "pos.lite", "errors", "--json").json

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import ssl
 from datetime import UTC, date, datetime
 from types import SimpleNamespace
 
+import httpx
 import pytest
 import stamina
 
 from flagconsole.client import Client, attempts
 from flagconsole.client.attempts import Patience
+from flagconsole.client.reaching import what_failed
 from flagconsole.domain import requests as ask
 from flagconsole.domain.errors import (
     ExitCode,
@@ -250,6 +253,16 @@ async def test_no_server_is_unreachable_with_where_and_why():
             await client.kill("a.b", KILL)
     assert "http://127.0.0.1:9 can't be reached: connection refused" in str(caught.value)
     assert caught.value.exit_code == ExitCode.UNREACHABLE
+
+
+def test_a_server_without_tls_is_named_as_that():
+    error = ssl.SSLError(1, "[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1016)")
+    error.reason = "WRONG_VERSION_NUMBER"
+    wrapped = httpx.ConnectError("[SSL: WRONG_VERSION_NUMBER]")
+    wrapped.__cause__ = error
+    assert what_failed(wrapped) == "it answers, but not in TLS (is it http:// instead of https://?)"
+    error.reason = "CERTIFICATE_VERIFY_FAILED"
+    assert what_failed(wrapped) == "no TLS with it: certificate verify failed"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,13 @@ can't be done either, the caller learns ``OutcomeUnknown`` rather than a failure
 from __future__ import annotations
 
 import logging
-import os
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import httpx
 import stamina
 
 from flagconsole.client.answer import AnswerTooLarge, error_of, read_body
+from flagconsole.client.reaching import what_failed
 from flagconsole.domain.errors import (
     FlagConsoleError,
     OutcomeUnknown,
@@ -148,19 +148,6 @@ async def _try(connection: httpx.AsyncClient, request: httpx.Request) -> Answer:
 
 
 def _unreachable(url: str, error: Exception) -> Unreachable:
-    said = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else _what_failed(error)
+    said = "it did not answer in time" if isinstance(error, httpx.TimeoutException) else what_failed(error)
     problem = safe_text(said or type(error).__name__, 300)
     return Unreachable("Check the URL, and that the server runs.", url=url, problem=problem)
-
-
-def _what_failed(error: BaseException) -> str:
-    """What the operating system said, if it is at the bottom of it; else the error's own words."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
-            continue
-        if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
-            return os.strerror(cause.errno).lower()
-        cause = cause.__cause__ or cause.__context__
-    return str(error)

@@ -36,6 +36,7 @@ from flagconsole.client.frames import (
     frame_of,
 )
 from flagconsole.client.position import HEADER, Position, position_text
+from flagconsole.client.reaching import what_failed
 from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.domain.text import safe_text
 
@@ -237,7 +238,7 @@ class Stream:
             return Disconnected(safe_text(error, 300), 0.0)
         if isinstance(error, UnicodeDecodeError):
             return Disconnected("the stream is not UTF-8 text", 0.0)
-        return Disconnected(safe_text(str(error) or type(error).__name__, 300), 0.0)
+        return Disconnected(safe_text(what_failed(error) or type(error).__name__, 300), 0.0)
 
 
 class Refused(Exception):

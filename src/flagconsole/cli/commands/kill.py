@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -79,7 +80,14 @@ async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, 
     """Wait until every instance that can has confirmed the result, print what was seen, and give the exit code."""
     from flagconsole.cli.propagation import wait_for_confirmation
 
-    found = await wait_for_confirmation(backend, result, wait)
+    try:
+        found = await wait_for_confirmation(backend, result, wait)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        talk(
+            f"{result.flag.flag_name} stays killed; who has confirmed it wasn't waited for: "
+            "killing it again looks again, and changes nothing"
+        )
+        raise
     if invocation.as_json:
         print_json(result, propagation=found.as_json())
     else:

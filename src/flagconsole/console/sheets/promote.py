@@ -183,7 +183,7 @@ class PromoteSheet(ConfirmSheet):
         if self.past:
             rows.append(line(span("! PAST THE VERDICT: the log will say so", "danger")))
         rows += self._checklist_rows(now)
-        if self.refusal and not self.unticked:
+        if self.refusal and (not self.unticked or not self.passes):
             rows += self.labelled("REFUSED", self.refusal, width)
         return rows
 
