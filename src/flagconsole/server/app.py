@@ -51,6 +51,7 @@ from flagconsole.server.counting import Counting
 from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
 from flagconsole.server.hot_app import HotApp
+from flagconsole.server.hot_changes import HotChanges
 from flagconsole.server.hot_evaluation import HotEvaluation
 from flagconsole.server.hot_reads import HotReads
 from flagconsole.server.hot_receipts import HotReceipts
@@ -193,6 +194,7 @@ def create_app(
     app.router.routes.extend(app.state.routes)
     route_table.refuse_unlisted(app.state.routes)
     app.add_middleware(HotEvaluation)
+    app.add_middleware(HotChanges)
     app.add_middleware(Counting)
     app.add_middleware(Limits, bounds=bounds)
     _describe_problems(app)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Header, Query, Response
 
@@ -17,10 +18,15 @@ from flagconsole.server.strict_route import StrictRoute, problems
 
 router = APIRouter(route_class=StrictRoute)
 
+#: What an idempotency key looks like, and what a version in ``If-Match`` does.
+IDEMPOTENCY_KEY: Final = r"^[\x21-\x7e]+$"
+VERSION: Final = re.compile(r'^(W/)?"?[0-9]{1,15}"?$')
+LONGEST_VERSION: Final = 30
+
 DryRun = Annotated[bool, Query(description="Answer what would happen, and change nothing")]
 Key = Annotated[
     str | None,
-    Header(alias="Idempotency-Key", max_length=200, pattern=r"^[\x21-\x7e]+$", description="Makes a retry harmless"),
+    Header(alias="Idempotency-Key", max_length=200, pattern=IDEMPOTENCY_KEY, description="Makes a retry harmless"),
 ]
 _MUTATION = problems(404, 409, 412, 413, 415, 428)
 
@@ -28,17 +34,36 @@ _MUTATION = problems(404, 409, 412, 413, 415, 428)
 async def version_given(
     if_match: Annotated[
         str | None,
-        Header(max_length=30, pattern=r'^(W/)?"?[0-9]{1,15}"?$', description='The version decided on: `"12"`'),
+        Header(max_length=LONGEST_VERSION, pattern=VERSION.pattern, description='The version decided on: `"12"`'),
     ] = None,
 ) -> int | None:
     """The version in ``If-Match``: ``"12"``, also ``12``."""
-    return None if if_match is None else int(if_match.removeprefix("W/").strip('"'))
+    return None if if_match is None else version_of(if_match)
+
+
+def version_of(if_match: str) -> int:
+    """The number in a well-formed ``If-Match``."""
+    return int(if_match.removeprefix("W/").strip('"'))
 
 
 Version = Annotated[int | None, Depends(version_given)]
 
 
 async def _done(state: ServerState, response: Response, name: str, work: Awaitable[ChangeResult]) -> ChangeResult:
+    result = await carried_out(state, name, work)
+    response.headers.update(told_of(result))
+    return result
+
+
+def told_of(result: ChangeResult) -> dict[str, str]:
+    """The headers of the answer."""
+    told = {"ETag": f'"{result.flag.version}"'}
+    if result.replayed:
+        told["Idempotency-Replayed"] = "true"
+    return told
+
+
+async def carried_out(state: ServerState, name: str, work: Awaitable[ChangeResult]) -> ChangeResult:
     """Carry out a mutation, count it, and answer only once this server's own view has it."""
     started = time.perf_counter()
     result = await work
@@ -46,9 +71,6 @@ async def _done(state: ServerState, response: Response, name: str, work: Awaitab
     if result.changed and not result.dry_run and not result.replayed and result.change is not None:
         state.meters.changes.labels(result.change.action.value).inc()
         await state.follower.committed((result.epoch, result.revision))
-    response.headers["ETag"] = f'"{result.flag.version}"'
-    if result.replayed:
-        response.headers["Idempotency-Replayed"] = "true"
     return result
 
 
