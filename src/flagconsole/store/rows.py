@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -117,7 +118,8 @@ KEY_COLUMNS = (
 
 def timestamp(at: datetime) -> str:
     """A point in time as text that sorts by time: UTC, microseconds, ``Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # A fifth of what strftime takes.
+    return f"{at.astimezone(UTC).isoformat(timespec='microseconds')[:-6]}Z"
 
 
 def flag_row(flag: Flag) -> dict[str, Any]:
@@ -134,7 +136,9 @@ def flag_fields(row: Row) -> dict[str, Any]:
     """The fields of a flag from its row."""
     fields = {name: row[name] for name in FLAG_COLUMNS}
     for name in _FLAG_LISTS:
-        fields[name] = None if fields[name] is None else json.loads(fields[name])
+        text = fields[name]
+        # Nearly all are empty.
+        fields[name] = [] if text == "[]" else None if text is None else json.loads(text)
     fields["is_kill_switch"] = bool(fields["is_kill_switch"])
     return fields
 
@@ -177,9 +181,9 @@ def last_change_of(change: Change) -> LastChange:
     )
 
 
-def change_row(change: Change) -> dict[str, Any]:
-    """A change as a row of ``flag_change_log``."""
-    row = change.model_dump(mode="json")
+def change_row(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A change as a row of ``flag_change_log``, from its fields as JSON has them."""
+    row = dict(fields)
     for name in ("previous", "new"):
         row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
     row["reverts"] = json.dumps(row["reverts"])

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import Any, Final
 
-from flagconsole.domain.audit import hash_of
+from flagconsole.domain.audit import entry_hash
 from flagconsole.domain.change import Change, Event
 from flagconsole.domain.flag import Flag
 from flagconsole.domain.role import ApiKey
@@ -73,7 +73,7 @@ class SqlTransaction(
         revision = head.revision + 1
         current = await self.flag(draft.flag.flag_name)
         version = (current.version if current is not None else 0) + 1
-        change = _sealed(draft, head.epoch, revision, version, head.audit_hash)
+        change, row = _sealed(draft, head.epoch, revision, version, head.audit_hash)
         flag = draft.flag.model_copy(
             update={"version": version, "updated_at": draft.changed_at, "updated_by": draft.changed_by}
         )
@@ -92,7 +92,7 @@ class SqlTransaction(
                 ("UPDATE store_head SET revision = ?, audit_hash = ?", (revision, change.hash)),
                 *_saved_flag(flag, change, draft),
                 *(_saved_override(draft) if draft.tenant_id is not None else ()),
-                _inserted("flag_change_log", rows.change_row(change)),
+                _inserted("flag_change_log", row),
                 _inserted("flag_events", {"revision": revision, "body": body}),
             ]
         )
@@ -174,8 +174,10 @@ def _saved_override(draft: ChangeDraft) -> Iterator[Statement]:
     yield "DELETE FROM tenant_flag_overrides WHERE flag_name = ? AND tenant_id = ?", of
 
 
-def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previous_hash: str) -> Change:
-    """The audit entry of a draft, with its hash."""
+def _sealed(
+    draft: ChangeDraft, epoch: str, revision: int, version: int, previous_hash: str
+) -> tuple[Change, dict[str, Any]]:
+    """The audit entry of a draft, with its hash, and its row."""
     change = Change(
         change_id=revision,
         epoch=epoch,
@@ -196,4 +198,7 @@ def _sealed(draft: ChangeDraft, epoch: str, revision: int, version: int, previou
         previous_hash=previous_hash,
         hash="",
     )
-    return change.model_copy(update={"hash": hash_of(change)})
+    # What is hashed is what is kept.
+    told = change.model_dump(mode="json", exclude={"hash"})
+    digest = entry_hash(previous_hash, told)
+    return change.model_copy(update={"hash": digest}), rows.change_row(told | {"hash": digest})
