@@ -239,8 +239,14 @@ def _judge(table: Table) -> None:
     )
 
 
-_COST = "a change is validated, compared, put into the log with its hash and told as an event, in Python; what the database does is the bound"
-_ORDER = "a revision without gaps means that one transaction commits after the other, so that none shares a sync with another"
+_COST = (
+    "a change is validated, compared, put into the log with its hash and told as an event, in Python, one after the other; writers that wait "
+    "share a commit, so that the sync, which is the bound, is the lesser part"
+)
+_ORDER = (
+    "a revision without gaps means that one writer follows the other, each with two messages of its own to the database, where the bound's "
+    "eight have theirs under way at once"
+)
 
 
 def table(*, quick: bool) -> Table:
