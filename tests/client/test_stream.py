@@ -10,8 +10,12 @@ from typing import Any
 
 import pytest
 
+from flagconsole.client import straight_stream
 from flagconsole.client import stream as stream_module
 from flagconsole.client.backoff import Backoff
+from flagconsole.client.connection import trusted
+from flagconsole.client.event_reader import EventReader
+from flagconsole.client.route import straight_to
 from flagconsole.client.stream import (
     ChangeFrame,
     Connected,
@@ -25,11 +29,32 @@ from flagconsole.client.stream import (
 
 from ..fake_server import KEY, Answer, FakeServer, problem
 
+STRAIGHT = False
+
+
+@pytest.fixture(params=["by httpx", "straight"], autouse=True)
+def way(request, monkeypatch):
+    """Everything holds on both ways to a server."""
+    monkeypatch.setitem(globals(), "STRAIGHT", request.param == "straight")
+
 
 @asynccontextmanager
 async def following(server: FakeServer, **options: Any) -> AsyncIterator[Callable[[int], Any]]:
     """A stream without waits between attempts, and how to take its next events."""
     options.setdefault("draw", lambda: 0.0)
+    if STRAIGHT:
+        route, told = straight_to(server.url, KEY, trusted(server.url)), asyncio.Queue()
+        task = asyncio.create_task(Stream(server.url, KEY, route=route, **options).follow(told.put_nowait))
+
+        async def take_told(count: int) -> list[Any]:
+            async with asyncio.timeout(10):
+                return [await told.get() for _ in range(count)]
+
+        yield take_told
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(0)
+        return
     events = Stream(server.url, KEY, **options).events()
 
     async def take(count: int) -> list[Any]:
@@ -152,7 +177,8 @@ async def test_silence_is_noticed(server):
 
 
 async def test_comments_do_not_keep_a_dead_stream_alive(server, monkeypatch):
-    monkeypatch.setattr(stream_module, "EVENT_SECONDS", 0.3)
+    for module in (stream_module, straight_stream):
+        monkeypatch.setattr(module, "EVENT_SECONDS", 0.3)
 
     def greet(stream):
         for at in range(100):
@@ -165,7 +191,8 @@ async def test_comments_do_not_keep_a_dead_stream_alive(server, monkeypatch):
 
 
 async def test_an_endless_event_is_refused(server, monkeypatch):
-    monkeypatch.setattr(stream_module.BoundedText.__init__, "__defaults__", (100_000,))
+    for bounded in (stream_module.BoundedText, EventReader):
+        monkeypatch.setattr(bounded.__init__, "__defaults__", (100_000,))
     server.greet = lambda stream: stream.raw(b"data: " + b"x" * 200_000)
     async with following(server) as take:
         _, lost = await take(2)

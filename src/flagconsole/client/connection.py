@@ -41,8 +41,10 @@ def open_connection(
     timeout: float = 10.0,
     user_agent: str = USER_AGENT,
     transport: httpx.AsyncBaseTransport | None = None,
+    context: ssl.SSLContext | None = None,
 ) -> httpx.AsyncClient:
-    """A pool of connections to the server at ``url``. ``timeout`` in seconds for each step of a request.
+    """A pool of connections to the server at ``url``. ``timeout`` in seconds for each step of a request; ``context`` is whom to trust, as
+    ``trusted`` has it, for whoever needs that besides.
 
     Redirects are not followed: the key goes to the server that was named and to nobody else. Raises ``InvalidInput`` for
     a URL or key that can't be used.
@@ -52,21 +54,32 @@ def open_connection(
     base = server_url(url)
     if not api_key or not all("!" <= char <= "~" for char in api_key):
         raise InvalidInput(field="api_key", problem="must be the key as it was shown, without blanks", value="(hidden)")
-    secure = base.startswith("https:")
     return httpx.AsyncClient(
         base_url=base,
         headers={"Authorization": f"Bearer {api_key}", "User-Agent": user_agent, "Accept": "application/json"},
         timeout=httpx.Timeout(timeout, connect=min(timeout, CONNECT_SECONDS)),
         limits=httpx.Limits(keepalive_expiry=KEEP_ALIVE_SECONDS),
-        # Loading the certificates costs 50 ms; without https none is looked at, and this context would trust nobody.
-        verify=True if secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+        verify=trusted(base) if context is None else context,
         # A proxy is never the way to the own machine.
-        trust_env=not _is_loopback(base),
+        trust_env=not is_loopback(base),
         follow_redirects=False,
         transport=transport,
     )
 
 
-def _is_loopback(base: str) -> bool:
+def trusted(url: str) -> ssl.SSLContext:
+    """Whom to trust at ``url``: those that httpx does."""
+    import httpx
+
+    if not url.lower().startswith("https:"):
+        # Loading the certificates costs 50 ms; without https none is looked at, and this context would trust nobody.
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context = httpx.create_ssl_context(trust_env=not is_loopback(server_url(url)))
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def is_loopback(base: str) -> bool:
+    """Whether the server at this URL is on the own machine."""
     host = urlsplit(base).hostname or ""
     return host == "localhost" or host == "::1" or host.startswith("127.")

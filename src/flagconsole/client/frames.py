@@ -10,6 +10,8 @@ from flagconsole.client.position import parse_position
 from flagconsole.domain.text import safe_text
 
 MAX_RETRY_SECONDS: Final = 60.0
+#: Nobody is kept waiting for a receipt longer than this, whatever the server asks.
+MAX_RECEIPT_MS: Final = 1_000
 #: What a goodbye means that doesn't say.
 DEFAULT_RETRY_MS: Final = 1000
 
@@ -48,12 +50,13 @@ class ChangeFrame(NamedTuple):
 
 class Heartbeat(NamedTuple):
     """The server's head and its time, in seconds since the epoch. Should the connection be lost, ``retry_ms`` is over how long its
-    clients are asked to spread their return."""
+    clients are asked to spread their return; ``receipt_ms`` over how long the receipts of each change."""
 
     epoch: str
     revision: int
     now: float
     retry_ms: int = 0
+    receipt_ms: int = 0
 
 
 class ReceiptFrame(NamedTuple):
@@ -139,7 +142,8 @@ def _heartbeat(data: dict[str, object]) -> Heartbeat:
         raise BadFrame("a heartbeat without a position")
     if not isinstance(now, int | float) or isinstance(now, bool) or not isfinite(now):
         raise BadFrame("a heartbeat without the time")
-    return Heartbeat(epoch, revision, float(now), _retry_ms(data.get("retry_ms", 0)))
+    receipt_ms = min(_retry_ms(data.get("receipt_ms", 0)), MAX_RECEIPT_MS)
+    return Heartbeat(epoch, revision, float(now), _retry_ms(data.get("retry_ms", 0)), receipt_ms)
 
 
 def _goodbye(data: dict[str, object]) -> Goodbye:

@@ -12,12 +12,15 @@ import random
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flagconsole.client.answer import MAX_PROBLEM, AnswerTooLarge, error_of, read_body
+from flagconsole.client.answer_reader import BadAnswer
 from flagconsole.client.backoff import Backoff
 from flagconsole.client.connection import open_connection
+from flagconsole.client.event_reader import MAX_FRAME, Event, EventTooLarge
 from flagconsole.client.frames import (
     MAX_RETRY_SECONDS,
     BadFrame,
@@ -37,6 +40,8 @@ from flagconsole.client.frames import (
 )
 from flagconsole.client.position import HEADER, Position, position_text
 from flagconsole.client.reaching import what_failed
+from flagconsole.client.route import Route
+from flagconsole.client.straight_stream import EVENT_SECONDS, NotAStream, listen
 from flagconsole.domain.errors import FlagConsoleError
 from flagconsole.domain.text import safe_text
 
@@ -60,16 +65,24 @@ __all__ = [
 
 #: Three heartbeats of the server.
 WATCHDOG_SECONDS: Final = 15.0
-#: An event may take so long to arrive whole, however slowly its bytes trickle in.
-EVENT_SECONDS: Final = 120.0
 #: A connection that lasted so long was healthy: the next failure begins with short waits again.
 HEALTHY_SECONDS: Final = 10.0
 #: Whoever is watched by a person is one of few, and waits no longer than this for the sake of the others.
 IMPATIENT_SECONDS: Final = 0.5
 #: A refused key or a missing route won't mend within moments: then at least this long between attempts.
 REFUSED_SECONDS: Final = 5.0
-MAX_FRAME: Final = 64 * 1024 * 1024
 _REFUSALS: Final = frozenset({401, 403, 404, 405, 406, 410, 501})
+
+
+_CLOSED: Final = Disconnected("the server closed the stream", 0.0)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One connection: since when the server has answered with a stream, and its goodbye."""
+
+    began: float | None = None
+    goodbye: Goodbye | None = None
 
 
 class StreamBroken(Exception):
@@ -83,7 +96,7 @@ class Stream:
     ``service`` and ``sdk_version`` say who listens; ``include`` asks for ``receipts``, ``incidents`` or ``rollouts`` too. ``watchdog_seconds`` of silence end a connection. A server tells how long its
     clients should take to come back, so that thousands don't at once; who is ``impatient``, since a person waits, takes half a second at
     most. ``connection`` lends
-    an open pool instead of ``url`` and ``api_key`` making one. ``draw`` (0 to 1) and ``clock`` (monotonic seconds) are for
+    an open pool instead of ``url`` and ``api_key`` making one; ``route`` is the straight way to the server, where there is one, for ``follow``. ``draw`` (0 to 1) and ``clock`` (monotonic seconds) are for
     tests. Iterate it, or use ``events()`` with ``aclosing``.
     """
 
@@ -101,6 +114,7 @@ class Stream:
         watchdog_seconds: float = WATCHDOG_SECONDS,
         impatient: bool = False,
         connection: httpx.AsyncClient | None = None,
+        route: Route | None = None,
         draw: Callable[[], float] = random.random,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -122,6 +136,7 @@ class Stream:
         self._most = IMPATIENT_SECONDS if impatient else MAX_RETRY_SECONDS
         self._spread = 0.0
         self._connection = connection
+        self._route = route
         self._draw = draw
         self._clock = clock
         self._wake = asyncio.Event()
@@ -139,36 +154,88 @@ class Stream:
         own: httpx.AsyncClient | None = None
         try:
             while True:
-                self._wake.clear()
-                began: float | None = None
-                goodbye: Goodbye | None = None
-                lost = Disconnected("the server closed the stream", 0.0)
+                attempt = self._begin()
+                lost = _CLOSED
                 try:
                     connection = self._connection or own
                     if connection is None:
                         connection = own = open_connection(self._url, self._api_key)
                     async with aclosing(self._frames_of(connection)) as frames:
                         async for event in frames:
-                            if isinstance(event, Connected):
-                                began = self._clock()
-                            elif isinstance(event, Heartbeat):
-                                self._spread = min(event.retry_ms / 1000, self._most)
-                            elif isinstance(event, Goodbye):
-                                goodbye = event
+                            self._note(attempt, event)
                             yield event
-                            if goodbye is not None:
+                            if attempt.goodbye is not None:
                                 break
                 except Exception as error:  # whatever a stranger's bytes or network can cause
                     lost = self._problem(error)
-                if began is not None and self._clock() - began >= HEALTHY_SECONDS:
-                    backoff.reset()
-                wait = self._wait(backoff, lost, goodbye)
-                problem = f"the server said goodbye: {goodbye.reason}" if goodbye is not None else lost.problem
-                yield lost._replace(problem=problem, retry_in=wait)
-                await self._pause(wait)
+                lost = self._after(attempt, lost, backoff)
+                yield lost
+                await self._pause(lost.retry_in)
         finally:
             if own is not None:
                 await own.aclose()
+
+    async def follow(self, take: Callable[[StreamEvent], None]) -> None:
+        """Give ``take`` all events from now on, until cancelled. On the straight way each is given in the same step of the loop in which
+        its last byte arrives."""
+        backoff = Backoff(draw=self._draw)
+        while (route := self._route) is not None:
+            attempt = self._begin()
+            lost = _CLOSED
+            try:
+                await self._listen(route, attempt, take)
+            except Exception as error:  # whatever a stranger's bytes or network can cause
+                lost = self._problem(error)
+            lost = self._after(attempt, lost, backoff)
+            take(lost)
+            await self._pause(lost.retry_in)
+        async with aclosing(self.events()) as events:
+            async for event in events:
+                take(event)
+
+    async def _listen(self, route: Route, attempt: _Attempt, take: Callable[[StreamEvent], None]) -> None:
+        """One connection on the straight way."""
+
+        def told(event: StreamEvent) -> None:
+            self._note(attempt, event)
+            take(event)
+
+        def hear(event: Event) -> bool:
+            frame = frame_of(event.name, event.id, event.data)
+            if frame is not None:
+                told(frame)
+            return attempt.goodbye is None
+
+        query = f"?{urlencode(self._query)}" if self._query else ""
+        target, patience = f"/api/stream{query}", self._watchdog_seconds
+        try:
+            await listen(route, target, self._headers(), opened=lambda: told(Connected()), hear=hear, patience=patience)
+        except NotAStream as error:
+            if error.encoded:
+                self._route = None
+            if error.status != 200:
+                raise error_with(self._url, error.status, error.body) from error
+            raise StreamBroken(str(error)) from error
+
+    def _begin(self) -> _Attempt:
+        self._wake.clear()
+        return _Attempt()
+
+    def _note(self, attempt: _Attempt, event: StreamEvent) -> None:
+        if isinstance(event, Connected):
+            attempt.began = self._clock()
+        elif isinstance(event, Heartbeat):
+            self._spread = min(event.retry_ms / 1000, self._most)
+        elif isinstance(event, Goodbye):
+            attempt.goodbye = event
+
+    def _after(self, attempt: _Attempt, lost: Disconnected, backoff: Backoff) -> Disconnected:
+        """What to say of a connection that is over, and how long to wait for the next."""
+        if attempt.began is not None and self._clock() - attempt.began >= HEALTHY_SECONDS:
+            backoff.reset()
+        goodbye = attempt.goodbye
+        problem = f"the server said goodbye: {goodbye.reason}" if goodbye is not None else lost.problem
+        return lost._replace(problem=problem, retry_in=self._wait(backoff, lost, goodbye))
 
     def _wait(self, backoff: Backoff, lost: Disconnected, goodbye: Goodbye | None) -> float:
         if goodbye is not None:
@@ -234,7 +301,7 @@ class Stream:
             return Disconnected(safe_text(error.error, 300), 0.0, error.status, error.error.code)
         if isinstance(error, TimeoutError) or type(error).__name__ == "ReadTimeout":
             return Disconnected(f"nothing was heard for {self._watchdog_seconds:g} s", 0.0)
-        if isinstance(error, BadFrame | StreamBroken | AnswerTooLarge | FlagConsoleError):
+        if isinstance(error, BadFrame | StreamBroken | BadAnswer | EventTooLarge | AnswerTooLarge | FlagConsoleError):
             return Disconnected(safe_text(error, 300), 0.0)
         if isinstance(error, UnicodeDecodeError):
             return Disconnected("the stream is not UTF-8 text", 0.0)

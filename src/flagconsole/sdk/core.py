@@ -7,15 +7,16 @@ import logging
 import random
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import aclosing, suppress
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from flagconsole.client.answer import error_of, read_body
 from flagconsole.client.backoff import Backoff
-from flagconsole.client.connection import open_connection
+from flagconsole.client.connection import open_connection, trusted
 from flagconsole.client.position import HEADER, Position, position_text
+from flagconsole.client.route import Route, straight_to
 from flagconsole.client.stream import (
     ChangeFrame,
     Connected,
@@ -33,6 +34,7 @@ from flagconsole.sdk.held import Held
 from flagconsole.sdk.keeper import Keeper
 from flagconsole.sdk.kill_list import KillListWatch
 from flagconsole.sdk.listeners import Listeners
+from flagconsole.sdk.post import Post
 from flagconsole.sdk.reporter import Reporter
 from flagconsole.sdk.settings import SDK_VERSION, Settings
 from flagconsole.sdk.shadow_log import ShadowLog
@@ -141,19 +143,22 @@ class Core:
 
     async def _run(self) -> None:
         try:
-            connection = open_connection(self._settings.url, self._settings.api_key)
+            context = trusted(self._settings.url)
+            connection = open_connection(self._settings.url, self._settings.api_key, context=context)
+            route = straight_to(self._settings.url, self._settings.api_key, context)
         except Exception as error:  # a URL or key that can't be used: served from the cache, and said in the status
             self._problem = safe_text(error, 300)
             self._refused()
             await self._stopping.wait()
             return
+        post = Post(connection, route)
         works = [
-            lambda: self._reporter.run(connection),
+            lambda: self._reporter.run(post),
             lambda: self._poll(connection),
         ]
         works += [partial(sender.run, connection) for sender in self._senders]
         if self._settings.stream:
-            works.append(lambda: self._follow(connection))
+            works.append(lambda: self._follow(connection, route))
         if self._keeper is not None:
             works.append(self._keeper.run)
         tasks = [asyncio.create_task(self._for_ever(work)) for work in works]
@@ -163,12 +168,13 @@ class Core:
         with suppress(Exception):
             async with asyncio.timeout(GOODBYE_SECONDS):
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await self._reporter.leave(connection)
+                await self._reporter.leave(post)
                 for sender in self._senders:
                     await sender.leave(connection)
         if self._keeper is not None:
             self._keeper.close()
         with suppress(Exception):
+            post.close()
             async with asyncio.timeout(HANG_UP_SECONDS):
                 await connection.aclose()
 
@@ -185,7 +191,7 @@ class Core:
         if self._keeper is not None:
             await self._keeper.note(position)
 
-    async def _follow(self, connection: httpx.AsyncClient) -> None:
+    async def _follow(self, connection: httpx.AsyncClient, route: Route | None) -> None:
         stream = Stream(
             self._settings.url,
             self._settings.api_key,
@@ -194,10 +200,9 @@ class Core:
             sdk_version=SDK_VERSION,
             position=lambda: self._held.position,
             connection=connection,
+            route=route,
         )
-        async with aclosing(stream.events()) as events:
-            async for event in events:
-                self._take(event)
+        await stream.follow(self._take)
 
     def _take(self, event: StreamEvent) -> None:
         match event:
@@ -211,6 +216,7 @@ class Core:
                 self._contact()
             case Heartbeat():
                 self._stream_lives()
+                self._reporter.spread = event.receipt_ms / 1000
                 self._lateness = random.uniform(0.0, min(event.retry_ms / 1000, LATEST))  # noqa: S311
                 self._applier.beat(event)
             case Snapshot():

@@ -1,25 +1,24 @@
-"""Receipts: for each revision applied the server is told at once; and every ten seconds a sign of life."""
+"""Receipts: of each revision applied the server is told at once, or as soon as it asks; and every ten seconds a sign of life."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import json
+import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import quote
 
-from flagconsole.client.answer import MAX_PROBLEM, error_of, read_body
+from flagconsole.client.answer import error_of
 from flagconsole.client.backoff import Backoff
 from flagconsole.client.position import Position
 from flagconsole.domain.text import safe_text
+from flagconsole.sdk.post import Post
 from flagconsole.sdk.settings import SDK_VERSION, Settings
 from flagconsole.sdk.status import Counters, Health
-
-if TYPE_CHECKING:
-    import httpx
 
 #: Seconds between two signs of life when nothing changes.
 LIFE_SECONDS: Final = 10.0
@@ -55,6 +54,9 @@ class Reporter:
         self._waiting: list[dict[str, Any]] = []
         self._epoch = ""
         self._newest: dict[str, Any] | None = None
+        #: Over how long, in seconds, the server asks its instances to spread the receipts of a change.
+        self.spread = 0.0
+        self._leaves: asyncio.TimerHandle | None = None
         #: Why the last report failed, safe to show; ``None`` after one that arrived.
         self.problem: str | None = None
 
@@ -69,6 +71,15 @@ class Reporter:
         self._waiting.append(receipt)
         del self._waiting[:-MAX_RECEIPTS]
         self._newest = receipt
+        if not self.spread:
+            self._wake.set()
+        elif self._leaves is None:
+            # Of a fleet all would report at once, on machines where some still wait for the change itself.
+            wait = random.uniform(0.0, self.spread)  # noqa: S311
+            self._leaves = asyncio.get_running_loop().call_later(wait, self._leave_now)
+
+    def _leave_now(self) -> None:
+        self._leaves = None
         self._wake.set()
 
     def reconnected(self) -> None:
@@ -76,7 +87,7 @@ class Reporter:
         if self.problem is not None:
             self._wake.set()
 
-    async def run(self, connection: httpx.AsyncClient) -> None:
+    async def run(self, post: Post) -> None:
         """Report until cancelled."""
         backoff = Backoff(base=0.1, cap=_RETRY_CAP)
         while True:
@@ -88,7 +99,7 @@ class Reporter:
             self._wake.clear()
             if self._newest is None:
                 continue
-            if await self._report(connection, leaving=False):
+            if await self._report(post, leaving=False):
                 backoff.reset()
             else:
                 # What is applied meanwhile, and a server that is back, don't wait for the end of this.
@@ -97,12 +108,12 @@ class Reporter:
                         await self._wake.wait()
                 self._wake.set()
 
-    async def leave(self, connection: httpx.AsyncClient) -> None:
+    async def leave(self, post: Post) -> None:
         """Say goodbye, with what is still waiting."""
         if self._newest is not None:
-            await self._report(connection, leaving=True)
+            await self._report(post, leaving=True)
 
-    async def _report(self, connection: httpx.AsyncClient, *, leaving: bool) -> bool:
+    async def _report(self, post: Post, *, leaving: bool) -> bool:
         """One report. Returns whether it is settled: it arrived, or would never be taken."""
         epoch, batch, newest = self._epoch, list(self._waiting), self._newest
         if newest is None:
@@ -111,7 +122,8 @@ class Reporter:
         # A sign of life repeats the newest receipt: a server that lost it learns it again.
         content = self._written(epoch, batch or [newest], leaving=leaving)
         try:
-            status, problem = await self._post(connection, content)
+            status, body = await post(self._path, content)
+            problem = "" if status == 200 else str(error_of(self._settings.url, status, body))
         except Exception as error:  # the network's ways to fail
             status, problem = 0, safe_text(str(error) or type(error).__name__, 200)
         self.problem = None if status == 200 else f"receipt: {problem}"
@@ -123,27 +135,6 @@ class Reporter:
         if settled and self._epoch == epoch:
             self._waiting = [receipt for receipt in self._waiting if receipt not in batch]
         return settled
-
-    async def _post(self, connection: httpx.AsyncClient, content: bytes) -> tuple[int, str]:
-        import httpx
-
-        headers = {"Content-Type": "application/json"}
-        for last_try in (False, True):
-            request = connection.build_request("POST", self._path, content=content, headers=headers)
-            try:
-                response = await connection.send(request, stream=True)
-            except httpx.TransportError as error:
-                # An idle connection that the server closed meanwhile fails like this; a new one won't.
-                if last_try or isinstance(error, httpx.ConnectError | httpx.TimeoutException):
-                    raise
-                continue
-            try:
-                body = await read_body(response, MAX_PROBLEM)
-            finally:
-                await response.aclose()
-            status = response.status_code
-            return status, "" if status == 200 else str(error_of(self._settings.url, status, body))
-        raise AssertionError("the second try returns or raises")
 
     def _written(self, epoch: str, receipts: list[dict[str, Any]], *, leaving: bool) -> bytes:
         report = {

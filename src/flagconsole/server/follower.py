@@ -244,7 +244,7 @@ class Follower:
             now = await reader.now()
         ruleset = self.projection.ruleset
         data = {"epoch": ruleset.epoch, "revision": ruleset.revision, "now": now.timestamp()}
-        data["retry_ms"] = self._hub.retry_ms()
+        data["retry_ms"], data["receipt_ms"] = self._hub.retry_ms(), self._hub.receipt_ms()
         return frame("heartbeat", json.dumps(data))
 
     async def _expire(self) -> None:

@@ -18,6 +18,9 @@ RETRY_MS: Final = 500
 #: no second sees more than 15 % of them however long the server was away.
 RETRY_MS_EACH: Final = 6
 MOST_RETRY_MS: Final = 30_000
+#: The receipts of one change come within so much for each client: a tenth of a millisecond is what a receipt costs here.
+RECEIPT_MS_EACH: Final = 0.1
+MOST_RECEIPT_MS: Final = 1_000
 #: A line that keeps a connection open and that every client passes over.
 COMMENT: Final = b":\n\n"
 
@@ -179,6 +182,10 @@ class Hub:
     def retry_ms(self) -> int:
         """Over how long, in milliseconds, all clients should spread their return should they lose the server."""
         return min(max(RETRY_MS, RETRY_MS_EACH * len(self)), MOST_RETRY_MS)
+
+    def receipt_ms(self) -> int:
+        """Over how long, in milliseconds, the clients should spread the receipts of a change. A few needn't."""
+        return min(int(RECEIPT_MS_EACH * len(self)), MOST_RECEIPT_MS)
 
     def close(self) -> None:
         """Say goodbye to everyone and end all streams."""
