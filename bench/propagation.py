@@ -282,8 +282,9 @@ def measured(run: Run, *, sizes: Sequence[int] = SIZES, peers: bool = True) -> T
 
 
 _WHY = (
-    "the instances run beside the server on this machine's cores, and each parses, swaps its rules and writes a receipt, which the server "
-    "takes and tells as well; the server's own part is the line with the bound's clients"
+    "the instances run beside the server on this machine's two cores: an instance has an event's rules 30 µs after its bytes are read, but "
+    "with sockets, receipts and what open incidents look at, a kill takes 0.9 ms of CPU for each of 1,000 instances (a busy machine), "
+    "half of it in the server; the server's own part is the line with the bound's clients"
 )
 
 

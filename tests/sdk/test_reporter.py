@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 from flagconsole.sdk import reporter
 
@@ -132,3 +133,26 @@ def test_an_instance_without_data_reports_nothing(server, make_client):
     until(lambda: server.asked_for("/api/snapshot"))
     client.close()
     assert server.reports == []
+
+
+def test_receipts_are_spread_over_the_time_that_the_server_asks_for(server, make_client, monkeypatch):
+    drawn: list[tuple[float, float]] = []
+
+    def uniform(least: float, most: float) -> float:
+        drawn.append((least, most))
+        return 0.01
+
+    monkeypatch.setattr(reporter, "random", SimpleNamespace(uniform=uniform))
+
+    def greet(stream):
+        server.welcome(stream)
+        server.beat(stream, receipt_ms=250)
+
+    server.greet = greet
+    client = make_client()
+    until(lambda: client.status.counters.receipts_sent == 1)
+    assert drawn == []  # nobody has asked for it yet
+    until(lambda: client._engine.core._reporter.spread == 0.25)
+    server.change("a.b", "kill")
+    until(lambda: revisions(server)[-1:] == [[server.revision]])
+    assert drawn == [(0.0, 0.25)]
