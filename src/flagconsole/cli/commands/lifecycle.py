@@ -21,12 +21,20 @@ _FIRST_STATE = StateType(FlagState.OFF, FlagState.SHADOW, FlagState.ON)
 
 @click.command("create")
 @click.argument("flag_name", metavar="FLAG")
-@click.option("--type", "flag_type", type=click.Choice([item.value for item in FlagType]), default="feature")
+@click.option(
+    "--type", "flag_type", type=click.Choice([item.value for item in FlagType]), default="feature",
+    help="What kind of flag it is [feature].",
+)  # fmt: skip
 @click.option("--description", default="", metavar="TEXT", help="What the feature is.")
 @click.option("--default-state", type=_FIRST_STATE, default="off", help="The state it begins in [off].")
 @click.option("--affects", multiple=True, metavar="TEXT", help="An endpoint or part that it changes; may be repeated.")
-@click.option("--depends-on", "dependencies", multiple=True, metavar="FLAG", help="May be repeated.")
-@click.option("--rollback-time", "rollback_time_seconds", type=int, default=60, metavar="SECONDS")
+@click.option(
+    "--depends-on", "dependencies", multiple=True, metavar="FLAG", help="A flag that caps it; may be repeated."
+)
+@click.option(
+    "--rollback-time", "rollback_time_seconds", type=int, default=60, metavar="SECONDS",
+    help="How long turning it off takes to work [60].",
+)  # fmt: skip
 @click.option("--kill-switch", "is_kill_switch", is_flag=True, help="Mark it as a kill switch.")
 @click.option("--owner", default="", metavar="TEXT", help="Who to ask about it.")
 @click.option("--tag", "tags", multiple=True, metavar="TEXT", help="May be repeated.")
