@@ -112,3 +112,22 @@ def test_what_is_refused(flags):
     assert flags("cohort", "pos.lite", "--percentage", "100").code == 2
     assert "say --percentage" in flags("cohort", "pos.lite", "--seed", "3").err
     assert "Did you mean 'pos.lite'?" in flags("cohort", "pos.light", "--percentage", "10").err
+
+
+def test_a_canary_by_hash_answers_with_its_tenants(flags):
+    rows = "".join(f"t{number:03},true\n" for number in range(200))
+    assert flags("tenants", "import", "-", "--format", "csv", stdin="tenant_id,active\n" + rows).code == 0
+    assert flags("set", "pos.lite", "canary", "a plan began it", "--percentage", "10").code == 0
+    said = flags("cohort", "pos.lite").out
+    assert "10 % of pos.lite, which is canary, by hash" in said
+    view = flags("cohort", "pos.lite", "--json").json
+    inside = [item["tenant_id"] for item in view["tenants"] if item["inside"]]
+    assert f"{len(inside)} of 200 active" in said
+    assert view["actual"] == len(inside) > 5
+    listed = flags("cohort", "pos.lite", "--members").out
+    assert all(name in listed for name in inside)
+    outside = next(item["tenant_id"] for item in view["tenants"] if not item["inside"])
+    assert outside not in listed
+    assert flags("cohort", "pos.lite", "--explain", inside[0]).out.startswith(f"{inside[0]}  in (by hash)")
+    assert flags("get", "pos.lite", "--tenant", inside[0], "--json").json["effective_state"] == "canary"
+    assert flags("cohort", "pos.lite", "--explain", "nobody").code == 3

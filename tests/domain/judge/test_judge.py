@@ -186,9 +186,24 @@ def test_after_a_gap_nothing_passes_until_some_looks_had_data(tools: Tools) -> N
     assert judge.look(replace(looks[1], data_age_seconds=90.0)).outcome is VerdictKind.NO_DATA
     outcomes = [judge.look(seen) for seen in looks[2:9]]
     assert [one.outcome for one in outcomes] == [VerdictKind.INCONCLUSIVE] * 4 + [VerdictKind.PASS] * 3
-    assert "4 more looks without a gap" in outcomes[0].reason
+    assert outcomes[0].reason == "data was missing 30s ago: 4 more looks without a gap are needed"
+    assert outcomes[3].reason == "data was missing 2m ago: 1 more look without a gap is needed"
     # A look that never came, since its source was too slow, is a gap as well.
     assert judge.look(looks[11]).outcome is VerdictKind.INCONCLUSIVE
+
+
+@pytest.mark.parametrize(("began", "wanted"), [(1, VerdictKind.PASS), (3, VerdictKind.INCONCLUSIVE)])
+def test_before_there_could_be_data_none_is_missing(tools: Tools, began: int, wanted: VerdictKind) -> None:
+    fleet = tools.Fleet.drawn()
+    phase = tools.canary_phase(min_hours=0.0)
+    judge = fleet.judge(phase)
+    looks = list(fleet.looks(TWO_HOURS + 20))
+    for number in range(began):
+        seen = replace(looks[TWO_HOURS + number], seconds=30.0 * (number + 1), canary_latency=Latency())
+        judge = Judge.restore(judge.state(), fleet.assignment, phase, baseline=fleet.baseline())
+        assert judge.look(seen).outcome is VerdictKind.INCONCLUSIVE
+    verdict = judge.look(replace(looks[TWO_HOURS + 10], seconds=30.0 * (began + 1)))
+    assert verdict.outcome is wanted, verdict.reason
 
 
 def test_too_few_operations_or_tenants_are_no_data_however_long_it_lasts(tools: Tools) -> None:

@@ -14,6 +14,7 @@ from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
+    from flagconsole.cli.canary_members import CanaryMembers
     from flagconsole.cli.target import Target
     from flagconsole.domain.cohort_views import CohortResult, CohortTenant, CohortView
 
@@ -43,7 +44,7 @@ def cohort(
     explain: str | None,
     members: bool,
 ) -> None:
-    """Show FLAG's drawn cohort, or draw one with --percentage and give it to the flag.
+    """Show FLAG's cohort, or draw one with --percentage and give it to the flag.
 
     A canary keeps the tenants that it reaches; at a lower percentage it keeps some of them.
     """
@@ -92,18 +93,73 @@ def cohort(
 
 
 def _show(invocation: Invocation, flag: str, explain: str | None, members: bool) -> None:
-    async def work(backend: Backend, target: Target) -> tuple[CohortView, list[CohortTenant]]:
-        view = await backend.cohort(flag, limit=1, tenant_id=explain)
+    from flagconsole.cli.canary_members import CanaryMembers, canary_members
+    from flagconsole.domain.errors import CohortNotFound
+
+    async def work(backend: Backend, target: Target) -> tuple[CohortView, list[CohortTenant]] | CanaryMembers:
+        try:
+            view = await backend.cohort(flag, limit=1)
+        except CohortNotFound:
+            own = await canary_members(backend, flag)
+            if own is None:
+                raise
+            return own
+        if not view.in_force and (own := await canary_members(backend, flag)) is not None:
+            return own  # another draw than the one that the canary had once
         wanted = explain is not None or members or invocation.as_json
         return view, await _tenants(backend, flag, explain, members) if wanted else []
 
-    view, tenants = invocation.run(work)
+    found = invocation.run(work)
+    if isinstance(found, CanaryMembers):
+        _show_undrawn(invocation, found, explain, members)
+        return
+    view, tenants = found
     if invocation.as_json:
         print_json(view.model_copy(update={"tenants": tuple(tenants), "next_after": None}))
         return
     if explain is None:
         _print(view)
     _print_tenants(tenants, explain)
+
+
+def _show_undrawn(invocation: Invocation, found: CanaryMembers, explain: str | None, members: bool) -> None:
+    """A canary of tenants that nothing drew."""
+    from flagconsole.domain.errors import TenantNotFound
+
+    wanted = [item for item in found.tenants if explain is None or item.tenant_id == explain]
+    if explain is not None and not wanted:
+        raise TenantNotFound(tenant=explain)
+    if members and explain is None:
+        wanted = [item for item in wanted if item.inside]
+    how = "by hash" if found.by_hash else "named one by one"
+    if invocation.as_json:
+        print_json(
+            {
+                "flag_name": found.flag_name,
+                "current_state": "canary",
+                "drawn": False,
+                "by_hash": found.by_hash,
+                "percentage": found.percentage,
+                "actual": len(found.inside),
+                "population": len(found.tenants),
+                "tenants": [item._asdict() for item in wanted],
+            }
+        )
+        return
+    if explain is not None:
+        item = wanted[0]
+        print_fields([(item.tenant_id, f"{'in' if item.inside else 'out'} ({how}): {item.why}")])
+        return
+    share = f"{found.percentage} % of " if found.by_hash else ""
+    why = "the profiles of the tenants say too little to draw any" if found.by_hash else "nothing was drawn"
+    print_fields(
+        [
+            ("cohort", f"{share}{found.flag_name}, which is canary, {how}: {why}"),
+            ("tenants", f"{len(found.inside)} of {len(found.tenants)} active"),
+        ]
+    )
+    if members:
+        print_table(["TENANT", "NAME", "WHY"], [[item.tenant_id, item.name, item.why] for item in wanted])
 
 
 async def _tenants(backend: Backend, flag: str, explain: str | None, members: bool) -> list[CohortTenant]:

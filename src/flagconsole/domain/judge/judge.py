@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 
 from flagconsole.domain import metric as names
-from flagconsole.domain.duration import part_of
+from flagconsole.domain.duration import duration_text, part_of
 from flagconsole.domain.errors import InvalidInput
 from flagconsole.domain.judge.assignment import Assignment
 from flagconsole.domain.judge.baseline import Baseline, Rate
@@ -31,6 +31,8 @@ RANK_TEST = "rank budget"
 #: without a gap before anything passes: a source that comes and goes is no source.
 STEADY_LOOKS = 5
 LATE_SECONDS = 5.0
+#: For so many looks' time from a phase's beginning there can be none yet: what isn't there then isn't missing.
+BEGINNING_LOOKS = 2
 #: Scores of tenants without a baseline: how much rates of tenants differ anyway.
 UNKNOWN_DRIFT = 1.0
 
@@ -69,6 +71,7 @@ class Judge:
         self._confirmed_at: float | None = None
         self._looked_at: float | None = None
         self._gap_at: float | None = None
+        self._had_data = False
         zeros = np.zeros(assignment.size)
         self._totals = Counts(zeros, zeros, zeros, zeros)
 
@@ -158,7 +161,8 @@ class Judge:
         if left:
             return (
                 VerdictKind.INCONCLUSIVE,
-                f"data was missing a moment ago: {left} more looks without a gap are needed",
+                f"data was missing {duration_text(round(seen.seconds - (self._gap_at or 0.0)))} ago: {left} more "
+                + ("look without a gap is needed" if left == 1 else "looks without a gap are needed"),
             )
         return VerdictKind.PASS, "all criteria hold"
 
@@ -168,8 +172,11 @@ class Judge:
             return  # repeated, or late
         self._looked_at = seen.seconds
         late = 1.5 * self.settings.tick_seconds + LATE_SECONDS
-        if missing or self._stale(seen) or (before is not None and seen.seconds - before > late):
+        absent = missing or self._stale(seen)
+        begins = not self._had_data and seen.seconds <= BEGINNING_LOOKS * self.settings.tick_seconds + LATE_SECONDS
+        if (absent and not begins) or (before is not None and seen.seconds - before > late):
             self._gap_at = seen.seconds
+        self._had_data = self._had_data or not absent
 
     def _looks_until_steady(self, seen: Observation) -> int:
         if self._gap_at is None:
@@ -267,6 +274,7 @@ class Judge:
             "confirmed_at": self._confirmed_at,
             "looked_at": self._looked_at,
             "gap_at": self._gap_at,
+            "had_data": self._had_data,
             "totals": pack(totals),
             "guards": self._guards.state(),
             "rulings": self._rulings.state(),
@@ -303,6 +311,9 @@ class Judge:
         self._last_seconds = -math.inf if state["last_seconds"] is None else float(state["last_seconds"])
         self._confirmed_at = state["confirmed_at"]
         self._looked_at, self._gap_at = state["looked_at"], state["gap_at"]
+        self._had_data = bool(
+            state.get("had_data", True)
+        )  # states of before don't say it: what is missing then is a gap
         operations, errors = unpack(state["totals"], np.float64, (2, self.assignment.size))
         zeros = np.zeros(self.assignment.size)
         self._totals = Counts(operations, errors, zeros, zeros)
