@@ -236,7 +236,8 @@ async def test_many_kinds_of_requests_take_bounded_memory(connections, monkeypat
         assert len(connections.kind.remembered) <= 3
 
 
-async def test_while_a_kill_is_answered_what_comes_after_it_waits(connections):
+async def test_while_a_kill_is_answered_what_comes_after_it_waits(connections, monkeypatch):
+    monkeypatch.setattr(right_of_way, "MOST_SECONDS", 600.0)
     first, others = await warmed(connections), [connections.make() for _ in range(3)]
     killing, said = connections.make()
     connections.application.gate.clear()
@@ -265,13 +266,24 @@ async def test_while_a_kill_is_answered_what_comes_after_it_waits(connections):
 
 
 async def test_nobody_waits_long_for_a_kill_that_takes_long(connections, monkeypatch):
-    monkeypatch.setattr(right_of_way, "MOST_SECONDS", 0.01)
+    monkeypatch.setattr(right_of_way, "MOST_SECONDS", 600.0)
+    loop, over = asyncio.get_running_loop(), list[Callable[[], object]]()
+    call_later = loop.call_later
+
+    def noted(delay: float, callback: Any, *arguments: Any) -> asyncio.TimerHandle:
+        if delay == right_of_way.MOST_SECONDS:
+            over.append(callback)
+        return call_later(delay, callback, *arguments)
+
+    monkeypatch.setattr(loop, "call_later", noted)
     connection, wire = await warmed(connections)
     killing, said = connections.make()
     connections.application.gate.clear()
     killing.data_received(KILL + b"{}")
     await until(lambda: connections.kind.right_of_way.taken)
     connection.data_received(READ)
+    assert wire.said == b""
+    over.pop()()
     await until(lambda: wire.said)
     assert (wire.taken(), said.said) == (["at once"], b"")
     connections.application.gate.set()
@@ -282,7 +294,8 @@ async def test_nobody_waits_long_for_a_kill_that_takes_long(connections, monkeyp
         assert connections.kind.right_of_way.taken
 
 
-async def test_several_urgent_ones_hold_it_until_the_last_is_answered():
+async def test_several_urgent_ones_hold_it_until_the_last_is_answered(monkeypatch):
+    monkeypatch.setattr(right_of_way, "MOST_SECONDS", 600.0)
     way, gone_on = RightOfWay(), list[int]()
     with way.holding() as begin:
         begin()
