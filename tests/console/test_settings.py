@@ -143,9 +143,14 @@ async def test_where_context_and_server_disagree_the_bar_is_the_more_serious(
     open_console: Console, server: Any
 ) -> None:
     server.environment = "staging"
+    server.add("pos.stopped", "kill", ago=60)
     async with open_console(place=HERE) as console:
         await console.until("! the context here says production, the server says staging")
         assert console.app.screen.query_one("EnvBar").ground_of(0) == "environment_production"
+        await palette(console, "revive pos.stopped")
+        await console.until("in PRODUCTION")
+        await console.press("1")
+        await console.until("stopped>")
     async with open_console(place=HERE._replace(environment="", colour="grey")) as console:
         assert console.app.screen.query_one("EnvBar").ground_of(0) == "environment_staging"
 

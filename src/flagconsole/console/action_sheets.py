@@ -11,6 +11,7 @@ from flagconsole.console.rows import FlagRow
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.suggesting import failing_reason
 from flagconsole.console.undoing import WAY_BACK, undoable
+from flagconsole.console.widgets.env_bar import acted_in
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ActionSheets:
 
     @property
     def _environment(self) -> str:
-        return self._app.state.connection.environment
+        return acted_in(self._app.state.connection.environment, self._app.place)
 
     def _open(self, sheet: Sheet) -> None:
         self._app.console_screen.open_sheet(sheet)

@@ -18,6 +18,7 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.sheets.radius import radius_rows
+from flagconsole.console.widgets.env_bar import acted_in
 from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.virtual_table import Column
 from flagconsole.console.wish import Wish
@@ -260,7 +261,7 @@ class ApprovalsScreen(ListScreen):
         elif flag is None:
             console.say(f"{row.flag_name}: allow it by the command line, y copies the command")
         else:
-            self.open_sheet(ApproveSheet(flag, console.state.connection.environment, row))
+            self.open_sheet(ApproveSheet(flag, acted_in(console.state.connection.environment, console.place), row))
 
     def _decline(self) -> None:
         from flagconsole.console.sheets.decline import DeclineSheet

@@ -16,6 +16,7 @@ from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen
 from flagconsole.console.widgets.change_table import ChangeTable, change_text, entry_lines, verb_of
+from flagconsole.console.widgets.env_bar import acted_in
 from flagconsole.domain.moment import MOMENT_HELP, duration_of, moment_of
 
 #: Changes that can be chosen at once: as many as one set takes.
@@ -182,7 +183,9 @@ class HistoryScreen(ListScreen):
         else:
             from flagconsole.console.sheets.undo_set import UndoSetSheet
 
-            self.open_sheet(UndoSetSheet(flag, self.console.state.connection.environment, chosen))
+            self.open_sheet(
+                UndoSetSheet(flag, acted_in(self.console.state.connection.environment, self.console.place), chosen)
+            )
 
     def _known_row(self, number: int) -> ChangeRow | None:
         """A change that is held, also where the filter hides it."""

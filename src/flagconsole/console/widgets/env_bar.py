@@ -34,6 +34,15 @@ def bar_ground(environment: str, place: Place) -> str:
     return max(said, key=_SERIOUS.index)
 
 
+def acted_in(environment: str, place: Place) -> str:
+    """The environment that actions are guarded and named by: what the user calls the place, where that is more serious than
+    what the server says."""
+    mine = place.environment
+    if mine and _SERIOUS.index(environment_ground(mine)) > _SERIOUS.index(environment_ground(environment)):
+        return mine
+    return environment
+
+
 def environment_word(environment: str) -> str:
     """The environment in capitals; any spelling of production is ``PRODUCTION``."""
     name = environment.casefold()
