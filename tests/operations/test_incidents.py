@@ -8,6 +8,7 @@ from flagconsole.domain.errors import BeyondTenant, IncidentNotFound, NotAllowed
 from flagconsole.domain.incident_views import IncidentClose, IncidentUpdate, StepConfirm
 from flagconsole.domain.playbook_run import RunStatus
 from flagconsole.domain.requests import (
+    FlagCreate,
     FlagUpdate,
     Kill,
     OverrideSet,
@@ -53,6 +54,20 @@ async def test_a_kill_opens_an_incident_with_whom_it_reached(operations, flag, t
     assert (incident.affected, incident.tenants_known, incident.impact) == (2, 10, "moderate")
     assert (incident.post_mortem_due, incident.communication_due) == (True, True)
     assert (incident.run.status, incident.restoration_minutes) == (RunStatus.PENDING, None)
+
+
+async def test_whom_it_reached_goes_by_what_the_flag_needs_too(operations, tenants):
+    """Through two flags on the way, an override of the last of them included."""
+    for name, needs in (("a.base", ()), ("a.middle", ("a.base",)), ("pos.lite", ("a.middle",)), ("a.beside", ())):
+        await operations.create(ADMIN, FlagCreate(flag_name=name, dependencies=needs))
+        await operations.update(ADMIN, name, FlagUpdate(change_reason="go", current_state=FlagState.ON))
+    chosen = FlagUpdate(change_reason="go", current_state=FlagState.CANARY, canary_tenant_ids=("t1", "t7"))
+    await operations.update(ADMIN, "a.base", chosen)
+    theirs = OverrideSet(override_state=FlagState.ON, override_reason="asked", tenant_id="t3")
+    await operations.set_override(ADMIN, "a.base", theirs)
+    await kill(operations)
+    reached = (await operations.incident(VIEWER, "inc-1")).affected_tenants
+    assert [item.tenant_id for item in reached] == ["t1", "t3", "t7"]
 
 
 async def test_killing_twice_opens_one_incident_and_a_dry_run_none(operations, flag):
