@@ -209,13 +209,23 @@ def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: in
         *_asked_for(judged, rollout),
     )
     because = span(judged.because or "no reason was given", "plain")
-    facts = joined(_facts(rollout, judged, now), " · ")
+    facts = _whole_facts(_facts(rollout, judged, now), width - 3)
     watched = _watch_rows(state, rollout, now, width)
     if width >= 110:
         top = _top_rows(state, judged, width)
-        return [cut(line(*head, because), width), cut(line("   ", *facts), width), *watched, *top]
+        return [cut(line(*head, because), width), line("   ", *facts), *watched, *top]
     rows = wrapped(judged.because or "no reason was given", width - 1 - line_width(head), most=1)
-    return [line(*head, *rows[0]), cut(line("   ", *facts), width), *watched]
+    return [line(*head, *rows[0]), line("   ", *facts), *watched]
+
+
+def _whole_facts(facts: list[Line], width: int) -> Line:
+    """As many of the facts as there is room for: a number that is cut off is another number."""
+    row: Line = ()
+    for fact in facts:
+        longer = joined([row, fact], " · ") if row else fact
+        if line_width(longer) <= width:
+            row = longer
+    return row or cut(facts[0], width)
 
 
 def _watch_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: int) -> list[Line]:
@@ -249,23 +259,24 @@ def _facts(rollout: RolloutRow, judged: VerdictRow, now: float) -> list[Line]:
     shown = "no data ever" if age is None else f"data {age_text(age)} old"
     if rollout.active:
         facts.append(line(span(shown, "danger" if age is None else quiet_age_role(age))))
-    facts.append(cohort_words(judged))
+    facts.append(cohort_words(judged, "" if rollout.current is None else rollout.current.kind))
+    if judged.operations is not None:
+        facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
     if judged.budget_spent is not None:
         chance = "" if judged.budget is None else f" of {judged.budget * 100:.3g} %"
         facts.append(line(span(f"false-alarm budget{chance}: {judged.budget_spent * 100:.0f} % spent", "muted")))
-    if judged.operations is not None:
-        facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
     return [fact for fact in facts if fact]
 
 
-def cohort_words(judged: VerdictRow) -> Line:
-    """How many of the cohort chance put there: what the comparison with the control proves rests on them."""
+def cohort_words(judged: VerdictRow, kind: str) -> Line:
+    """How many of the cohort chance put there: what the comparison with the control proves rests on them. Where there is no
+    cohort, who has the feature in a phase of this ``kind``: there is no control then."""
     size, drawn = judged.cohort_size, judged.by_chance
     match judged.cohort:
         case "hand_picked":
             return line(span("picked by hand: chance proves nothing", "warning"))
         case "everyone":
-            return line(span("everyone has it: no control", "muted"))
+            return line(span("nobody has it in shadow" if kind == "shadow" else "everyone has it", "muted"))
         case "drawn" if size is not None and drawn is not None:
             few = drawn < FEW_BY_CHANCE
             words = f"{'only ' if few else ''}{drawn:,} of {size:,} drawn at random"

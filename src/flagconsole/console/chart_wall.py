@@ -120,7 +120,10 @@ def chart_box(
 
 def _note(chart: Chart, window: MetricWindow, micro: bool) -> str:
     kind = MICRO if micro else chart.kind
-    parts = [f"{name} {value_text(window.newest(name, chart.metric), kind)}" for name in shown_groups(window)]
+    newest = {name: window.newest(name, chart.metric) for name in shown_groups(window)}
+    # Nobody is in a group of before any more; of whom it is about, that nothing is measured is said.
+    told = {name: value for name, value in newest.items() if value is not None or name == window.judged_group}
+    parts = [f"{name} {value_text(value, kind)}" for name, value in told.items()]
     if chart.limit_words:
         parts.append(f"╌ {chart.limit_words}" if chart.limits else f"limit {chart.limit_words}")
     return "  ".join([*parts, WINDOWS.get(window.window, "")])

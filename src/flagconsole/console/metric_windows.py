@@ -77,8 +77,19 @@ class MetricWindow(NamedTuple):
 
     @property
     def judged_group(self) -> str:
-        """The group that has the feature: the canary where there is one, else everyone, else who runs it in shadow."""
-        return next((name for name in (CANARY, ON, SHADOW, OFF) if name in self.groups), CANARY)
+        """The group that had the feature or ran it in shadow last: of a flag that went back from on to shadow, those in shadow.
+        Everyone without it where no other was measured."""
+        measured = {name: self._span(name) for name in (CANARY, ON, SHADOW) if name in self.groups}
+        if not measured:
+            return OFF if OFF in self.groups else CANARY
+        # Of two that were measured in the newest step, the one that came later: the flag has just gone on to it.
+        return max(measured, key=lambda name: measured[name])
+
+    def _span(self, group: str) -> tuple[int, int]:
+        """The places of a group's last and first steps with operations; before all others where it has none."""
+        counts = self.series(group, "operations")
+        places = [place for place, count in enumerate(counts) if count]
+        return (places[-1], places[0]) if places else (-1, -1)
 
     def between(self, group: str, metric: str, since: float, until: float) -> float | None:
         """The mean of the steps that lie wholly from ``since`` to ``until`` (server's seconds), weighted by operations;
