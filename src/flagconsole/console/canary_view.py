@@ -29,6 +29,7 @@ from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.verdicts import FAIL, VerdictRow, failing_since
 from flagconsole.console.widgets.virtual_table import Column, fitted, heading_line, row_line
+from flagconsole.domain.duration import length_text, part_of, rest_text
 from flagconsole.domain.states import FlagState
 
 #: The group that is judged, by the phase's kind.
@@ -69,7 +70,7 @@ def _phase_part(rollout: RolloutRow, index: int, detail: int) -> Line:
     phase, here = rollout.phases[index], rollout.position
     if index < here or (index == here and rollout.status == "completed"):
         return line(span(phase.name, "muted"), span(f" {DONE}", "good"))
-    least = duration_text(phase.min_seconds)
+    least = length_text(phase.min_seconds)
     if index > here:
         return line(
             span(phase.name, "muted"), span(f" · {least}" if detail == 2 and phase.min_seconds else "", "faint")
@@ -77,7 +78,8 @@ def _phase_part(rollout: RolloutRow, index: int, detail: int) -> Line:
     judged = rollout.judged
     role = "strong" if judged is None or judged.kind != FAIL else "danger"
     sign = "●" if rollout.active else "■"
-    fresh = f" {duration_text(rollout.fresh_seconds)} of {least}" if detail and phase.min_seconds else ""
+    # As the judge tells it: one number in one unit on the whole screen.
+    fresh = f" {part_of(rollout.fresh_seconds, phase.min_seconds)}" if detail and phase.min_seconds else ""
     return line(span(f"{sign} {phase.name}", role), span(fresh, "plain"), span(" fresh" if fresh else "", "muted"))
 
 
@@ -108,8 +110,8 @@ def _next_words(rollout: RolloutRow) -> str:
     following, phase = rollout.following, rollout.current
     if following is None or phase is None:
         return "the last phase"
-    left = max(0.0, phase.min_seconds - rollout.fresh_seconds)
-    when = f" after {duration_text(left)} more of fresh data" if left else ""
+    left = "" if rollout.enough else rest_text(rollout.fresh_seconds, phase.min_seconds)
+    when = f" after {left} more of fresh data" if left else ""
     if rollout.auto_promote:
         return f"promotes itself to {following.name}{when or ' as soon as it passes'}"
     return f"P promotes it to {following.name}{when}"

@@ -30,10 +30,26 @@ def parse_duration(text: str, field: str, *, least: int, most: int) -> int:
 
 def part_of(seconds: float, whole: float) -> str:
     """A part of a duration, in the unit that suits the whole: ``1.5 of 48 h``, ``3.6 of 5 min``."""
-    size, unit = (3600, "h") if whole >= 3600 else (60, "min")
+    size, _ = _unit_of(whole)
     # Cut, not rounded: what isn't over yet must not look so.
     part = f"{int(seconds / size * 10) / 10:.1f}" if math.isfinite(seconds) else "an unknown part"
-    return f"{part} of {whole / size:g} {unit}"
+    return f"{part} of {length_text(whole)}"
+
+
+def length_text(whole: float) -> str:
+    """A whole duration as ``part_of`` tells it: ``48 h``, ``5 min``, ``30 s``."""
+    size, unit = _unit_of(whole)
+    return f"{whole / size:g} {unit}"
+
+
+def rest_text(seconds: float, whole: float) -> str:
+    """What is left of a duration after ``seconds`` of it, as ``part_of`` tells the part: both make up the whole."""
+    size, unit = _unit_of(whole)
+    return f"{whole / size - int(seconds / size * 10) / 10:.1f} {unit}"
+
+
+def _unit_of(whole: float) -> tuple[int, str]:
+    return (3600, "h") if whole >= 3600 else (60, "min") if whole >= 60 else (1, "s")
 
 
 def duration_text(seconds: int) -> str:

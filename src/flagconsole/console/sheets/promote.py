@@ -11,7 +11,7 @@ from flagconsole.console.actions import Asked, Kind
 from flagconsole.console.ages import ago_words
 from flagconsole.console.canary_view import looked_span
 from flagconsole.console.confirmation import OTHER
-from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, duration_text, phase_share
+from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, phase_share
 from flagconsole.console.glyphs import ARROW, CURSOR
 from flagconsole.console.impact import last_part
 from flagconsole.console.keymap import Command
@@ -22,6 +22,7 @@ from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.verdicts import PASS
 from flagconsole.console.widgets.env_bar import is_production
+from flagconsole.domain.duration import length_text, part_of
 
 
 class PromoteSheet(ConfirmSheet):
@@ -166,7 +167,7 @@ class PromoteSheet(ConfirmSheet):
                 span(rollout.phase, "strong"),
                 f" {ARROW} ",
                 span(following.name, "strong"),
-                span(f"  {phase_share(following)}, at least {duration_text(following.min_seconds)}", "muted"),
+                span(f"  {phase_share(following)}, at least {length_text(following.min_seconds)}", "muted"),
                 span("   exposes more tenants", "warning"),
             )
         ]
@@ -178,7 +179,7 @@ class PromoteSheet(ConfirmSheet):
             said = line(sign, span(f"  {judged.because}  "), *looked_span(rollout, judged, now))
             rows += self.labelled("JUDGE", cut(said, width - 7), width)
         if phase is not None and not rollout.enough:
-            fresh = f"{duration_text(rollout.fresh_seconds)} of {duration_text(phase.min_seconds)} of fresh data so far"
+            fresh = f"{part_of(rollout.fresh_seconds, phase.min_seconds)} of fresh data so far"
             rows += self.labelled("TIME", (span(fresh, "warning"),), width)
         if self.past:
             rows.append(line(span("! PAST THE VERDICT: the log will say so", "danger")))

@@ -9,7 +9,7 @@ from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Asked, Kind
 from flagconsole.console.comparisons import compared
 from flagconsole.console.confirmation import OTHER
-from flagconsole.console.figures import duration_text, limit_text, metric_label, phase_share
+from flagconsole.console.figures import limit_text, metric_label, phase_share
 from flagconsole.console.impact import last_part
 from flagconsole.console.line import Line, cell, cut, line, wrapped
 from flagconsole.console.rollouts import PhaseRow, RolloutRow
@@ -18,6 +18,7 @@ from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
 from flagconsole.console.sheets.fields import Field
 from flagconsole.console.widgets.env_bar import is_production
+from flagconsole.domain.duration import length_text
 
 #: The flag's own plan, or where it has none the default one; and those that every server knows. Those of the environment follow.
 PLANS: Final = (("", "the flag's own"), ("default", "default"), ("demo", "demo"))
@@ -98,6 +99,6 @@ def _phase_line(phase: PhaseRow, width: int, *, first: bool) -> Line:
         if limit.purpose == "rollback"
     ]
     fails = "fails at " + ", ".join(limits) if limits else "not judged"
-    least = duration_text(phase.min_seconds) if phase.min_seconds else ""
+    least = length_text(phase.min_seconds) if phase.min_seconds else ""
     head = [cell(phase.name, 11, "strong" if first else "plain"), cell(phase_share(phase), 10), cell(least, 7, "muted")]
     return cut(line(span("▶ " if first else "  ", "key"), *head, span(fails, "muted")), width)

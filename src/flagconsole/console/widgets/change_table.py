@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.arrival import CANT_CONFIRM, arrival, names
 from flagconsole.console.glyphs import ARROW, DONE, FAILED
-from flagconsole.console.line import Line, cell, line, wrapped
+from flagconsole.console.line import Line, cell, cells, line, wrapped
 from flagconsole.console.rows import ChangeRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
@@ -16,24 +16,28 @@ from flagconsole.console.widgets.list_table import ListTable
 from flagconsole.console.widgets.virtual_table import Column, heading_line
 from flagconsole.domain.moment import offset_text
 
-_VERB: Final = {
-    "rolled_back": "rollback",
-    "override_set": "override",
-    "override_removed": "removed",
-    "override_expired": "expired",
-}
+#: The words of the log are too long for these.
+_VERB: Final = {"override_removed": "removed", "override_expired": "expired"}
 _VERB_ROLE: Final = {"killed": "state_kill", "revived": "warning", "rolled_back": "warning"}
 
 
 def verb_of(row: ChangeRow) -> str:
-    """What a change did, in at most eight letters."""
-    return _VERB.get(row.action, row.action)
+    """What a change did, in at most twelve letters, in the words of the log: ``killed``, ``rolled back``."""
+    return _VERB.get(row.action, row.action.replace("_", " "))
 
 
-def what_of(row: ChangeRow) -> str:
-    """From what to what, and for whom where it is one tenant's."""
-    what = f"{row.before} {ARROW} {row.after}" if row.before != row.after else _fields_text(row) or row.after
-    return f"{row.tenant_id} {what}" if row.tenant_id is not None else what
+def what_of(row: ChangeRow, width: int | None = None) -> str:
+    """From what to what, and for whom where it is one tenant's. Where that takes more than ``width`` cells, what both have in
+    common is said once: what it became is told before anything is cut."""
+    before, after = row.before, row.after
+    if before == after:
+        what = _fields_text(row) or after
+    else:
+        what = f"{before} {ARROW} {after}"
+        if width is not None and cells(what) > width and before.startswith("canary ") and after.startswith("canary "):
+            unit = " %" if before.endswith(" %") and after.endswith(" %") else ""
+            what = f"{before.removesuffix(unit)} {ARROW} {after.removeprefix('canary ')}"
+    return f"{what} ({row.tenant_id})" if row.tenant_id is not None else what
 
 
 def _fields_text(row: ChangeRow) -> str:
@@ -56,9 +60,9 @@ def columns_of(width: int, *, with_flag: bool, around: bool, marking: bool = Fal
         Column("number", "#", 7 if wide else 5, spare=3),
         Column("when", "WHEN", 11),
         Column("who", "WHO", 14 if wide else 10, spare=1),
-        Column("did", "DID", 8),
+        Column("did", "DID", 12),
         *flag,
-        Column("what", "FROM → TO", 22 if wide else 15 if with_flag else 20, most=40 if width >= 150 else 26),
+        Column("what", "FROM → TO", 26 if wide else 20, most=40 if width >= 150 else 26),
         Column("why", "WHY", 12, grows=True, spare=2),
     ]
 
@@ -114,7 +118,7 @@ class ChangeTable(ListTable[int, ChangeRow]):
             case "flag":
                 return cell(row.flag_name, width, "strong")
             case "what":
-                return cell(what_of(row), width)
+                return cell(what_of(row, width), width)
             case _:
                 return cell(row.reason, width, "muted")
 

@@ -143,7 +143,7 @@ def versions_tab(facts: FlagFacts, width: int) -> list[Line]:
                 cell(f"{moment_text(change.at, facts.now)}Z", 13, "muted"),
                 cell(change.who, 12 if width < 110 else 20),
                 " ",
-                cell(verb_of(change), 9, "state_kill" if change.action == "killed" else "plain"),
+                cell(verb_of(change), 13, "state_kill" if change.action == "killed" else "plain"),
                 span(what_of(change)),
                 span(f"  “{change.reason}”", "muted"),
             )

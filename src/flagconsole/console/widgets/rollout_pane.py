@@ -23,6 +23,7 @@ from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.safe import span
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.verdicts import FAIL, OUTCOME_RANK, CriterionRow
+from flagconsole.domain.duration import part_of
 
 #: Criteria that are shown, the worst first.
 MOST: Final = 6
@@ -47,7 +48,7 @@ def rollout_lines(rollout: RolloutRow | None, now: float, width: int) -> list[Li
     if rollout is None or not rollout.active or rollout.current is None:
         return []
     least, fresh = rollout.current.min_seconds, rollout.fresh_seconds
-    time = f"{duration_text(fresh)} of {duration_text(least)}" if least else duration_text(fresh)
+    time = f"{part_of(fresh, least)} fresh" if least else f"{duration_text(fresh)} fresh"
     rows = [
         line(span(rollout.phase, "strong"), span(f"  {time}", "muted")),
         _rail(rollout),
