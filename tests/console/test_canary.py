@@ -42,8 +42,25 @@ def test_two_pauses_have_two_names(fake: FakeRollouts) -> None:
 
 def test_the_rail_counts_fresh_time_and_not_the_clock(fake: FakeRollouts) -> None:
     row = rollout_row(fake.rollout_of(NAME, ago=7200, fresh_seconds=900.0).model_dump(mode="json"))
-    assert "canary 10 15:00 of 48 h fresh" in text_of(rail_line(row, 200))
+    assert "canary 10 0.2 of 48 h fresh" in text_of(rail_line(row, 200))
     assert "canary 10" in text_of(rail_line(row, 60)), "short of room, the phases stay"
+
+
+def test_time_is_told_in_one_unit_and_in_shadow_nobody_has_it(fake: FakeRollouts) -> None:
+    judged = fake.verdict(NAME).model_copy(
+        update={"cohort": CohortBasis.EVERYONE, "phase": "shadow", "because": "10.0 of 48 h with fresh data"}
+    )
+    told = fake.rollout_of(NAME, "shadow", ago=36_000, verdict=judged).model_dump(mode="json")
+    for width in (80, 200):
+        row = rollout_row(told)
+        rows = [rail_line(row, width), standing_line(row, AT), *verdict_rows(ConsoleState(), row, AT, width)]
+        said = "\n".join(map(text_of, rows))
+        assert "shadow 10.0 of 24 h fresh" in said
+        assert "after 14.0 h more of fresh data" in said
+        assert ("nobody has it in shadow" in said) is (width == 200)
+        assert "everyone" not in said
+        assert "operations of" in said
+        assert "…" not in said, "facts are told whole or not"
 
 
 def test_what_was_not_judged_never_reads_as_a_pass(fake: FakeRollouts) -> None:

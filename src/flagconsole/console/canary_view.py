@@ -261,12 +261,16 @@ def _facts(rollout: RolloutRow, judged: VerdictRow, now: float) -> list[Line]:
     shown = "no data ever" if age is None else f"data {age_text(age)} old"
     if rollout.active:
         facts.append(line(span(shown, "danger" if age is None else quiet_age_role(age))))
-    facts.append(cohort_words(judged, "" if rollout.current is None else rollout.current.kind))
+    cohort = cohort_words(judged, "" if rollout.current is None else rollout.current.kind)
+    if judged.cohort != "everyone":
+        facts.append(cohort)
     if judged.operations is not None:
         facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
     if judged.budget_spent is not None:
         chance = "" if judged.budget is None else f" of {judged.budget * 100:.3g} %"
         facts.append(line(span(f"false-alarm budget{chance}: {judged.budget_spent * 100:.0f} % spent", "muted")))
+    if judged.cohort == "everyone":
+        facts.append(cohort)
     return [fact for fact in facts if fact]
 
 

@@ -18,6 +18,7 @@ from textual.widget import Widget
 from textual.worker import Worker
 
 from flagconsole.console.dead_keys import sheet_key_words
+from flagconsole.console.doable import can_do
 from flagconsole.console.keymap import OF_A_FLAG, TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
@@ -129,7 +130,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def offers(self, command: Command) -> bool:
         """Whether a command can do something on this screen now; the footer leaves out what can't. Pressed all the same, it says
         why it does nothing."""
-        return command.id not in OF_A_FLAG or self.target() in self.console.state.flags
+        state, target = self.console.state, self.target()
+        if command.id in OF_A_FLAG and target not in state.flags:
+            return False
+        return can_do(command.id, state, target, self.console.server_now())
 
     def on_key(self, event: events.Key) -> None:
         """Every key of this screen."""
