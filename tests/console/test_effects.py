@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from flagconsole.console import watched
 from flagconsole.console.actions import Action, Kind, Stage
 from flagconsole.console.effects import ENOUGH, GIVEN_UP, metric_for, wanted, with_effect
 from flagconsole.console.metric_windows import GroupRow, MetricWindow
+from flagconsole.console.state import ConsoleState
+from flagconsole.domain.verdict import VerdictKind
 
 AT = 1_000_000.0
 STEP = 5
@@ -99,3 +103,23 @@ def test_actions_that_are_not_taken_for_a_metric_have_none() -> None:
     assert metric_for(Kind.KILL, None) == "error_rate"
     assert metric_for(Kind.HOLD, None) == ""
     assert metric_for(Kind.OVERRIDE, None) == ""
+    assert metric_for(Kind.KILL, None, "latency") == "latency_p95"
+
+
+@pytest.mark.parametrize("kind", [VerdictKind.FAIL, VerdictKind.INCONCLUSIVE])
+async def test_a_kill_for_the_p95_is_looked_at_by_the_p95(server: Any, kind: VerdictKind) -> None:
+    name = "pos.loyalty_points"
+    server.rollout_of(name)
+    server.look(name, server.verdict(name, kind), silent=True)
+    row = watched.with_rollouts(ConsoleState(), [server.rollouts_by_flag[name].model_dump(mode="json")]).rollouts[name]
+    assert row.verdict is not None
+    outcome = "fail" if kind is VerdictKind.FAIL else "inconclusive"
+    values = {("rollback", "p95_regression"): (2.75, outcome), ("success", "p95_regression"): (2.75, outcome)}
+    criteria = tuple(
+        item._replace(value=found[0], outcome=found[1])
+        if (found := values.get((item.purpose, item.metric)))
+        else item._replace(outcome="pass" if item.outcome == "fail" else item.outcome, value=0.001)
+        for item in row.verdict.criteria
+    )
+    row = row._replace(verdict=row.verdict._replace(criteria=criteria))
+    assert metric_for(Kind.KILL, row, "security") == "latency_p95"

@@ -109,7 +109,7 @@ async def test_what_was_rolled_up_is_told_and_what_is_too_coarse_or_gone_is_not_
     assert "its measurements are kept in steps of 300 s: times are right to that" in shadow.notes
     assert canary.unjudged == "it ran for 4 min, and is only kept in steps of 5 min: too coarse"
     shadow, canary = await kept(7)
-    assert shadow.unjudged == "it ran for 13 min, and is only kept in steps of 60 min: too coarse"
+    assert shadow.unjudged == "it ran for 12 min, and is only kept in steps of 60 min: too coarse"
     shadow, canary = await kept(90)
     assert canary.unjudged == "what was measured of it has been deleted"
     assert VerdictKind.FAIL in canary.really.counts

@@ -12,8 +12,10 @@ from typing import Final
 
 from flagconsole.console.actions import UNSPREAD, Action, Effect, Kind, Stage
 from flagconsole.console.metric_windows import CANARY, CONTROL, OFF, ON, SHADOW, MetricWindow
+from flagconsole.console.nearing import nearest_limit
 from flagconsole.console.rollouts import RolloutRow, kind_of
 from flagconsole.console.rulings import nearest_to_failing
+from flagconsole.console.verdicts import FAIL
 
 #: Seconds before the change that are compared.
 BEFORE: Final = 60.0
@@ -27,19 +29,38 @@ GIVEN_UP: Final = 900.0
 #: Metrics that can be averaged from the steps of a window.
 _MEASURABLE: Final = frozenset({"error_rate", "success_rate", "latency_p95", "latency_p99", "csat"})
 _DRAWN_AS: Final = {"p95_regression": "latency_p95", "critical_errors": "error_rate", "ticket_increase": "error_rate"}
+#: The reasons of the sheets that name a metric.
+_NAMED_BY: Final = {"error rate": "error_rate", "latency": "latency_p95"}
 _SETTLED: Final = frozenset({Stage.ACCEPTED, Stage.PROPAGATING, Stage.PARTIAL, Stage.CONFIRMED})
 #: Actions that are taken for what a metric does.
 _FOR_A_METRIC: Final = frozenset({Kind.KILL, Kind.ROLLBACK, Kind.PLAYBOOK, Kind.SET})
 
 
-def metric_for(kind: Kind, rollout: RolloutRow | None) -> str:
-    """The metric whose effect an action is looked at: the one that fails or is nearest to it, else the error rate; empty
-    for actions that are not taken for a metric."""
+def metric_for(kind: Kind, rollout: RolloutRow | None, reason: str = "") -> str:
+    """The metric whose effect an action is looked at: the one that fails, or is near its limit while the judge still waits;
+    else the one that the reason names, else the one that is nearest to failing, else the error rate. Empty for actions that
+    are not taken for a metric."""
     if kind not in _FOR_A_METRIC:
         return ""
-    nearest = None if rollout is None or not rollout.active else nearest_to_failing(rollout)
-    metric = "error_rate" if nearest is None else _DRAWN_AS.get(nearest.metric, nearest.metric)
+    metric = _pressing(rollout) or _NAMED_BY.get(reason) or _nearest(rollout)
+    metric = _DRAWN_AS.get(metric, metric)
     return metric if metric in _MEASURABLE else "error_rate"
+
+
+def _pressing(rollout: RolloutRow | None) -> str:
+    """The metric that fails, or is near its limit; empty where none is."""
+    judged = rollout.judged if rollout is not None and rollout.active else None
+    if rollout is None or judged is None:
+        return ""
+    found = judged.failing if judged.kind == FAIL else nearest_limit(rollout)
+    if found is not None:
+        return found.metric
+    return next((guard.metric for guard in judged.guards if guard.fired), "") if judged.kind == FAIL else ""
+
+
+def _nearest(rollout: RolloutRow | None) -> str:
+    nearest = None if rollout is None or not rollout.active else nearest_to_failing(rollout)
+    return "error_rate" if nearest is None else nearest.metric
 
 
 def wanted(action: Action, now: float) -> bool:

@@ -136,14 +136,17 @@ class Rollout(Frozen):
             return True
         return (now - self.looked_at).total_seconds() >= self.current_phase.tick_seconds
 
+    def fresh_with(self, now: datetime) -> float:
+        """``fresh_seconds`` with the time up to a look at ``now`` that finds fresh data: at most two ticks since the look
+        before, since a controller that was away has not watched. While it is rolled back, none counts."""
+        if self.status is not RolloutStatus.RUNNING or self.looked_at is None:
+            return self.fresh_seconds
+        elapsed = (now - self.looked_at).total_seconds()
+        return self.fresh_seconds + min(max(elapsed, 0.0), 2.0 * self.current_phase.tick_seconds)
+
     def looked(self, verdict: StoredVerdict) -> Rollout:
-        """The rollout after a look. Time since the look before counts only where the data was fresh, and at most two
-        ticks of it: a controller that was away has not watched. While it is rolled back, none counts."""
-        fresh = self.fresh_seconds
-        running = self.status is RolloutStatus.RUNNING
-        if running and verdict.kind is not VerdictKind.NO_DATA and self.looked_at is not None:
-            elapsed = (verdict.at - self.looked_at).total_seconds()
-            fresh += min(max(elapsed, 0.0), 2.0 * self.current_phase.tick_seconds)
+        """The rollout after a look. Time since the look before counts only where the data was fresh."""
+        fresh = self.fresh_seconds if verdict.kind is VerdictKind.NO_DATA else self.fresh_with(verdict.at)
         return self.model_copy(update={"verdict": verdict, "looked_at": verdict.at, "fresh_seconds": fresh})
 
     def entered(self, phase: Phase, version: int, now: datetime) -> Rollout:

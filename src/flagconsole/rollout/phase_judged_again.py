@@ -97,7 +97,7 @@ class PhaseJudgedAgain:
             group_values = await self._group_values(measured, assignment.canary, moment, story.rollout, now)
             known = bisect_right(ends, moment)
             age = float(moment - ends[known - 1]) if known else float("inf")
-            seen = measured.observation(at, story.rollout.fresh_seconds, age)
+            seen = measured.observation(at, story.rollout.fresh_with(now), age)
             verdict = await asyncio.to_thread(judge.look, replace(seen, metrics=group_values))
             if story.take(verdict, now):
                 break

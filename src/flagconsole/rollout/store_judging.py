@@ -78,7 +78,7 @@ class StoreJudging:
         age = float("inf") if newest is None else max(0.0, moment - newest)
 
         def judged() -> tuple[Verdict, bytes]:
-            seen = watched.measured.observation(moment, rollout.fresh_seconds, age)
+            seen = watched.measured.observation(moment, rollout.fresh_with(now), age)
             verdict = judge.look(replace(seen, metrics=values))
             changing = json.dumps({"judge": judge.state(), "measured": watched.measured.state()})
             return verdict, f'{{"fixed": {watched.fixed}, "changing": {changing}}}'.encode()

@@ -302,7 +302,7 @@ class ConfirmSheet(Sheet):
             before=self.row.setting,
             begun_at=self.console.server_now(),
             asked=self.asked(),
-            metric=metric_for(self.kind, self.console.state.rollouts.get(self.row.name)),
+            metric=metric_for(self.kind, self.console.state.rollouts.get(self.row.name), reason),
         )
 
     def _begin(self, reason: str) -> None:
