@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from flagconsole.console.json_values import list_of, number, object_of, objects_of, whole, whole_or_none
 from flagconsole.console.rows import Json, seconds_of
-from flagconsole.domain.plan import Comparison
+from flagconsole.domain.comparison import Comparison
 from flagconsole.domain.urgency import URGENCY_RANK, Urgency, urgency_of
 
 PASS, FAIL, INCONCLUSIVE, NO_DATA = "pass", "fail", "inconclusive", "no_data"

@@ -13,6 +13,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, field_validator, model_validator
 
 from flagconsole.domain.against_control import against_control
+from flagconsole.domain.comparison import Comparison as Comparison
 from flagconsole.domain.flag import Frozen, Percentage
 from flagconsole.domain.group import Group
 from flagconsole.domain.metric import STANDARD_METRICS, MetricKind, MetricName
@@ -21,32 +22,6 @@ from flagconsole.domain.plan_metric import ONE_NUMBER, PlanMetric, refuse_metric
 from flagconsole.domain.quantity import exact_quantity
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.urgency import Urgency, urgency_of
-
-
-class Comparison(StrEnum):
-    """How a metric's value is compared with its limit."""
-
-    AT_LEAST = ">="
-    AT_MOST = "<="
-    ABOVE = ">"
-    BELOW = "<"
-
-    @property
-    def upward(self) -> bool:
-        """Whether large values satisfy it."""
-        return self in {Comparison.AT_LEAST, Comparison.ABOVE}
-
-    def holds(self, value: float, limit: float) -> bool:
-        """Whether ``value`` satisfies it. NaN satisfies nothing."""
-        match self:
-            case Comparison.AT_LEAST:
-                return value >= limit
-            case Comparison.AT_MOST:
-                return value <= limit
-            case Comparison.ABOVE:
-                return value > limit
-            case Comparison.BELOW:
-                return value < limit
 
 
 class Evidence(StrEnum):
