@@ -134,6 +134,19 @@ async def test_another_way_back_has_to_be_seen_before_y_counts(server: Any, open
 # promote
 
 
+async def test_a_refused_promotion_is_asked_about_anew_when_the_judge_says_otherwise(
+    server: Any, open_console: Console
+) -> None:
+    under_way(server, fresh_seconds=48 * 3600.0)
+    server.look(NAME, server.verdict(NAME, VerdictKind.INCONCLUSIVE), silent=True)
+    async with open_console((120, 40)) as console:
+        await known(console)
+        await console.press("P")
+        await console.until("REFUSED")
+        server.look(NAME, server.verdict(NAME, VerdictKind.PASS))
+        await console.until(lambda: "REFUSED" not in console.screen() and "PASS" in console.screen())
+
+
 async def test_promote_ticks_the_checklist_and_takes_the_name_in_production(server: Any, open_console: Console) -> None:
     under_way(server, fresh_seconds=48 * 3600.0)
     server.ticked[NAME] = {"defined in the store"}

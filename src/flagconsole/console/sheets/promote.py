@@ -37,6 +37,7 @@ class PromoteSheet(ConfirmSheet):
         super().__init__(row, environment, ready=False)
         self.past = False
         self.marked = 0
+        self.asked_about: tuple[str, str] | None = None
         self.ticking = False
 
     # what is known
@@ -45,6 +46,12 @@ class PromoteSheet(ConfirmSheet):
     def rollout(self) -> RolloutRow | None:
         """The rollout as it is now."""
         return self.console.state.rollouts.get(self.row.name)
+
+    @property
+    def said(self) -> tuple[str, str] | None:
+        """What the judge says of the phase now; None before its first look."""
+        judged = None if self.rollout is None else self.rollout.judged
+        return None if judged is None else (judged.kind, judged.because)
 
     @property
     def checklist(self) -> tuple[TickRow, ...]:
@@ -74,6 +81,7 @@ class PromoteSheet(ConfirmSheet):
     async def _look(self) -> None:
         """Ask anew; only what the server would do can be confirmed."""
         console = self.console
+        self.asked_about = self.said
         found = await console.session.questions.checklist(self.row.name)
         if isinstance(found, str):
             self.refusal = found
@@ -96,6 +104,13 @@ class PromoteSheet(ConfirmSheet):
         """The flag moved: ask anew."""
         self.confirmation = replace(self.confirmation, ready=False)
         self.run_worker(self._look(), exclusive=True)
+
+    def updated(self, changed: frozenset[str]) -> None:
+        """A look that says something else is asked about anew: the refusal of before isn't that of now."""
+        super().updated(changed)
+        if self.said != self.asked_about and self.action_key is None:
+            self.asked_about = self.said
+            self.field_changed()
 
     def asked(self) -> Asked:
         """Whether to go past the verdict."""
