@@ -106,7 +106,7 @@ def tables_of(url: str) -> int:
 
 
 async def test_there_and_back_again_everything_is_the_same(source, database, tmp_path):
-    await rename_environment(f"sqlite:{source}", "local", "production", "ada")
+    await rename_environment(f"sqlite:{source}", "demo", "production", "ada")
     fill_empty_tables(source)
     before = contents(source)
     there = await transfer(f"sqlite:{source}", database)

@@ -151,6 +151,8 @@ async def open_backend(target: Target, *, create: bool = False) -> AsyncIterator
         try:
             key = target.api_key()
         except Unauthenticated:
+            if target.has_key:
+                raise
             # A mistyped address would be answered with a search for keys.
             async with Client(target.url, "none", user_agent=agent) as client:
                 await client.reach()

@@ -41,6 +41,12 @@ class Target:
         """What the context calls the environment."""
         return "" if self.context is None else self.context.environment
 
+    @property
+    def has_key(self) -> bool:
+        """Whether some key is given or configured, for this server or another."""
+        known = self.configured
+        return bool(self.given_key or self.context or known.api_key or known.api_key_in == KEYRING)
+
     def api_key(self) -> str:
         """The key for the server. Raises ``Unauthenticated`` where none is known for it."""
         if self.given_key:

@@ -27,7 +27,7 @@ from flagconsole.console.rows import FlagRow
 from flagconsole.console.rulings import Ruling, rulings
 from flagconsole.console.safe import Span, span
 from flagconsole.console.state import ConsoleState
-from flagconsole.console.verdicts import FAIL, VerdictRow, failing_since
+from flagconsole.console.verdicts import FAIL, PASS, VerdictRow, failing_since
 from flagconsole.console.widgets.virtual_table import Column, fitted, heading_line, row_line
 from flagconsole.domain.duration import length_text, part_of, rest_text
 from flagconsole.domain.states import FlagState
@@ -114,7 +114,8 @@ def _next_words(rollout: RolloutRow) -> str:
     when = f" after {left} more of fresh data" if left else ""
     if rollout.auto_promote:
         return f"promotes itself to {following.name}{when or ' as soon as it passes'}"
-    return f"P promotes it to {following.name}{when}"
+    passes = rollout.judged is not None and rollout.judged.kind == PASS
+    return f"P promotes it to {following.name}{when or ('' if passes else ' once it passes')}"
 
 
 def criteria_rows(
