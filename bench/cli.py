@@ -16,7 +16,9 @@ from bench.rounds import interleaved
 from bench.served import FLAG, serving
 from bench.table import OURS, Table
 
+EMBEDDED = "list, embedded store"
 BARE, HELLO = "bound: bare Python", "click, saying hello"
+HTTPX = "python importing httpx"
 USUAL, OTHER = PEERS["usual-cli"].about, PEERS["flagsmith-cli"].about
 _HELLO = "import click\n@click.command()\ndef hello():\n    click.echo('hello')\nhello()"
 #: What is run of ours: the work's name and its arguments.
@@ -68,6 +70,13 @@ def contenders(environment: dict[str, str], table: Table) -> dict[str, dict[str,
         for work, arguments in WORKS.items()
     }
     works["completing a command"] = {OURS: partial(cpu, script, completing, containing="kill")}
+    # The catalogue that ships, in a file of one's own: what a newcomer lists first.
+    embedded = {name: value for name, value in environment.items() if not name.startswith("FLAGCONSOLE_")}
+    embedded["FLAGCONSOLE_CONFIG"] = environment["FLAGCONSOLE_CONFIG"]
+    embedded["FLAGCONSOLE_STORE"] = f"sqlite:{Path(environment['FLAGCONSOLE_CONFIG']).with_name('flags.db')}"
+    cpu([*ours, "init"], embedded)
+    works[EMBEDDED] = {OURS: partial(cpu, [*ours, "list"], embedded, containing="pos.lite")}
+    works["list"][HTTPX] = partial(cpu, [sys.executable, "-c", "import httpx"], environment)
     works["list"][BARE] = partial(cpu, [sys.executable, "-c", "pass"], environment)
     works["list"][HELLO] = partial(cpu, [sys.executable, "-c", _HELLO], environment, containing="hello")
     usual, other = PEERS["usual-cli"], PEERS["flagsmith-cli"]
@@ -108,6 +117,10 @@ def measured(*, rounds: int) -> Table:
     listing, usual = table.found("list", OURS), table.found("list", USUAL)
     share = None if listing is None or usual is None else listing / usual
     why = "importing is most of it: click, JSON, http.client; see `python -X importtime -m flagconsole list`"
+    httpx, stored = table.found("list", HTTPX), table.found(EMBEDDED, OURS)
+    for name, one in (("list", listing), (EMBEDDED, stored)):
+        share_of_httpx = None if one is None or httpx is None else one / httpx
+        table.goal(f"{name}, against importing httpx", share_of_httpx, 2.0, "×", why=why)
     table.goal("list against the usual stack", share, 0.5, "×", why=why)
     table.goal("list (stretch)", listing, 120, "ms", why=why)
     table.goal("--help", table.found("--help", OURS), 100, "ms")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
@@ -140,3 +141,37 @@ def ask(fc: Any, fake: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("FLAGCONSOLE_URL", fake.url)
     monkeypatch.setenv("FLAGCONSOLE_API_KEY", KEY)
     return fc("list")
+
+
+def test_an_embedded_store_is_listed_from_its_file_as_the_store_would(
+    fc: Any, home: Any, monkeypatch: pytest.MonkeyPatch
+):
+    assert fc("init").code == 0
+    assert fc("set", "pos.lite", "canary", "try\u202e it", "--percentage", "30").code == 0
+    assert fc("set", "pos.loyalty_points", "canary", "these", "--tenant-ids", "t-1,t-2").code == 0
+    assert fc("create", "old.thing", "--description", "x").code == 0
+    assert fc("archive", "old.thing", "done").code == 0
+    ages = re.compile(r"\b\d+[smh]\b")
+    with monkeypatch.context() as patched:
+        patched.setattr("flagconsole.cli.quick_listing.quick_listing", lambda target: None)
+        whole = [fc("list").out, fc("list", "--state", "canary").out, fc("list", "--domain", "pos").out]
+    with monkeypatch.context() as patched:
+        patched.setattr("flagconsole.cli.backend.working_on", None)
+        quick = [fc("list").out, fc("list", "--state", "canary").out, fc("list", "--domain", "pos").out]
+    assert [ages.sub("AGE", said) for said in quick] == [ages.sub("AGE", said) for said in whole]
+    assert "old.thing" not in quick[0]
+    assert "2 tenants" in quick[1]
+
+
+def test_a_file_that_is_not_plainly_this_versions_is_left_to_the_store(fc: Any, home: Any, store_path: Any):
+    from flagconsole.store.listed_flags import SCHEMA_VERSION, listed_flags
+    from flagconsole.store.sqlite_schema import SCHEMA_VERSION as NEWEST
+
+    assert SCHEMA_VERSION == NEWEST
+    assert len(listed_flags(str(store_path)) or ()) > 20
+    with sqlite3.connect(store_path) as connection:
+        connection.execute(f"PRAGMA user_version = {NEWEST - 1}")
+    assert listed_flags(str(store_path)) is None
+    assert listed_flags(str(home / "nothing.db")) is None
+    (home / "no.db").write_text("no database")
+    assert fc("list", "--store", f"sqlite:{home / 'no.db'}").code == 6

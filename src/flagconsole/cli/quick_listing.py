@@ -1,4 +1,4 @@
-"""What ``list`` prints, asked for in one plain request: without the models and the asynchronous client, whose loading takes several
+"""What ``list`` prints, asked for in one plain request, or read from the embedded store's file: without the models and the asynchronous client, whose loading takes several
 times as long as everything else that the command does.
 
 Whatever isn't an ordinary answer gives None: then the command asks as all others do, with their patience and their errors.
@@ -9,7 +9,8 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from datetime import datetime
+import sqlite3
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit
 
@@ -63,16 +64,17 @@ class Listing(NamedTuple):
 
 
 def quick_listing(target: Target) -> Listing | None:
-    """The listing from the target's server; None where it isn't to be had so easily."""
-    if target.url is None:
-        return None
+    """The listing from the target's server or file; None where it isn't to be had so easily."""
     try:
+        if target.url is None:
+            return _read(target)
         body = _asked(target.url, target.api_key(), target.tenant)
         return None if body is None else _listing(json.loads(body))
     except (
         FlagConsoleError,
         OSError,
         http.client.HTTPException,
+        sqlite3.Error,
         ValueError,
         TypeError,
         KeyError,
@@ -80,6 +82,24 @@ def quick_listing(target: Target) -> Listing | None:
         RecursionError,
     ):
         return None
+
+
+def _read(target: Target) -> Listing | None:
+    """The listing of an embedded store. What a tenant gets takes an evaluation, and environments have their own files."""
+    path = (target.store or "").removeprefix("sqlite:")
+    if path == target.store or path.startswith(("//", ":")) or "?" in path:
+        return None
+    if target.tenant is not None or target.environment is not None or target.context is not None:
+        return None
+    from flagconsole.store.listed_flags import listed_flags
+
+    found = listed_flags(path)
+    return None if found is None else Listing(datetime.now(UTC), None, tuple(map(_stored, found)), {})
+
+
+def _stored(row: dict[str, Any]) -> ListedFlag:
+    last = {name: row[name] for name in ListedChange._fields} if row["changed_at"] is not None else None
+    return _flag({**row, "canary_tenant_ids": json.loads(row["canary_tenant_ids"]), "last_change": last})
 
 
 def _asked(url: str, key: str, tenant: str | None) -> bytes | None:

@@ -73,12 +73,9 @@ def list_flags(
 
 
 def _quick(invocation: Invocation) -> Listing | None:
-    target = invocation.target()
-    if target.url is None:
-        return None
     from flagconsole.cli.quick_listing import quick_listing
 
-    return quick_listing(target)
+    return quick_listing(invocation.target())
 
 
 async def _whole(backend: Backend, target: Target) -> FlagListing:
