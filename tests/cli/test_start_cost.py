@@ -35,3 +35,13 @@ def test_a_command_over_a_server_loads_what_its_call_needs_and_listing_needs_har
     assert UNWANTED & loaded["list", "--json"] == set()
     assert "flagconsole.client.http" in loaded["list", "--json"]
     assert loaded[("list",)] & {*UNWANTED, "pydantic", "httpx", "asyncio"} == set()
+
+
+def test_help_loads_nothing_that_only_the_work_needs():
+    code = (
+        "import sys\nfrom flagconsole.cli.main import run\nassert run(['kill', '--help'], 'flagconsole') == 0\n"
+        "sys.stderr.write(' '.join(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stderr.split()) & {*UNWANTED, "pydantic", "httpx", "asyncio"} == set()

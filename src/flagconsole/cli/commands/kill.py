@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -78,6 +77,8 @@ def kill_flag(invocation: Invocation, flag: str, reason: str, wait: float) -> No
 
 async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, wait: float) -> int:
     """Wait until every instance that can has confirmed the result, print what was seen, and give the exit code."""
+    import asyncio
+
     from flagconsole.cli.propagation import wait_for_confirmation
 
     try:
