@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final, Protocol
 
-from flagconsole.domain.errors import StoreUnavailable
+from flagconsole.domain.errors import OutcomeUnknown, StoreUnavailable
 from flagconsole.store.own_commits import OwnCommits
 from flagconsole.store.protocol import Head, StoredEvent
 from flagconsole.store.sql_transaction import SqlTransaction
@@ -158,7 +158,7 @@ class GroupCommit:
 
     async def _commit(self, group: _Group) -> None:
         """Whoever waits gets the error; so does the caller."""
-        error: Exception | None = StoreUnavailable("Read it back.", problem="the wait for a commit was broken off")
+        error: Exception | None = OutcomeUnknown("Read it back.", problem="the wait for a commit was broken off")
         try:
             await group.opened.commit()
             error = None
