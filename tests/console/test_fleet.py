@@ -160,6 +160,11 @@ async def test_what_others_change_after_the_own_action_takes_the_last_line(open_
         assert "CONFIRMED 12/12" in console.rows()[-2]
         change = server.change(FAILING, "off", reason="its errors went above 2 %", who="controller", silent=True)
         server.tell(change.model_copy(update={"changed_at": change.changed_at + timedelta(minutes=5)}))
+        await console.until(lambda: console.app.state.history[0].who == "controller")
+        assert "CONFIRMED 12/12" in console.rows()[-2], (
+            "where there is one row, it is the own action's while U undoes it"
+        )
+        console.clock.now += 61
         await console.until(lambda: "last change  controller pos.lite" in console.rows()[-2])
 
 

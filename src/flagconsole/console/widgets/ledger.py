@@ -10,13 +10,16 @@ from flagconsole.console.progress import ledger_line
 from flagconsole.console.rows import ChangeRow
 from flagconsole.console.safe import span
 from flagconsole.console.state import ConsoleState
+from flagconsole.console.undoing import UNDO_SECONDS
 from flagconsole.console.widgets.painted import Painted
 
 
 def ledger(state: ConsoleState, height: int, now: float, monotonic: float, notice: str = "") -> list[Line]:
     """At most ``height`` rows, the newest last; ``notice`` answers a key that could do nothing."""
     rows = [ledger_line(action, monotonic) for action in state.ledger]
-    if state.history and (state.ledger or not notice) and _came_after(state.history[0], state):
+    # A single row is for one's own action as long as it can be undone, and its effect is still to be seen.
+    own_only = height == 1 and bool(state.ledger) and now - state.ledger[-1].begun_at < UNDO_SECONDS
+    if state.history and (state.ledger or not notice) and not own_only and _came_after(state.history[0], state):
         rows.append(_change_line(state.history[0], now + state.connection.skew))
     if notice:
         rows.append(line(" ", span(notice, "warning")))
