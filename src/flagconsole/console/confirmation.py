@@ -108,6 +108,9 @@ def type_key(
     confirmation = replace(confirmation, last_key_at=at, note="")
     if confirmation.typing_reason:
         return _type_reason(confirmation, key, character), None
+    if key == "enter":
+        # The word's last letter sends it; Enter only says that what stands there isn't the word.
+        return replace(confirmation, note=f"that isn't {confirmation.word}: nothing was sent"), None
     entry = confirmation.entry.press(key, character)
     if entry is None:
         return confirmation, None
@@ -120,7 +123,7 @@ def type_key(
     if entry.text != confirmation.word or not confirmation.ready or confirmation.painted_at is None:
         return confirmation, None
     if begun is None or at - begun < HUMAN_LETTER * (len(entry.text) - 1) or at - confirmation.painted_at < HUMAN_PAUSE:
-        note = "type it again: that was too fast for a person"
+        note = "too fast for a person: type it again"
         return replace(confirmation, entry=Entry(), word_begun_at=None, note=note), None
     return confirmation, Outcome.CONFIRM
 

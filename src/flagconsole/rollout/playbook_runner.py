@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -28,6 +28,7 @@ from flagconsole.operations.notices import tell, tell_of_opening
 from flagconsole.operations.playbook_plan import planned
 from flagconsole.operations.rollout_end import end_rolling_back
 from flagconsole.operations.run_end import end_run
+from flagconsole.rollout.checks import Fleet
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.restoration import finish, restore_by_receipts
 from flagconsole.rollout.sources import MetricSource
@@ -51,6 +52,8 @@ RUNNER: Final = Actor(name="playbook", role=Role.ADMIN)
 EXPIRES: Final = timedelta(minutes=60)
 #: How often an idempotent step is begun at most.
 ATTEMPTS: Final = 3
+#: Seconds after which the next run's turn begins, where the one before it waits for somebody outside.
+_BEFORE_THE_NEXT: Final = 0.05
 #: Who is paged when a run stops.
 PAGED: Final = "on_call"
 
@@ -86,6 +89,7 @@ class PlaybookRunner:
         self._metrics = metrics
         self._fence = fence
         self._connection = connection
+        self._fleet = Fleet()
         self._turn = asyncio.Lock()
         #: The attempts that this very runner has begun; one that is recorded as started and isn't among them is orphaned.
         self._begun: set[tuple[str, str, int]] = set()
@@ -95,13 +99,26 @@ class PlaybookRunner:
         async with self._turn:
             async with self._store.read() as reader:
                 runs = await reader.active_runs()
-            results = await asyncio.gather(*(self._tend(run.run_id) for run in runs), return_exceptions=True)
-            for result in results:
+            for result in await self._tended(runs):
                 if isinstance(result, LeaseLost) or not isinstance(result, FlagConsoleError | None):
                     raise result
                 if result is not None:
                     log.warning("a playbook could not go on: %s", safe_text(result))
-            await restore_by_receipts(self._store, self._fence)
+            await restore_by_receipts(self._store, self._fence, self._fleet)
+
+    async def _tended(self, runs: Sequence[PlaybookRun]) -> list[BaseException | None]:
+        """Tend all of them, one after the other: a kill takes a dozen turns of the loop, and in each of them all runs would have theirs
+        before it. One that waits for somebody outside goes on beside the next."""
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            for run in runs:
+                tasks.append(asyncio.create_task(self._tend(run.run_id)))
+                await asyncio.wait(tasks[-1:], timeout=_BEFORE_THE_NEXT)
+            return await asyncio.gather(*tasks, return_exceptions=True)
+        except asyncio.CancelledError:
+            for task in tasks:
+                task.cancel()
+            raise
 
     async def _tend(self, run_id: str) -> None:
         while await self._advance(run_id):
@@ -123,11 +140,11 @@ class PlaybookRunner:
             return False
         record = next((record for record in steps if not record.status.finished), None)
         if record is None:
-            await finish(self._store, self._fence, self._metrics, run, now)
+            await finish(self._store, self._fence, self._metrics, run, now, self._fleet)
             return False
         assert run.definition is not None, "a run is planned when it is taken"
         step = run.definition.step(record.step)
-        scene = Scene(self._store, run, step, record, now, self._response, self._metrics, self._verdicts)
+        scene = Scene(self._store, run, step, record, now, self._response, self._metrics, self._verdicts, self._fleet)
         return await (self._begin(scene) if record.status is StepStatus.PENDING else self._go_on(scene))
 
     async def _take(self, run: PlaybookRun) -> bool:

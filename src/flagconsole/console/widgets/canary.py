@@ -157,7 +157,9 @@ class ChartWall(Painted):
         across = 1 if width < 100 else 2 if width < 160 else 3
         if width >= WIDE and len(self.charts()) > 2 * across:
             across += 1
-        return across, max(1, min(2 if across > 1 else 1, height // LEAST_CHART))
+        # No second row of boxes that nothing is drawn in.
+        needed = -(-len(self.charts()) // across)
+        return across, max(1, min(2 if across > 1 else 1, height // LEAST_CHART, needed))
 
     def _shown(self, width: int, height: int) -> tuple[list[tuple[int, Chart]], int, int]:
         """The charts in view with their numbers, and how many stand beside and below each other."""

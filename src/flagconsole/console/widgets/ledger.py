@@ -17,10 +17,17 @@ from flagconsole.console.widgets.painted import Painted
 def ledger(state: ConsoleState, height: int, now: float, monotonic: float, notice: str = "") -> list[Line]:
     """At most ``height`` rows, the newest last; ``notice`` answers a key that could do nothing."""
     rows = [ledger_line(action, monotonic) for action in state.ledger]
+    server_now = now + state.connection.skew
+    if not rows and not notice:
+        # Nothing was done from here: what else happened last, as far as there is room.
+        return [
+            _change_line(change, server_now, "last change" if index == 0 else "before it")
+            for index, change in reversed(list(enumerate(state.history[: max(0, height)])))
+        ]
     # A single row is for one's own action as long as it can be undone, and its effect is still to be seen.
     own_only = height == 1 and bool(state.ledger) and now - state.ledger[-1].begun_at < UNDO_SECONDS
-    if state.history and (state.ledger or not notice) and not own_only and _came_after(state.history[0], state):
-        rows.append(_change_line(state.history[0], now + state.connection.skew))
+    if state.history and state.ledger and not own_only and _came_after(state.history[0], state):
+        rows.append(_change_line(state.history[0], server_now, "last change"))
     if notice:
         rows.append(line(" ", span(notice, "warning")))
     return rows[-height:] if height > 0 else []
@@ -29,17 +36,15 @@ def ledger(state: ConsoleState, height: int, now: float, monotonic: float, notic
 def _came_after(newest: ChangeRow, state: ConsoleState) -> bool:
     """Whether the newest change is somebody else's, and newer than what was done here: never in the place of an action that
     isn't done."""
-    if not state.ledger:
-        return True
     last = state.ledger[-1]
     mine = any(action.revision == newest.change_id and action.epoch == state.epoch for action in state.ledger)
     return not mine and last.stage is Stage.CONFIRMED and newest.at > last.begun_at + state.connection.skew
 
 
-def _change_line(newest: ChangeRow, now: float) -> Line:
+def _change_line(newest: ChangeRow, now: float, which: str) -> Line:
     whose = f" for {newest.tenant_id}" if newest.tenant_id is not None else ""
     return line(
-        span(f" {moment_text(newest.at, now)} last change  ", "muted"),
+        span(f" {moment_text(newest.at, now)} {which:<11}  ", "muted"),
         span(newest.who),
         " ",
         span(newest.flag_name, "strong"),

@@ -9,6 +9,7 @@ from typing import NamedTuple, Protocol
 from flagconsole.domain.playbook import Step
 from flagconsole.domain.playbook_run import PlaybookRun, StepRecord, StepStatus
 from flagconsole.domain.verdict import VerdictKind
+from flagconsole.rollout.checks import Fleet
 from flagconsole.rollout.response import Response
 from flagconsole.rollout.sources import MetricSource
 from flagconsole.store.protocol import Store
@@ -42,6 +43,7 @@ class Scene:
     response: Response
     metrics: MetricSource | None
     verdicts: Verdicts
+    fleet: Fleet | None = None
 
     @property
     def elapsed_minutes(self) -> float:

@@ -10,7 +10,7 @@ from flagconsole.rollout.steps.scene import Result, Scene
 async def verify(scene: Scene) -> Result | None:
     """Done when all checks are ``ok``; failed when its minutes are over and one isn't. What is unknown is not ok."""
     findings = [
-        (check, await look(check, scene.store, scene.metrics, scene.run.flag_name, scene.now))
+        (check, await look(check, scene.store, scene.metrics, scene.run.flag_name, scene.now, scene.fleet))
         for check in scene.step.checks
     ]
     said = "; ".join(f"{check.value}: {finding.result.value} ({finding.found})" for check, finding in findings)
