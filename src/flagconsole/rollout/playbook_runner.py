@@ -97,6 +97,7 @@ class PlaybookRunner:
     async def tick(self) -> None:
         """Do what can be done now. Raises ``LeaseLost`` where somebody else tends the runs."""
         async with self._turn:
+            self._fleet = Fleet()
             async with self._store.read() as reader:
                 runs = await reader.active_runs()
             for result in await self._tended(runs):
