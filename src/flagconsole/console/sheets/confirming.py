@@ -35,7 +35,7 @@ def prompt_line(confirmation: Confirmation, does: str) -> Line:
     if not confirmation.ready:
         return line(span("nothing can be confirmed yet", "muted"), *note)
     if confirmation.word is not None and confirmation.reason is not None:
-        hint = "" if confirmation.note else f"type {confirmation.word} to {does}; its last letter sends it"
+        hint = "" if confirmation.note else f"type {confirmation.word} to {does}, without ⏎"
         return line(*confirmation.entry.line(f"{confirmation.word}> ", hint=hint), *note)
     if confirmation.reason is not None:
         said = span(f"   “{confirmation.reason}”", "muted", limit=40)
