@@ -185,7 +185,7 @@ async def test_break_glass_shows_and_copies_the_commands(open_console: Console, 
         copied: list[str] = []
         monkeypatch.setattr(console.app, "copy", copied.append)
         await console.press("b")
-        await console.until("BREAK-GLASS  kill pos.loyalty_points in PRODUCTION")
+        await console.until("BY HAND  kill pos.loyalty_points in PRODUCTION")
         assert "flagconsole kill pos.loyalty_points 'break-glass kill, console offline'" in console.screen()
         assert "http://flags-eu1:8765/api/flags/pos.loyalty_points/kill" in console.screen()
         await console.press("1", "y", "c")

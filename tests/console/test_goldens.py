@@ -235,7 +235,7 @@ async def offline(console: Any) -> None:
 async def break_glass(console: Any) -> None:
     await offline(console)
     await console.press("b")
-    await console.until("BREAK-GLASS")
+    await console.until("BY HAND")
 
 
 async def arm(console: Any) -> None:

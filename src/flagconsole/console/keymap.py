@@ -204,7 +204,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
             words=("reconnect",)),
     Command("arm", ("a",), "flag", "kill later", "arm a kill: decide now, asked again when the connection is back",
             needs=Needs.ARM, words=("arm",)),
-    Command("break_glass", ("b",), "flag", "by hand", "break-glass: the command that kills this flag from another machine",
+    Command("break_glass", ("b",), "flag", "by hand", "kill by hand: the command that kills this flag from another machine",
             needs=Needs.OFFLINE, words=("break-glass",)),
     Command("environment", (), "everywhere", "", "another context", words=("env", "context")),
     Command("settings", (), "everywhere", "", "settings: place, theme, cache, terminal", words=("settings", "config")),

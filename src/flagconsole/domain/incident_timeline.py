@@ -30,7 +30,7 @@ def timeline(
         *_verdicts(verdicts),
         *_receipts(incident, instances),
         *(entry for run, steps in runs for entry in _run(run, steps)),
-        *(entry for delivery in deliveries for entry in _delivery(delivery)),
+        *_deliveries(deliveries),
     ]
     if incident.completed_at is not None:
         minutes = incident.restoration_minutes
@@ -99,12 +99,23 @@ def _run(run: PlaybookRun, steps: Sequence[StepRecord]) -> Iterable[TimelineEntr
         yield _entry(run.finished_at, TimelineKind.STEP, f"playbook {run.playbook} {run.status.value}{problem}")
 
 
+def _deliveries(deliveries: Iterable[Delivery]) -> Iterable[TimelineEntry]:
+    """Each by itself, but for those that nobody could be told of for the same reason: they share one entry."""
+    unrouted: dict[tuple[datetime, str, str], list[str]] = {}
+    for delivery in deliveries:
+        if delivery.status is DeliveryStatus.UNROUTED:
+            unrouted.setdefault((delivery.created_at, delivery.topic, delivery.problem), []).append(delivery.audience)
+        else:
+            yield from _delivery(delivery)
+    for (at, topic, problem), audiences in unrouted.items():
+        text = f"nobody told for {', '.join(audiences)} ({topic}): {problem}"
+        yield _entry(at, TimelineKind.NOTICE, text)
+
+
 def _delivery(delivery: Delivery) -> Iterable[TimelineEntry]:
     whom = f"{delivery.audience} ({delivery.topic})"
     if delivery.status is DeliveryStatus.DELIVERED and delivery.delivered_at is not None:
         yield _entry(delivery.delivered_at, TimelineKind.NOTICE, f"told {whom} at {delivery.destination}")
-    elif delivery.status is DeliveryStatus.UNROUTED:
-        yield _entry(delivery.created_at, TimelineKind.NOTICE, f"nobody told for {whom}: {delivery.problem}")
     elif delivery.status is DeliveryStatus.GIVEN_UP:
         text = f"could not tell {whom} at {delivery.destination}: {delivery.problem}"
         yield _entry(delivery.next_try_at, TimelineKind.NOTICE, text)

@@ -16,6 +16,8 @@ from flagconsole.store.protocol import Reader
 
 _CHANGES: Final = 200
 _VERDICTS: Final = 200
+#: Incidents of the flag among which the one before is looked for.
+_EARLIER: Final = 50
 #: Verdicts from so long before an incident belong to its story.
 _BEFORE: Final = timedelta(hours=1)
 
@@ -75,5 +77,10 @@ async def _changes(reader: Reader, incident: Incident) -> list[Change]:
 
 async def _verdicts(reader: Reader, incident: Incident) -> list[StoredVerdict]:
     begin, end = incident.started_at - _BEFORE, incident.completed_at or incident.closed_at
+    # What was judged before an earlier incident of the flag is that one's story.
+    for earlier in await reader.incidents(flag_name=incident.flag_name, limit=_EARLIER):
+        if earlier.started_at < incident.started_at:
+            begin = max(begin, earlier.started_at)
+            break
     found = await reader.verdicts(incident.flag_name, limit=_VERDICTS)
     return [verdict for _, verdict in found if begin <= verdict.at and (end is None or verdict.at <= end)]

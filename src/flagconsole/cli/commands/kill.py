@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a kill is waited for where nobody says otherwise.
 WAIT_SECONDS: Final = 5.0
+#: Seconds after which somebody who waits at a terminal is told what for.
+_SILENT: Final = 1.0
 
 
 @click.command("kill", epilog='Example: flagconsole kill pos.lite "customers are charged twice"')
@@ -81,13 +84,18 @@ async def prove(invocation: Invocation, backend: Backend, result: ChangeResult, 
 
     from flagconsole.cli.propagation import wait_for_confirmation
 
+    waiting = asyncio.ensure_future(wait_for_confirmation(backend, result, wait))
     try:
-        found = await wait_for_confirmation(backend, result, wait)
+        await asyncio.wait({waiting}, timeout=_SILENT)
+        if not waiting.done() and sys.stderr.isatty():
+            talk(f"waiting for instances to confirm, up to {wait:g} s; the kill stays, whatever becomes of the wait")
+        found = await waiting
     except (asyncio.CancelledError, KeyboardInterrupt):
         talk(
             f"{result.flag.flag_name} stays killed; who has confirmed it wasn't waited for: "
             "killing it again looks again, and changes nothing"
         )
+        waiting.cancel()
         raise
     if invocation.as_json:
         print_json(result, propagation=found.as_json())

@@ -36,7 +36,7 @@ class BreakGlassSheet(Sheet):
         """What the commands do."""
         where = environment_word(self.environment) or "an unnamed environment"
         name = span(self.row.name, "strong")
-        return line(span("BREAK-GLASS", "danger"), "  kill ", name, span(f" in {where}, from another machine"))
+        return line(span("BY HAND", "danger"), "  kill ", name, span(f" in {where}, from another machine"))
 
     def closing_note(self) -> str:
         """Nothing is sent."""
