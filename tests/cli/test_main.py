@@ -88,12 +88,12 @@ def test_an_internal_error_is_one_redacted_line(flags: Any, monkeypatch: pytest.
         raise RuntimeError("fc_admin_SECRET")
 
     monkeypatch.setattr("flagconsole.cli.embedded.Embedded.flags", broken)
-    shown = flags("list")
+    shown = flags("list", "--json")
     assert shown.code == 1
     assert shown.err == "internal error: RuntimeError (set FLAGCONSOLE_DEBUG=1 to see where)\n"
     monkeypatch.setenv("FLAGCONSOLE_DEBUG", "1")
     with pytest.raises(RuntimeError):
-        flags("list")
+        flags("list", "--json")
 
 
 def test_an_unknown_outcome_says_how_to_learn_it(flags: Any, monkeypatch: pytest.MonkeyPatch):
@@ -112,7 +112,7 @@ def test_an_interrupt_ends_with_130(flags: Any, monkeypatch: pytest.MonkeyPatch)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("flagconsole.cli.embedded.Embedded.flags", interrupted)
-    shown = flags("list")
+    shown = flags("list", "--json")
     assert (shown.code, shown.err.strip()) == (130, "interrupted")
 
 
