@@ -307,8 +307,15 @@ _WAITS = (
     "the processor works for less than half of what is asked for (the line CPU a key); the rest is waiting for a core: the arrow key's 95th "
     "percentile was 14 ms at a load of 5 and 27 ms at a load of 16"
 )
+_IMPORTS = (
+    "what is above hello world is nearly all the import of our own hundred modules, 55 of 62 ms; the CPU time of whole processes is read in "
+    "steps of 10 ms"
+)
 #: What stands in the way of a budget.
 _WHY = {
+    "first paint against hello world": _IMPORTS,
+    "first flag row of 30, against hello world": _IMPORTS,
+    "first flag row of 30, against harlequin": _IMPORTS,
     "arrow key to paint, p95": _WAITS,
     "arrow key to paint, p99": _WAITS,
     "key to paint with 8 live charts, p95": _WAITS,

@@ -243,7 +243,11 @@ def _said(about: str) -> str:
     return "entries of history" if about == "history" else about
 
 
-_WHY: dict[tuple[str, str], str] = {}
+_SNAPSHOT = (
+    "a snapshot is made once for each revision; above ten thousand flags or overrides one costs more than below, which was not profiled yet, and "
+    "tests ran beside the last minute of that run"
+)
+_WHY = {("snapshot", "flags"): _SNAPSHOT, ("snapshot", "overrides"): _SNAPSHOT}
 
 
 def table(*, quick: bool) -> Table:
