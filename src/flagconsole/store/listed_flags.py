@@ -15,10 +15,10 @@ from urllib.parse import quote
 #: The number of the newest migration (``sqlite_schema.SCHEMA_VERSION``, which loads them all).
 SCHEMA_VERSION = 18
 _FLAGS = """
-SELECT flag_name, flag_type, current_state, canary_percentage, canary_tenant_ids, changed_at, changed_by, change_reason
-FROM feature_flags LEFT JOIN flag_change_log ON change_id = last_change_id
-WHERE archived_at IS NULL ORDER BY feature_flags.flag_name
-""".replace("SELECT flag_name", "SELECT feature_flags.flag_name")
+SELECT f.flag_name, f.flag_type, f.current_state, f.canary_percentage, f.canary_tenant_ids, c.changed_at, c.changed_by, c.change_reason
+FROM feature_flags AS f LEFT JOIN flag_change_log AS c ON c.change_id = f.last_change_id
+WHERE f.archived_at IS NULL ORDER BY f.flag_name
+"""
 
 
 def listed_flags(path: str) -> Sequence[dict[str, Any]] | None:
