@@ -328,7 +328,7 @@ def _judge(table: Table) -> None:
             "high",
         )
         one = f"OFREP, one flag, {flags:,} flags"
-        table.goal(f"{one}: against Unleash's frontend", table.times(one, UNLEASH), 5, "×", "high", why=_WHY_OFREP)
+        table.goal(f"{one}: against Unleash's frontend", table.times(one, UNLEASH), 5, "×", "high")
         kill = f"kill while snapshots are read, {flags:,} flags: 99th percentile"
         table.goal(kill, table.found(kill, OURS), 20, "ms", why=_WHY_KILL)
     work = f"snapshot, gzip, {SIZES[-1]:,} flags"
@@ -340,10 +340,6 @@ def _judge(table: Table) -> None:
 _WHY = (
     "every request looks at the key, its quota and the store's version, and counts itself; a listing of flags has the time in it, and one of 1,000 "
     "doesn't fit a socket's buffer, so it is sent in parts"
-)
-_WHY_OFREP = (
-    "an evaluation has a body, so it goes through parser, task and application, where reads that were asked before are answered from the "
-    "connection itself; Unleash's frontend has 30 flags to look through, and falls behind with 1,000"
 )
 _WHY_KILL = (
     "readers wait while a kill is answered, but it begins after those that came before it, and its commit waits for the disk and for a core that "

@@ -21,7 +21,10 @@ from flagconsole.server.route_table import ROUTES
 READ = b"GET /api/snapshot HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer k\r\n\r\n"
 OTHER = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 KILL = b"POST /api/flags/a.b/kill HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n"
-HOT = b"HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nat once"
+ASK = (
+    b"POST /ofrep/v1/evaluate/flags/a.b HTTP/1.1\r\nHost: x\r\nAuthorization: k\r\n"
+    b"Content-Type: application/json\r\nContent-Length: 4\r\n\r\n"
+)
 
 
 class Hot:
@@ -32,8 +35,9 @@ class Hot:
     def knows(self, asked: HotRequest) -> bool:
         return True
 
-    def at_once(self, asked: HotRequest, first: Any) -> tuple[bytes, ...] | None:
-        return (HOT,) if self.ready else None
+    def at_once(self, asked: HotRequest, body: bytes, first: Any) -> tuple[bytes, ...] | None:
+        said = b"at once" + body
+        return (b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(said), said) if self.ready else None
 
 
 class Application:
@@ -48,7 +52,7 @@ class Application:
         return self.hot
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"].endswith("/kill"):
+        if scope["path"].endswith(("/kill", "/a.b")):
             while (await receive()).get("more_body"):
                 pass
         await self.gate.wait()
@@ -151,8 +155,10 @@ async def test_the_same_bytes_are_answered_at_once_also_on_another_connection(co
 
 async def test_requests_in_pieces_or_several_at_once_are_the_parsers(connections):
     connection, wire = await warmed(connections)
-    connection.data_received(READ[:30])
-    assert await answers(connection, wire, READ[30:]) == ["slow /api/snapshot"]
+    for size in (30, len(READ) - 4, len(READ) - 2, len(READ) - 1):
+        connection.data_received(READ[:size])
+        assert wire.said == b""
+        assert await answers(connection, wire, READ[size:]) == ["slow /api/snapshot"]
     assert await answers(connection, wire, READ + READ, 2) == ["slow /api/snapshot"] * 2
     assert await answers(connection, wire, READ) == ["at once"]
     # What comes while another is answered comes after it.
@@ -178,6 +184,19 @@ async def test_requests_in_pieces_or_several_at_once_are_the_parsers(connections
         READ.replace(b"GET", b"HEAD"),
         READ.replace(b"Authorization", b"Authorisation"),
         READ.replace(b"snapshot", b"status"),
+        ASK.replace(b"Content-Type", b"X-Type") + b"null",
+        ASK.replace(b"/json", b"/merge-patch+json") + b"null",
+        ASK.replace(b"Host", b"Content-Type: application/json\r\nHost") + b"null",
+        ASK.replace(b": 4", b": 04") + b"null",
+        ASK.replace(b": 4", b": 0"),
+        ASK.replace(b"Content-Length: 4", b"Transfer-Encoding: chunked") + b"4\r\nnull\r\n0\r\n\r\n",
+        ASK.replace(b"Host", b"Expect: 100-continue\r\nHost") + b"null",
+        ASK.replace(b"Host", b"Connection: close\r\nHost") + b"null",
+        ASK.replace(b"Content-Length: 4", b"Content-Length: 3000") + b" " * 3000,
+        ASK.replace(b"a.b", b"a.b?flagConfigEtag=e:1") + b"null",
+        ASK.replace(b"flags/", b"flagsx/") + b"null",
+        ASK.replace(b"flags/a.b", b"flags/") + b"null",
+        ASK.replace(b"POST", b"PUT") + b"null",
     ],
 )
 async def test_what_isnt_the_plain_case_is_never_remembered(connections, data):
@@ -186,6 +205,38 @@ async def test_what_isnt_the_plain_case_is_never_remembered(connections, data):
         connection.data_received(data)
         await until(lambda: b"HTTP/1.1 200" in wire.said)  # noqa: B023
         assert not wire.said.endswith(b"at once")
+    assert not connections.kind.remembered
+
+
+async def test_a_header_that_was_remembered_goes_with_any_body_of_its_length(connections):
+    connection, wire = connections.make()
+    slow = ["slow /ofrep/v1/evaluate/flags/a.b"]
+    assert await answers(connection, wire, ASK + b"null") == slow
+    for body in (b"null", b"1234", b" \r\n "):
+        assert await answers(connection, wire, ASK + body) == ["at once" + body.decode()]
+    # Whatever else comes is the parser's: less than the body, and what goes on with another request.
+    for size in (0, 3):
+        connection.data_received(ASK + b"null"[:size])
+        assert wire.said == b""
+        assert await answers(connection, wire, b"null"[size:]) == slow
+    assert await answers(connection, wire, ASK + b"null" + ASK + b"null", 2) == slow * 2
+    assert await answers(connection, wire, ASK + b"null" + READ, 2) == [*slow, "slow /api/snapshot"]
+    assert await answers(connection, wire, ASK + b"true") == ["at oncetrue"]
+
+
+async def test_a_header_whose_end_could_be_seen_elsewhere_is_never_remembered(connections):
+    """Where a bare line feed ends a line, the header ends before the first four bytes that end one of ours."""
+    for data in (
+        READ.replace(b"Host: x\r\n", b"Host: x\n"),
+        ASK.replace(b"Host: x\r\n", b"Host: x\n") + b"null",
+        ASK.replace(b"4\r\n\r\n", b"4\n\n") + b"\r\n\r\n\r\n\r\n",
+        b"\r\n" + ASK + b"null\r\n",
+    ):
+        for _ in range(3):
+            connection, wire = connections.make()
+            connection.data_received(data)
+            await until(lambda: b"HTTP/1.1 " in wire.said)  # noqa: B023
+            assert b"at once" not in wire.said
     assert not connections.kind.remembered
 
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import socket
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPResponse
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -11,6 +16,7 @@ import pytest
 from flagconsole.domain.role import Role
 from flagconsole.server.bounds import Bounds
 from flagconsole.server.hot_evaluation import HotEvaluation
+from flagconsole.server.hot_reads import HotReads
 
 from ..live_server import LiveServer
 
@@ -21,55 +27,96 @@ SLOWLY = ("Unleash-AppName", "x")
 Headers = list[tuple[str, str]]
 
 
+#: A request that is longer than those that a connection answers itself.
+LONG = ("X-Long", "x" * 3000)
+
+
+class Answer:
+    """What a request was answered, and how."""
+
+    def __init__(self, response: HTTPResponse, way: str) -> None:
+        self.status_code, self.content, self.way = response.status, response.read(), way
+        self.headers = [(name.lower(), value) for name, value in response.getheaders()]
+
+    @property
+    def without_date(self) -> Headers:
+        return [(name, value) for name, value in self.headers if name != "date"]
+
+    @property
+    def tag(self) -> str:
+        return dict(self.headers)["etag"]
+
+
 class Watched:
     """A server, and how its last request was answered."""
 
-    def __init__(self, server: LiveServer, answered: list[bool]) -> None:
+    def __init__(self, server: LiveServer, ways: list[str]) -> None:
         self.server = server
-        self._answered = answered
-        self._client = httpx.Client(timeout=20)
+        self._ways = ways
+        address = urlsplit(server.url)
+        self._address = (address.hostname, address.port)
+        self.asked = 0
         made = server.request("POST", "/api/keys", json={"name": "own", "role": "sdk", "tenant_id": OWN})
         self.secrets = {"sdk": server.keys[Role.SDK], "admin": server.keys[Role.ADMIN], "own": made.json()["secret"]}
 
-    def close(self) -> None:
-        self._client.close()
+    def ask(self, path: str, headers: Headers, body: bytes) -> Answer:
+        """Header and body are sent together, as most clients do."""
+        self._ways.clear()
+        self.asked += 1
+        lines = [f"{name}: {value}\r\n" for name, value in [("Host", "x"), *headers, ("Content-Length", len(body))]]
+        header = f"POST {path} HTTP/1.1\r\n{''.join(lines)}\r\n".encode()
+        with socket.create_connection(self._address, timeout=30) as connection:
+            connection.sendall(header + body)
+            with closing(HTTPResponse(connection, method="POST")) as response:
+                response.begin()
+                return Answer(response, "".join(self._ways))
 
-    def ask(self, path: str, headers: Headers, body: bytes) -> tuple[httpx.Response, bool]:
-        self._answered.clear()
-        return self._client.post(self.server.url + path, headers=headers, content=body), bool(self._answered)
-
-    def same(self, path: str, headers: Headers, body: bytes) -> tuple[httpx.Response, bool]:
-        """The answer and whether it was made without the routes, after a look that they answer alike."""
-        answer, below = self.ask(path, headers, body)
-        routes, never = self.ask(path, [*headers, SLOWLY, SLOWLY], body)
-        assert not never
-        assert (answer.status_code, answer.content) == (routes.status_code, routes.content), (path, headers, body)
-        assert without_date(answer) == without_date(routes), (path, headers, body)
-        return answer, below
+    def same(self, path: str, headers: Headers, body: bytes) -> tuple[Answer, bool]:
+        """The answer and whether it was made without the routes, after a look that they answer alike, and so does the connection. (Now and
+        then the store changes meanwhile, and the key is looked up again.)"""
+        answer = self.ask(path, [*headers, LONG], body)
+        routes = self.ask(path, [*headers, SLOWLY, SLOWLY], body)
+        assert routes.way == ""
+        self.ask(path, headers, body)
+        later = self.ask(path, headers, body)
+        for _ in range(100):
+            if later.way == ("at once" if answer.way else ""):
+                break
+            later = self.ask(path, headers, body)
+        assert (answer.way, later.way) in {("", ""), ("below routing", "at once")}, (path, headers, body)
+        for way in (answer, later):
+            assert (way.status_code, way.content) == (routes.status_code, routes.content), (path, headers, body)
+            assert way.without_date == routes.without_date, (path, headers, body)
+        return answer, bool(answer.way)
 
     def headers(self, who: str, *more: tuple[str, str]) -> Headers:
         return [("Authorization", f"Bearer {self.secrets[who]}"), ("Content-Type", "application/json"), *more]
 
 
-def without_date(answer: httpx.Response) -> Headers:
-    return [(name, value) for name, value in answer.headers.multi_items() if name != "date"]
-
-
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory) -> Iterator[Watched]:
-    answered: list[bool] = []
-    real = HotEvaluation._answered
+    ways: list[str] = []
+    real, at_once = HotEvaluation._answered, HotReads.at_once
 
-    async def noted(self: HotEvaluation, scope: Any, body: bytes, send: Any) -> bool:
+    async def noted(self: HotEvaluation, scope: Any, key: str, body: bytes, send: Any) -> bool:
         async def noting(message: Any) -> None:
             if message["type"] == "http.response.start":
-                answered.append(True)  # before the client can know of it
+                ways.append("below routing")  # before the client can know of it
             await send(message)
 
-        return await real(self, scope, body, noting)
+        return await real(self, scope, key, body, noting)
+
+    def noted_at_once(*arguments: Any) -> Any:
+        parts = at_once(*arguments)
+        if parts is not None:
+            ways.append("at once")
+        return parts
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(HotEvaluation, "_answered", noted)
+        patch.setattr(HotReads, "at_once", noted_at_once)
+        # On a slow machine two requests may be a second apart, after which a key is looked up again.
+        patch.setattr("flagconsole.server.known_keys._MOST_SECONDS", 600.0)
         with LiveServer(f"sqlite:{tmp_path_factory.mktemp('hot') / 'flags.db'}") as server:
 
             def done(method: str, path: str, body: object) -> None:
@@ -85,9 +132,7 @@ def watched(tmp_path_factory) -> Iterator[Watched]:
             done("POST", "/api/flags/a.killed/kill", {"kill_reason": "x"})
             body = {"override_state": "on", "override_reason": "x", "tenant_id": OWN}
             done("PUT", "/api/flags/a.off/override", body)
-            made = Watched(server, answered)
-            yield made
-            made.close()
+            yield Watched(server, ways)
 
 
 def context(tenant: str, **more: object) -> bytes:
@@ -104,7 +149,7 @@ def test_the_routes_answer(watched, who):
             for path in (ALL, *(f"{ALL}/{flag}" for flag in FLAGS)):
                 answer, below = watched.same(path, watched.headers(who), body)
                 assert (answer.status_code, below) == (200, True), path
-            tag = watched.ask(ALL, watched.headers(who), body)[0].headers["etag"]
+            tag = watched.ask(ALL, watched.headers(who), body).tag
             for shown in (tag, f"W/{tag}", f'"x", {tag}'):
                 answer, below = watched.same(ALL, watched.headers(who, ("If-None-Match", shown)), body)
                 assert (answer.status_code, below) == (304, True)
@@ -121,7 +166,8 @@ def test_a_change_is_in_the_next_answer(watched):
         assert watched.server.request("PUT", "/api/flags/a.chosen", json=body).status_code == 200
         for path in (ALL, f"{ALL}/a.chosen"):
             answer, below = watched.same(path, watched.headers("sdk"), context("t-9"))
-            found = {one["key"]: one["value"] for one in answer.json().get("flags", [answer.json()])}
+            said = json.loads(answer.content)
+            found = {one["key"]: one["value"] for one in said.get("flags", [said])}
             assert (found["a.chosen"], below) == (value, True)
     chosen = {"change_reason": "x", "canary_percentage": 50, "canary_tenant_ids": [OTHER, "t-3"]}
     assert watched.server.request("PUT", "/api/flags/a.chosen", json=chosen).status_code == 200
@@ -165,6 +211,29 @@ def test_keys_and_bodies_are_looked_at_as_ever(watched):
     ):
         answer, below = watched.same(ALL, headers, body)
         assert (answer.status_code, below) == (status, False), headers
+
+
+def test_a_revoked_key_is_refused_at_once(watched):
+    made = watched.server.request("POST", "/api/keys", json={"name": "leaver", "role": "sdk"}).json()
+    headers = [("Authorization", f"Bearer {made['secret']}"), ("Content-Type", "application/json")]
+    for path in (ALL, f"{ALL}/a.on"):
+        assert watched.same(path, headers, context(OWN))[1]
+    assert watched.server.request("DELETE", f"/api/keys/{made['api_key']['key_id']}").status_code == 200
+    for path in (ALL, f"{ALL}/a.on"):
+        answer, below = watched.same(path, headers, context(OWN))
+        assert (answer.status_code, below) == (401, False)
+
+
+def test_evaluations_are_counted_as_the_routes_count(watched):
+    def counted(path: str) -> float:
+        lines = watched.server.request("GET", "/metrics").text.splitlines()
+        name = f'flagconsole_http_requests_total{{route="{path}",status="200"}} '
+        return sum(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+
+    for route, path in ((ALL, ALL), (f"{ALL}/{{key:any_text}}", f"{ALL}/a.on")):
+        before, asked = counted(route), watched.asked
+        assert watched.same(path, watched.headers("sdk"), context(OWN))[1]
+        assert counted(route) - before == watched.asked - asked >= 4
 
 
 def test_revoked_keys_and_used_up_quotas_are_refused(tmp_path):

@@ -48,6 +48,7 @@ from flagconsole.server import (
 )
 from flagconsole.server.bounds import Bounds
 from flagconsole.server.counting import Counting
+from flagconsole.server.evaluations import Evaluations
 from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
 from flagconsole.server.hot_app import HotApp
@@ -124,6 +125,7 @@ def create_app(
             Prepared(follower, unleash),
             FlagLists(follower),
             KnownKeys(operations.store),
+            Evaluations(follower),
         )
         state.meters.watch(lambda: _gauges(state))
         app.state.server = state

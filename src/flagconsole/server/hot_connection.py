@@ -1,6 +1,7 @@
-"""A connection that answers hot reads itself: bytes that were a hot read before are one again, and the answer is there already.
+"""A connection that answers hot reads itself: what was the header of one before is that of one again, and the answer is there already.
 
-What isn't such bytes goes through parser, cycle, task and application as ever, and so does the first request of each kind.
+What isn't such a header with as many bytes behind it as it says goes through parser, cycle, task and application as ever, and so does the
+first request of each kind.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from flagconsole.server.right_of_way import RightOfWay, begins_urgent, is_urgent
 #: Bytes of the longest request that is remembered, and how many are.
 _LONGEST: Final = 2_048
 _MOST_REMEMBERED: Final = 10_000
+_END_OF_HEADER: Final = b"\r\n\r\n"
 #: What a request says that wants more than an answer.
 _UNUSUAL: Final = frozenset({b"upgrade", b"expect"})
 
@@ -41,7 +43,7 @@ class HotConnection(GuardedConnection):
 
     application: AnswersAtOnce | None = None
     right_of_way: RightOfWay
-    #: Requests by the hash of their bytes, in which there are keys.
+    #: Requests by the hash of their headers, in which there are keys.
     remembered: dict[bytes, HotRequest]
 
     @classmethod
@@ -138,25 +140,27 @@ class HotConnection(GuardedConnection):
     def _go_on(self, data: bytes) -> None:
         """The first bytes of a request, or all of them."""
         application = self.application
-        if application is None or len(data) > _LONGEST:
+        end = data.find(_END_OF_HEADER) + len(_END_OF_HEADER)
+        if application is None or len(data) > _LONGEST or end < len(_END_OF_HEADER):
             super().data_received(data)
             return
-        known = blake2b(data, digest_size=16).digest()
+        header, body = data[:end], data[end:]
+        known = blake2b(header, digest_size=16).digest()
         asked = self.remembered.get(known)
         if asked is None:
             super().data_received(data)
-            self._remember(known, data, application)
-        elif not self._answered_at_once(asked, application):
+            self._remember(known, header, body, application)
+        elif len(body) != asked.length or not self._answered_at_once(asked, body, application):
             super().data_received(data)
 
-    def _answered_at_once(self, asked: HotRequest, application: AnswersAtOnce) -> bool:
+    def _answered_at_once(self, asked: HotRequest, body: bytes, application: AnswersAtOnce) -> bool:
         if self.flow.write_paused or self._incomplete_header or self.transport.is_closing():
             return False
         hot = application.hot_reads_of(asked.hashed)
         if hot is None:
             return False
         try:
-            parts = hot.at_once(asked, self.server_state.default_headers)
+            parts = hot.at_once(asked, body, self.server_state.default_headers)
         except Exception:  # nobody is refused for what only this way can't do
             log.exception("an answer could not be given at once")
             return False
@@ -178,17 +182,18 @@ class HotConnection(GuardedConnection):
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
-    def _remember(self, known: bytes, data: bytes, application: AnswersAtOnce) -> None:
-        """What was just read, where it was one whole hot read of a key that is known by now."""
+    def _remember(self, known: bytes, header: bytes, body: bytes, application: AnswersAtOnce) -> None:
+        """What was just read, where it was one whole hot read of a key that is known by now. Lines that end in another way than ours do
+        would let the parser see the header's end elsewhere."""
         cycle: Any = self.cycle
-        if not self._was_one_request(cycle) or not data.endswith(b"\r\n\r\n"):
+        if not self._was_one_request(cycle) or header.count(b"\n") != header.count(b"\r\n"):
             return
         scope = cycle.scope
         if scope["http_version"] != "1.1" or any(name in _UNUSUAL for name, _ in scope["headers"]):
             return
         asked = hot_request(scope, self.bounds.header_bytes)
         hot = None if asked is None else application.hot_reads_of(asked.hashed)
-        if asked is None or hot is None or not hot.knows(asked):
+        if asked is None or asked.length != len(body) or hot is None or not hot.knows(asked):
             return
         if len(self.remembered) >= _MOST_REMEMBERED:
             self.remembered.clear()

@@ -16,6 +16,8 @@ from flagconsole.domain.text import safe_text
 
 PREFIX: Final = "/ofrep/v1/"
 EVALUATE: Final = f"{PREFIX}evaluate/flags"
+#: The path of the route for one flag.
+EVALUATE_ONE: Final = f"{EVALUATE}/{{key:any_text}}"
 STREAM: Final = f"{PREFIX}stream"
 #: How long a page that nobody looks at keeps its stream, seconds.
 INACTIVITY_SECONDS: Final = 120

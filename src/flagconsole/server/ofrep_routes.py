@@ -16,6 +16,7 @@ from flagconsole.server.event_stream import EventStream
 from flagconsole.server.hub import Channel, Subscription
 from flagconsole.server.ofrep_answer import (
     EVALUATE,
+    EVALUATE_ONE,
     STREAM,
     answer,
     refetch_frame,
@@ -38,7 +39,7 @@ register_url_convertor("any_text", _AnyText())
 router = APIRouter(include_in_schema=False)
 
 
-@router.post(f"{EVALUATE}/{{key:any_text}}")
+@router.post(EVALUATE_ONE)
 async def evaluate_flag(state: State, actor: ProtocolClient, request: Request, key: str) -> Response:
     """One flag for the context's tenant."""
     tenant = tenant_meant(actor, context_of(await request.body()))

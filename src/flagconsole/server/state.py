@@ -18,6 +18,7 @@ from flagconsole.operations.keys import authenticated
 from flagconsole.operations.permissions import authorize
 from flagconsole.operations.service import Operations
 from flagconsole.rollout.prometheus_source import PrometheusSource
+from flagconsole.server.evaluations import Evaluations
 from flagconsole.server.flag_list import FlagLists
 from flagconsole.server.follower import Follower
 from flagconsole.server.hub import Hub
@@ -55,6 +56,7 @@ class ServerState:
     prepared: Prepared
     flag_lists: FlagLists
     known_keys: KnownKeys
+    evaluations: Evaluations
 
     @property
     def projection(self) -> Projection:
