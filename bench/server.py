@@ -338,8 +338,8 @@ def _judge(table: Table) -> None:
 
 
 _WHY = (
-    "every request looks at the key, its quota and the store's version, and counts itself; a listing of flags has the time in it, and one of 1,000 "
-    "doesn't fit a socket's buffer, so it is sent in parts"
+    "every request looks at the key, its quota and the store's version, and counts itself; a listing of flags has the time in it; what is larger than "
+    "the megabyte that the kernel keeps for one client is sent in parts"
 )
 _WHY_KILL = (
     "readers wait while a kill is answered, but it begins after those that came before it, and its commit waits for the disk and for a core that "

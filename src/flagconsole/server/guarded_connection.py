@@ -27,8 +27,9 @@ else:
 
 #: Bytes of a header that isn't complete. One that is has its own bound, in ``limits``.
 MAX_INCOMPLETE_HEADER: Final = 64 * 1024
-#: Bytes that the kernel keeps for one client beside what waits here: without a bound, megabytes.
-KERNEL_SEND_BYTES: Final = 256 * 1024
+#: Bytes that the kernel keeps for one client beside what waits here, of which it takes twice as many: without a bound, megabytes. A listing of
+#: a thousand flags fits; what is sent in parts costs half as much again.
+KERNEL_SEND_BYTES: Final = 512 * 1024
 #: File descriptors that aren't connections: the store's, the listener's, other servers'.
 _SPARE_DESCRIPTORS: Final = 128
 
