@@ -72,11 +72,11 @@ async def test_a_topic_goes_to_those_who_asked_and_is_wanted_while_they_are_ther
     assert not hub.wants(Topic.RECEIPTS)
 
 
-async def test_a_few_report_at_once_and_many_over_a_tenth_of_a_millisecond_each():
+async def test_a_few_report_at_once_and_many_over_a_third_of_a_millisecond_each():
     spread = {}
-    for count in (9, 1_000, 30_000):
+    for count in (9, 10, 1_000, 30_000):
         hub = Hub()
         for _ in range(count):
             hub.join(subscription())
         spread[count] = hub.receipt_ms()
-    assert spread == {9: 0, 1_000: 100, 30_000: 1_000}
+    assert spread == {9: 0, 10: 3, 1_000: 300, 30_000: 1_000}

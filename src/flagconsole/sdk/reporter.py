@@ -24,6 +24,8 @@ from flagconsole.sdk.status import Counters, Health
 LIFE_SECONDS: Final = 10.0
 #: What the server takes in one report. Only the newest receipts matter when more were waiting.
 MAX_RECEIPTS: Final = 1000
+#: In this part of the time over which receipts are spread, its first, none leaves: a fleet has heard of the change by its end.
+QUIET: Final = 1 / 3
 _RETRY_CAP: Final = 5.0
 #: Statuses that another attempt with the same content may well get past.
 _WORTH_RETRYING: Final = frozenset({401, 403, 404, 408, 429})
@@ -74,8 +76,8 @@ class Reporter:
         if not self.spread:
             self._wake.set()
         elif self._leaves is None:
-            # Of a fleet all would report at once, on machines where some still wait for the change itself.
-            wait = random.uniform(0.0, self.spread)  # noqa: S311
+            # Of a fleet all would report at once, to a server and on machines where some still wait for the change itself.
+            wait = random.uniform(self.spread * QUIET, self.spread)  # noqa: S311
             self._leaves = asyncio.get_running_loop().call_later(wait, self._leave_now)
 
     def _leave_now(self) -> None:
