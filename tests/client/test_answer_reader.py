@@ -48,6 +48,22 @@ def test_an_answer_is_the_same_in_every_cut(sent, answer):
         assert not read.reader.closed()
 
 
+def test_chunks_that_come_one_by_one_are_read_as_those_that_come_together():
+    read = Read()
+    chunks = [b"5\r\nhello\r\n", b"2;x=1\r\n, \r\n", b"3\r\n\r\n0\r\n", b"4\r\nlast\r\n"]
+    for part in (CHUNKED, *chunks, b"0\r\n\r\n"):
+        read.reader.feed(part)
+    assert read.answers == [(200, b"hello, \r\n0last", True)]
+
+
+@pytest.mark.parametrize("part", [b"4\r\nhello\r\n", b"6\r\nhello\r\n!\r\n", b"+5\r\nhello\r\n"])
+def test_a_chunk_that_is_not_of_its_size_is_refused_however_it_comes(part):
+    read = Read()
+    read.reader.feed(CHUNKED)
+    with pytest.raises(BadAnswer):
+        read.reader.feed(part)
+
+
 def test_answers_follow_each_other_on_one_connection():
     read = Read()
     lasting = [pair for pair in WHOLE if pair[1][2]]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from flagconsole.client.event_reader import Event
-from flagconsole.client.route import straight_to
+from flagconsole.client.route import READ_BYTES, straight_to
 from flagconsole.client.straight_stream import NotAStream, listen
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n"
@@ -45,14 +45,14 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @asynccontextmanager
-async def answering(answer: bytes, certificate: Path) -> AsyncIterator[tuple[int, list[bytes]]]:
-    """A server on ``localhost`` that gives every request this answer, in small pieces; its port and what it was asked."""
+async def answering(answer: bytes, certificate: Path, piece: int = 7) -> AsyncIterator[tuple[int, list[bytes]]]:
+    """A server on ``localhost`` that gives every request this answer, in pieces of so many bytes; its port and what it was asked."""
     asked: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         asked.append(await reader.readuntil(b"\r\n\r\n"))
-        for start in range(0, len(answer), 7):
-            writer.write(answer[start : start + 7])
+        for start in range(0, len(answer), piece):
+            writer.write(answer[start : start + piece])
             await writer.drain()
         writer.close()
 
@@ -85,6 +85,17 @@ async def test_a_stream_over_tls_is_read_from_a_server_that_is_trusted(certifica
     assert [event.name for event in events] == ["kill", "done"]
     assert f"Host: localhost:{port}\r\n".encode() in asked[0]
     assert b"Authorization: Bearer fc_sdk_key\r\n" in asked[0]
+
+
+async def test_an_event_larger_than_what_is_read_at_a_time_is_whole_over_tls(certificate: Path) -> None:
+    large = b"event: snapshot\ndata: " + b"x" * (5 * READ_BYTES) + b"\n\n"
+    async with answering(HEAD + b"\r\n" + large + EVENTS, certificate, piece=len(large)) as (port, _):
+        events = await heard(port, ssl.create_default_context(cafile=str(certificate)))
+    assert [(event.name, len(event.data)) for event in events] == [
+        ("snapshot", 5 * READ_BYTES),
+        ("kill", 8),
+        ("done", 2),
+    ]
 
 
 async def test_a_server_that_isnt_trusted_is_asked_nothing(certificate: Path) -> None:

@@ -135,7 +135,9 @@ def test_an_instance_without_data_reports_nothing(server, make_client):
     assert server.reports == []
 
 
-def test_receipts_are_spread_over_the_time_that_the_server_asks_for_and_leave_its_beginning_to_the_change(server, make_client, monkeypatch):
+def test_receipts_are_spread_over_the_time_that_the_server_asks_for_and_leave_its_beginning_to_the_change(
+    server, make_client, monkeypatch
+):
     drawn: list[tuple[float, float]] = []
 
     def uniform(least: float, most: float) -> float:

@@ -13,6 +13,7 @@ _MAX_LINE: Final = 4 * 1024
 _STATUS: Final = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: .*)?")
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _SIZE: Final = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;.*)?")
+_CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,15})\r\n")
 _LENGTH: Final = re.compile(rb"[0-9]{1,15}")
 
 
@@ -37,12 +38,17 @@ class AnswerReader:
         self._buffer = bytearray()
         self._step: Callable[[], bool] = self._head
         self._left = 0
+        self._between_chunks = False
 
     def feed(self, data: bytes) -> None:
         """Read what came. Raises ``BadAnswer``."""
+        if self._between_chunks and (whole := _whole_chunk(data)):
+            self._part(whole)
+            return
         self._buffer += data
         while self._buffer and self._step():
             pass
+        self._between_chunks = not self._buffer and self._step == self._size
 
     def closed(self) -> bool:
         """The connection was closed. Returns whether that was in the midst of an answer."""
@@ -154,6 +160,15 @@ class AnswerReader:
         if not line:
             self._finish()
         return True
+
+
+def _whole_chunk(data: bytes) -> bytes | None:
+    """What is in it, where ``data`` is one whole chunk, as a stream's events come; None where it isn't, or can't be read."""
+    match = _CHUNK.match(data)
+    if match is None:
+        return None
+    begin, size = match.end(), int(match[1], 16)
+    return data[begin:-2] if size and len(data) == begin + size + 2 and data.endswith(b"\r\n") else None
 
 
 def _headers(lines: list[bytes]) -> dict[str, str]:

@@ -34,6 +34,11 @@ class EventReader:
         """The events that ``data`` completes. Raises ``EventTooLarge`` and ``UnicodeDecodeError``."""
         if b"\r" in data or self._ends_in_return:
             data = self._with_plain_ends(data)
+        if not self._buffer and data.endswith(b"\n\n") and data.find(b"\n\n") == len(data) - 2:
+            event = self._event(data[:-2])  # one whole event, as nearly all come
+            if event is not None:
+                yield event
+            return
         start = max(len(self._buffer) - 1, 0)
         self._buffer += data
         while (end := self._buffer.find(b"\n\n", start)) >= 0:

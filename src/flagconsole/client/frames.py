@@ -102,10 +102,10 @@ def frame_of(event: str, event_id: str, data: str) -> Frame | None:
     """The frame of one event; ``None`` for kinds that are not known here. Raises ``BadFrame``."""
     try:
         match event:
-            case "snapshot":
-                return Snapshot(*parse_position(event_id), data)
             case "change":
                 return ChangeFrame(*parse_position(event_id), data)
+            case "snapshot":
+                return Snapshot(*parse_position(event_id), data)
             case "heartbeat":
                 return _heartbeat(_object(data))
             case "receipt":

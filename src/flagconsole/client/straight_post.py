@@ -66,6 +66,7 @@ class _Exchange(End):
     """One connection, on which one thing is asked after the other."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._reader = AnswerReader(self._began, self._part, self._ended)
         self._transport: asyncio.Transport | None = None

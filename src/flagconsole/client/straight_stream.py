@@ -52,6 +52,7 @@ async def listen(
 
 class _Listening(End):
     def __init__(self, opened: Callable[[], None], hear: Callable[[Event], bool], patience: float) -> None:
+        super().__init__()
         self._loop = asyncio.get_running_loop()
         self._opened, self._hear, self._patience = opened, hear, patience
         self._answer = AnswerReader(self._began, self._part, self._ended)

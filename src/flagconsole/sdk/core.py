@@ -206,6 +206,10 @@ class Core:
 
     def _take(self, event: StreamEvent) -> None:
         match event:
+            case ChangeFrame():
+                self._stream_lives()
+                self._counters.events += 1
+                self._applier.change(event)
             case Connected():
                 self._counters.connections += 1
                 self._reporter.reconnected()
@@ -223,10 +227,6 @@ class Core:
                 self._stream_lives()
                 self._counters.snapshots += 1
                 self._applier.snapshot(event.text)
-            case ChangeFrame():
-                self._stream_lives()
-                self._counters.events += 1
-                self._applier.change(event)
 
     def _stream_lives(self) -> None:
         self._contact()

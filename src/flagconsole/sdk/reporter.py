@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from flagconsole.client.answer import error_of
@@ -29,6 +29,9 @@ QUIET: Final = 1 / 3
 _RETRY_CAP: Final = 5.0
 #: Statuses that another attempt with the same content may well get past.
 _WORTH_RETRYING: Final = frozenset({401, 403, 404, 408, 429})
+
+#: A revision, and since when it is served, in seconds since the epoch. It is written down when its report is: that is not on the way of a kill.
+Applied = tuple[int, float]
 
 
 class Reporter:
@@ -53,9 +56,9 @@ class Reporter:
         self._transport = transport
         self._path = f"/api/instances/{quote(settings.instance, safe='')}/receipt"
         self._wake = asyncio.Event()
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[Applied] = []
         self._epoch = ""
-        self._newest: dict[str, Any] | None = None
+        self._newest: Applied | None = None
         #: Over how long, in seconds, the server asks its instances to spread the receipts of a change.
         self.spread = 0.0
         self._leaves: asyncio.TimerHandle | None = None
@@ -65,8 +68,7 @@ class Reporter:
     def applied(self, position: Position, at: float | None = None) -> None:
         """``position`` is served since ``at`` (seconds since the epoch by this machine's clock; default: now)."""
         epoch, revision = position
-        moment = datetime.fromtimestamp(time.time() if at is None else at, UTC)
-        receipt = {"revision": revision, "applied_at": moment.isoformat().replace("+00:00", "Z")}
+        receipt = revision, time.time() if at is None else at
         if epoch != self._epoch:
             self._epoch = epoch
             self._waiting.clear()
@@ -120,7 +122,7 @@ class Reporter:
         epoch, batch, newest = self._epoch, list(self._waiting), self._newest
         if newest is None:
             return True
-        await self._keep((epoch, newest["revision"]))
+        await self._keep((epoch, newest[0]))
         # A sign of life repeats the newest receipt: a server that lost it learns it again.
         content = self._written(epoch, batch or [newest], leaving=leaving)
         try:
@@ -138,14 +140,18 @@ class Reporter:
             self._waiting = [receipt for receipt in self._waiting if receipt not in batch]
         return settled
 
-    def _written(self, epoch: str, receipts: list[dict[str, Any]], *, leaving: bool) -> bytes:
+    def _written(self, epoch: str, receipts: list[Applied], *, leaving: bool) -> bytes:
         report = {
             "service": self._settings.service,
             "sdk_version": SDK_VERSION,
             "epoch": epoch,
             "status": self._health().value,
             "transport": self._transport(),
-            "receipts": receipts,
+            "receipts": [{"revision": revision, "applied_at": _written_time(at)} for revision, at in receipts],
             "leaving": leaving,
         }
         return json.dumps(report).encode()
+
+
+def _written_time(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat().replace("+00:00", "Z")
