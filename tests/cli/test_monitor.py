@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -16,6 +17,7 @@ from flagconsole.domain.metric import MetricKind
 from flagconsole.domain.plan import Comparison, Evidence
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.rollout import StoredVerdict
+from flagconsole.domain.rollout_views import NumberedVerdict
 from flagconsole.domain.urgency import Urgency
 from flagconsole.domain.verdict import CriterionResult, Purpose, VerdictKind
 from flagconsole.operations.rollout_service import RolloutOperations
@@ -74,6 +76,18 @@ def judged(store_path, kind, *, urgency=None, because="", **fields):
     asyncio.run(write())
 
 
+def detail_of(store_path):
+    """The rollout of pos.lite as the store has it."""
+
+    async def read():
+        store = await open_store(f"sqlite:{store_path}")
+        detail = await RolloutOperations(store).detail(Actor(name="ops", role=Role.VIEWER), "pos.lite")
+        await store.close()
+        return detail
+
+    return asyncio.run(read())
+
+
 def test_without_a_rollout_there_is_nothing_to_monitor(flags):
     missing = flags("monitor", "pos.lite")
     assert (missing.code, "no rollout under way" in missing.err) == (3, True)
@@ -101,7 +115,7 @@ def test_it_ends_with_the_verdict(started, store_path, kind, code):
     assert said.code == code
     assert "shadow of quick, running" in said.out
     assert "error_rate 0.42 % (limit > 2.00 %)" in said.out
-    assert "1234 operations of 1 tenant  data 3 s old  false-alarm budget 12% spent" in said.out
+    assert "data 3 s old  1234 operations of 1 tenant  false-alarm budget 12% spent" in said.out
     assert "\x1b" not in said.out
     assert "end: " in said.out.splitlines()[-1]
     assert "rolled back" not in said.out
@@ -234,17 +248,27 @@ def test_while_it_is_rolled_back_it_is_still_judged_or_said_not_to_be(started, s
     assert "is a server running on this store?" in started("monitor", "pos.lite", "--duration", "1s").out
 
 
-def test_why_a_rollout_ended_is_said_once(started, store_path, capsys):
-    async def read():
-        store = await open_store(f"sqlite:{store_path}")
-        viewer = Actor(name="ops", role=Role.VIEWER)
-        detail = await RolloutOperations(store).detail(viewer, "pos.lite")
-        await store.close()
-        return detail
+def test_on_a_terminal_a_look_is_one_line_and_why_it_is_rolled_back_is_said_once(
+    started, store_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("flagconsole.cli.monitor_report.terminal_width", lambda: 80)
+    judged(store_path, VerdictKind.PASS, operations=924, tenants=200, budget_spent=0.12, data_age_seconds=3)
+    before = detail_of(store_path).rollout
+    report = Report(as_json=False)
+    report.looked(NumberedVerdict(verdict_id=1, verdict=before.verdict))
+    [look] = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\dZ  shadow  ✓ pass  error_rate 0.42 % \(limit > 2.00 %\)  data 3 s old", look)
+    assert started("rollback", "pos.lite", "errors above 2 %", "--playbook", "gradual").code == 0
+    report.moved(before, detail_of(store_path))
+    said = capsys.readouterr().out
+    assert said.count("errors above 2 %") == 1
+    assert "shadow of quick, rolling back (gradual): errors above 2 %" in said
 
-    before = asyncio.run(read()).rollout
+
+def test_why_a_rollout_ended_is_said_once(started, store_path, capsys):
+    before = detail_of(store_path).rollout
     assert started("kill", "pos.lite", "errors above 2 %", "--wait", "0").code == 0
-    after = asyncio.run(read())
+    after = detail_of(store_path)
     report = Report(as_json=False)
     report.moved(before, after)
     report.ended(after.rollout.end_reason, VerdictKind.FAIL, 9)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from flagconsole.cli.output import json_line, moment, say, say_whole
+from flagconsole.cli.output import json_line, moment, say, say_whole, terminal_width
 from flagconsole.domain.duration import duration_text, part_of
 from flagconsole.domain.nearness import nearest_to_failing
 from flagconsole.domain.quantity import quantity
@@ -14,6 +14,8 @@ from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from flagconsole.domain.rollout import Rollout, StoredVerdict
     from flagconsole.domain.rollout_views import NumberedVerdict, RolloutDetail
     from flagconsole.domain.verdict import CriterionResult
@@ -41,8 +43,10 @@ class Report:
         """One look of the judge."""
         verdict = look.verdict
         nearest = nearest_to_failing(verdict.criteria)
+        begin = f"{_at(verdict.at)}  {safe_text(verdict.phase)}  "
+        room = None if (width := terminal_width()) is None else width - len(begin)
         self._tell(
-            f"{moment(verdict.at)}  {safe_text(verdict.phase)}  {verdict_line(verdict, nearest)}",
+            f"{begin}{verdict_line(verdict, nearest, room)}",
             "verdict",
             **look.model_dump(mode="json"),
             nearest=None if nearest is None else nearest.model_dump(mode="json"),
@@ -56,8 +60,7 @@ class Report:
             return
         step = detail.steps[-1] if detail.steps else None
         by = "" if step is None else f"; {safe_text(step.step)} by {safe_text(step.by, 200)}"
-        told = rollout.pause_reason + rollout.end_reason
-        if step is not None and step.note not in told and not (told and told in step.note):
+        if step is not None and not _told(step.note, rollout.pause_reason + rollout.end_reason):
             by += f": {safe_text(step.note)}"
         step_json = None if step is None else step.model_dump(mode="json")
         self._tell(
@@ -108,6 +111,9 @@ def describe(rollout: Rollout, *, why: bool = True) -> str:
     parts = [f"{safe_text(rollout.phase)} of {safe_text(rollout.plan.name)}, {rollout.status.value.replace('_', ' ')}"]
     if rollout.status is RolloutStatus.RUNNING:
         parts.append(f"{part_of(rollout.fresh_seconds, phase.min_seconds)} with fresh data")
+    if rollout.status is RolloutStatus.ROLLING_BACK and rollout.pause_reason:
+        # The reason begins with what is done. That it goes no further and reaches no one else is what rolling back means.
+        return f"{safe_text(rollout.phase)} of {safe_text(rollout.plan.name)}, {safe_text(rollout.pause_reason)}"
     if not rollout.status.active:
         return "; ".join([*parts, safe_text(rollout.end_reason)] if why and rollout.end_reason else parts)
     if rollout.progression_paused:
@@ -117,21 +123,28 @@ def describe(rollout: Rollout, *, why: bool = True) -> str:
     return "; ".join(parts)
 
 
-def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None) -> str:
-    """The verdict, what is nearest to failing, from how much, how old, and what it has cost of the false-alarm budget."""
+def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None, room: int | None = None) -> str:
+    """The verdict and what is nearest to failing; then how old the data are, from how much, and what the look has cost of the
+    false-alarm budget, as far as there are columns of ``room`` (None: all of it)."""
     parts = [GLYPHS[verdict.kind]]
     if nearest is not None:
         parts.append(criterion_line(nearest))
     if verdict.because and verdict.kind is not VerdictKind.PASS:
         parts.append(safe_text(verdict.because))
-    if verdict.operations is not None:
-        tenants = f"{verdict.tenants} tenant{'s' * (verdict.tenants != 1)}"
-        parts.append(f"{verdict.operations} operations of {tenants}")
-    if verdict.data_age_seconds is not None:
-        parts.append(f"data {verdict.data_age_seconds:.0f} s old")
-    if verdict.budget_spent is not None and verdict.operations != 0:  # of nothing measured nothing can be a false alarm
-        parts.append(f"false-alarm budget {verdict.budget_spent:.0%} spent")
+    for part in _beside(verdict):
+        if room is None or len("  ".join([*parts, part])) <= room:
+            parts.append(part)
     return "  ".join(parts)
+
+
+def _beside(verdict: StoredVerdict) -> Iterator[str]:
+    """What stands beside a verdict, the weightiest first."""
+    if verdict.data_age_seconds is not None:
+        yield f"data {verdict.data_age_seconds:.0f} s old"
+    if verdict.operations is not None:
+        yield f"{verdict.operations} operations of {verdict.tenants} tenant{'s' * (verdict.tenants != 1)}"
+    if verdict.budget_spent is not None and verdict.operations != 0:  # of nothing measured nothing can be a false alarm
+        yield f"false-alarm budget {verdict.budget_spent:.0%} spent"
 
 
 def criterion_line(result: CriterionResult) -> str:
@@ -151,5 +164,16 @@ def _shown(rollout: Rollout) -> tuple[object, ...]:
     )
 
 
+def _told(note: str, told: str) -> bool:
+    """Whether a step's note says what was ``told``, be it with the playbook's name before it."""
+    _, _, reason = note.partition(": ")
+    return note in told or bool(reason and reason in told) or bool(told and told in note)
+
+
 def _now() -> str:
-    return moment(datetime.now(UTC))
+    return _at(datetime.now(UTC))
+
+
+def _at(then: datetime) -> str:
+    """The time of day for who looks on; the whole time for what is kept."""
+    return moment(then) if terminal_width() is None else f"{then.astimezone(UTC):%H:%M:%S}Z"

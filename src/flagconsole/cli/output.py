@@ -46,8 +46,7 @@ def _json_of(value: BaseModel) -> Any:
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
     """Print a table. Where it goes to a terminal it is made to fit, and what had to be left out is named."""
-    width = shutil.get_terminal_size().columns if is_terminal() else None
-    laid_out = table(header, rows, width=width, colours=has_colours())
+    laid_out = table(header, rows, width=terminal_width(), colours=has_colours())
     for line in laid_out.lines:
         # click would strip the colours again where it believes there is no terminal.
         click.echo(line, color=True)
@@ -58,7 +57,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> 
 def print_fields(fields: Sequence[tuple[str, Cell | str]]) -> None:
     """Print names and values, one pair a line; on a terminal long values go on below where they began."""
     longest = max(len(name) for name, _ in fields)
-    room = shutil.get_terminal_size().columns - longest - 2 if is_terminal() else None
+    room = None if (width := terminal_width()) is None else width - longest - 2
     for name, value in fields:
         cell = value if isinstance(value, Cell) else Cell(value)
         for number, part in enumerate(wrapped(safe_text(cell.text, 2000), room).splitlines() or [""]):
@@ -68,7 +67,7 @@ def print_fields(fields: Sequence[tuple[str, Cell | str]]) -> None:
 
 def say(line: str) -> None:
     """Print a line of outcome, on a terminal broken between words; what comes from outside in it must have passed ``safe_text``."""
-    click.echo(wrapped(line, shutil.get_terminal_size().columns if is_terminal() else None))
+    click.echo(wrapped(line, terminal_width()))
 
 
 def say_whole(text: str) -> None:
@@ -84,6 +83,11 @@ def talk(line: str) -> None:
 def is_terminal() -> bool:
     """Whether somebody reads standard output as it is printed."""
     return sys.stdout.isatty()
+
+
+def terminal_width() -> int | None:
+    """The columns of the terminal that standard output goes to; None where it goes elsewhere."""
+    return shutil.get_terminal_size().columns if is_terminal() else None
 
 
 def has_colours() -> bool:

@@ -27,7 +27,7 @@ _WRITTEN: Final = {field_name: written for written, field_name in _FIELDS.items(
 def shipped_catalogue(name: str) -> list[FlagCreate]:
     """A catalogue that ships with the package, such as ``thorbis``."""
     text = files("flagconsole").joinpath("data", "catalogue", f"{name}.yaml").read_text(encoding="utf-8")
-    return parse_catalogue(text, f"{name}.yaml")
+    return parse_catalogue(text, f"the shipped catalogue {name}")
 
 
 def parse_catalogue(text: str, source: str) -> list[FlagCreate]:
