@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from flagconsole.domain.errors import ExposureFrozen, NotPassing, RolloutNotFound, RolloutUnderWay
+from flagconsole.domain.errors import ChecklistIncomplete, ExposureFrozen, NotPassing, RolloutNotFound, RolloutUnderWay
 from flagconsole.domain.requests import FlagUpdate, Kill, Revive, Rollback
 from flagconsole.domain.rollout import RolloutStatus
 from flagconsole.domain.states import FlagState
@@ -249,6 +249,37 @@ async def test_the_first_canary_waits_for_the_checklist(store, operations, judge
     await service.resume(OPERATOR, flag, "checklist done")
     await pass_time(controller, clock, 1)
     assert await state_of(operations, flag) == "canary 10 %"
+
+
+async def test_a_hold_by_the_controller_ends_with_its_phase_and_one_by_a_person_does_not(
+    store, operations, judge, clock, flag
+):
+    service = RolloutOperations(store)
+    await service.start(ADMIN, flag, a_plan(auto_promote=True), "go")
+    controller = controller_of(store, judge, clock)
+    await pass_time(controller, clock, 6)
+    assert (await present(service, flag)).progression_paused, "the checklist is missing"
+    promoted = await service.promote(OPERATOR, flag, "all seen to", checked=True)
+    assert (promoted.phase, promoted.progression_paused, promoted.pause_reason) == ("canary 10", False, "")
+    await service.hold(OPERATOR, flag, "until monday")
+    held = await service.promote(ADMIN, flag, "one step more", past_verdict=True)
+    assert (held.phase, held.pause_reason) == ("canary 50", "until monday")
+    await pass_time(controller, clock, 20)
+    assert (await present(service, flag)).phase == "canary 50"
+
+
+async def test_a_plan_may_begin_with_a_canary_and_who_checked_what_is_in_the_log(store, operations, clock, flag):
+    service = RolloutOperations(store)
+    whole = a_plan()
+    plan = whole.model_copy(update={"phases": whole.phases[1:]})
+    with pytest.raises(ChecklistIncomplete, match="the same command and --checked"):
+        await service.start(ADMIN, flag, plan, "go")
+    assert (await service.start(ADMIN, flag, plan, "go", checked=True, dry_run=True)).phase == "canary 10"
+    assert not any(item.ticked_by for item in (await service.checklist(ADMIN, flag)).items), "it was to change nothing"
+    assert (await service.start(ADMIN, flag, plan, "all seen to", checked=True)).phase == "canary 10"
+    [act] = (await operations.audit_log(ADMIN)).acts
+    assert (act.kind, act.subject, act.done_by, act.reason) == ("checklist_ticked", flag, ADMIN.name, "all seen to")
+    assert "rollback tried" in act.details["items"]
 
 
 async def test_a_flag_has_one_rollout_at_a_time(rollouts, flag):

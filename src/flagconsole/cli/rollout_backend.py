@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.incident_views import IncidentDetail
     from flagconsole.domain.replay import Replay
     from flagconsole.domain.role import Actor
-    from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutList, RolloutResult, VerdictPage
+    from flagconsole.domain.rollout_views import RolloutDetail, RolloutList, RolloutResult, VerdictPage
     from flagconsole.operations.rollout_service import RolloutOperations
     from flagconsole.operations.service import Operations
 
@@ -46,7 +46,6 @@ class RolloutBackend(Protocol):
     async def abort(
         self, name: str, body: ask.Abort, *, idempotency_key: str | None = None, dry_run: bool = False
     ) -> RolloutResult: ...
-    async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist: ...
     async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage: ...
     async def replay(self, name: str, body: ask.ReplayAsk) -> Replay: ...
     async def begin_playbook(
@@ -92,6 +91,7 @@ class EmbeddedRollouts:
             name,
             await self._operations.plan_to_start(flag, body),
             body.start_reason,
+            checked=body.checked,
             version=version,
             idempotency_key=idempotency_key,
             dry_run=dry_run,
@@ -114,6 +114,7 @@ class EmbeddedRollouts:
             name,
             body.promote_reason,
             past_verdict=body.past_verdict,
+            checked=body.checked,
             version=version,
             idempotency_key=idempotency_key,
             dry_run=dry_run,
@@ -154,9 +155,6 @@ class EmbeddedRollouts:
             self._actor, name, body.abort_reason, idempotency_key=idempotency_key, dry_run=dry_run
         )
         return RolloutResult(rollout=rollout, dry_run=dry_run)
-
-    async def tick_checklist(self, name: str, body: ask.ChecklistTick) -> Checklist:
-        return await self._rollouts().tick(self._actor, name, body.items, body.note)
 
     async def verdicts(self, name: str, *, before: int | None = None, limit: int = 100) -> VerdictPage:
         return await self._rollouts().verdicts(self._actor, name, before=before, limit=limit)

@@ -29,6 +29,7 @@ class ActKind(StrEnum):
     APPROVAL_DECLINED = "approval_declined"
     SCHEDULE_CREATED = "schedule_created"
     SCHEDULE_CANCELLED = "schedule_cancelled"
+    CHECKLIST_TICKED = "checklist_ticked"
     PLAN_WRITTEN = "plan_written"
     PLAN_REMOVED = "plan_removed"
     ENVIRONMENT_CREATED = "environment_created"

@@ -87,7 +87,8 @@ class Rollout(Frozen):
     Two pauses have two names: ``progression_paused`` keeps the controller from promoting (it goes on judging, and rolls
     back); ``exposure_frozen`` keeps everyone from raising the flag's exposure. ``fresh_seconds`` is how long the phase has
     run on fresh data, which alone counts towards its minimum. ``expected_version`` is the flag's version that the rollout
-    left behind: where it differs, somebody else changed the flag. ``rolled_back_for`` are the metrics that had failed when
+    left behind: where it differs, somebody else changed the flag. A pause ``until_promoted`` is about its phase alone, and ends
+    where somebody goes on to the next. ``rolled_back_for`` are the metrics that had failed when
     its rollback began; looks go on during it, so ``verdict`` moves on.
     """
 
@@ -99,6 +100,7 @@ class Rollout(Frozen):
     progression_paused: bool = False
     exposure_frozen: bool = False
     pause_reason: str = ""
+    until_promoted: bool = False
     seed: Annotated[int, Field(ge=0)]
     started_at: AwareDatetime
     started_by: str
@@ -151,8 +153,10 @@ class Rollout(Frozen):
 
     def entered(self, phase: Phase, version: int, now: datetime) -> Rollout:
         """The rollout at the beginning of ``phase``."""
+        goes_on = {"progression_paused": False, "pause_reason": "", "until_promoted": False}
         return self.model_copy(
-            update={
+            update=(goes_on if self.until_promoted else {})
+            | {
                 "phase": phase.name,
                 "phase_started_at": now,
                 "fresh_seconds": 0.0,

@@ -12,9 +12,12 @@ from flagconsole.domain.plan import Plan
 
 
 class RolloutStart(Frozen):
-    """``POST /api/flags/{name}/rollout``: by the plan named (the flag's own, or ``default``), or one given whole."""
+    """``POST /api/flags/{name}/rollout``: by the plan named (the flag's own, or ``default``), or one given whole.
+    ``checked``: the caller has seen to what is missing of the pre-canary checklist; it is ticked in their name, if the
+    rollout starts."""
 
     start_reason: ReasonText
+    checked: bool = False
     plan_name: Label | None = None
     plan: Plan | None = None
 
@@ -26,10 +29,12 @@ class RolloutStart(Frozen):
 
 
 class Promote(Frozen):
-    """``POST /api/flags/{name}/rollout/promote``. ``past_verdict`` goes past one that isn't ``pass``; it needs an admin."""
+    """``POST /api/flags/{name}/rollout/promote``. ``past_verdict`` goes past one that isn't ``pass``; it needs an admin.
+    ``checked`` as in a start."""
 
     promote_reason: ReasonText
     past_verdict: bool = False
+    checked: bool = False
 
 
 class Hold(Frozen):

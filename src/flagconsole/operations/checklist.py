@@ -6,12 +6,14 @@ What is shown and what a promotion is refused for both come from here.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
+from flagconsole.domain.act import ActKind
 from flagconsole.domain.errors import ChecklistIncomplete
 from flagconsole.domain.plan import PhaseKind, Plan
 from flagconsole.domain.rollout import Rollout
 from flagconsole.domain.rollout_views import Checklist, ChecklistItem
+from flagconsole.operations.acts import record
 from flagconsole.operations.context import Context, existing
 from flagconsole.operations.permissions import Operation, authorize
 from flagconsole.store.protocol import Transaction
@@ -28,6 +30,15 @@ CHECKLIST: Final = (
     WITH_CRITERIA,
     "emergency contacts set",
 )
+
+
+class Asking(NamedTuple):
+    """How somebody asks for a canary: ``checked`` says that they have seen to what is missing, for that ``reason``; ``command``
+    is what is typed to ask again."""
+
+    command: str
+    reason: str = ""
+    checked: bool = False
 
 
 def checklist_of(ticks: Sequence[Tick], plan: Plan | None) -> Checklist:
@@ -59,18 +70,25 @@ async def tick_items(tx: Transaction, context: Context, flag_name: str, items: S
     await existing(tx, flag_name)
     for item in items:
         await tx.tick(flag_name, Tick(item, context.actor.name, context.now, note))
+    details = {"items": list(items)}
+    await record(
+        tx, context.actor, context.now, ActKind.CHECKLIST_TICKED, flag_name, reason=note or None, details=details
+    )
     return await tx.checklist(flag_name)
 
 
-async def refuse_unchecked(tx: Transaction, rollout: Rollout, command: str) -> None:
-    """Raise ``ChecklistIncomplete`` while something is missing. ``command`` is what is typed to ask again."""
+async def check(tx: Transaction, context: Context, rollout: Rollout, asked: Asking) -> None:
+    """Let a rollout into a canary: tick what is missing where the caller says that it is seen to, or raise
+    ``ChecklistIncomplete``."""
     checklist = checklist_of(await tx.checklist(rollout.flag_name), rollout.plan)
     missing = [item.item for item in checklist.items if item.missing]
-    if missing:
+    if missing and asked.checked:
+        await tick_items(tx, context, rollout.flag_name, missing, asked.reason)
+    elif missing:
         known = ", ".join(item.item for item in checklist.items if item.known)
         raise ChecklistIncomplete(
             f"The store itself knows: {known}. Whoever has seen to the others says so, in their name, with: "
-            f"{command} --checked",
+            f"{asked.command} --checked",
             flag=rollout.flag_name,
             missing=", ".join(missing),
         )

@@ -47,21 +47,23 @@ class RolloutOperations:
         plan: Plan,
         reason: str,
         *,
+        checked: bool = False,
         seed: int | None = None,
         version: int | None = None,
         idempotency_key: str | None = None,
         dry_run: bool = False,
     ) -> Rollout:
-        """Begin a rollout in the plan's first phase. Its cohorts are drawn by ``seed``, or a random one."""
+        """Begin a rollout in the plan's first phase. Its cohorts are drawn by ``seed``, or a random one.
+        ``checked`` ticks what is missing of the pre-canary checklist, if the rollout starts."""
         chosen = secrets.randbits(32) if seed is None else seed
 
         async def drawn() -> PhaseDraw | None:
             return await phase_draw(self.store, flag_name, plan.name, plan.phases[0], chosen)
 
         async def work(tx: Transaction, context: Context, draw: PhaseDraw | None) -> Rollout:
-            return await rollouts.start(tx, context, flag_name, plan, reason, seed=chosen, draw=draw)
+            return await rollouts.start(tx, context, flag_name, plan, reason, seed=chosen, draw=draw, checked=checked)
 
-        asked = ("start", flag_name, plan.model_dump_json(), reason)
+        asked = ("start", flag_name, plan.model_dump_json(), reason, str(checked))
         return await self._change(Operation.START, work, actor, asked, version, idempotency_key, dry_run, drawn)
 
     async def promote(
@@ -71,11 +73,12 @@ class RolloutOperations:
         reason: str,
         *,
         past_verdict: bool = False,
+        checked: bool = False,
         version: int | None = None,
         idempotency_key: str | None = None,
         dry_run: bool = False,
     ) -> Rollout:
-        """Go to the next phase; ``past_verdict`` goes past one that isn't ``pass``, and needs an admin."""
+        """Go to the next phase; ``past_verdict`` goes past one that isn't ``pass``, and needs an admin. ``checked`` as in a start."""
 
         async def drawn() -> PhaseDraw | None:
             async with self.store.read() as reader:
@@ -85,9 +88,11 @@ class RolloutOperations:
             return await phase_draw(self.store, flag_name, rollout.plan.name, rollout.next_phase, rollout.seed)
 
         async def work(tx: Transaction, context: Context, draw: PhaseDraw | None) -> Rollout:
-            return await rollouts.promote(tx, context, flag_name, reason, past_verdict=past_verdict, draw=draw)
+            return await rollouts.promote(
+                tx, context, flag_name, reason, past_verdict=past_verdict, checked=checked, draw=draw
+            )
 
-        asked = ("promote", flag_name, reason, str(past_verdict))
+        asked = ("promote", flag_name, reason, str(past_verdict), str(checked))
         return await self._change(Operation.PROMOTE, work, actor, asked, version, idempotency_key, dry_run, drawn)
 
     async def hold(

@@ -26,7 +26,7 @@ from flagconsole.domain.states import FlagState
 from flagconsole.domain.text import safe_text
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations import playbook_flag
-from flagconsole.operations.checklist import refuse_unchecked
+from flagconsole.operations.checklist import Asking, check
 from flagconsole.operations.context import Context, existing, guard_raise
 from flagconsole.operations.phase_draw import DrawOutdated, PhaseDraw
 from flagconsole.operations.rollout_end import end, step_of
@@ -42,9 +42,18 @@ async def under_way(tx: Transaction, flag_name: str) -> Rollout:
 
 
 async def start(
-    tx: Transaction, context: Context, flag_name: str, plan: Plan, reason: str, *, seed: int, draw: PhaseDraw | None
+    tx: Transaction,
+    context: Context,
+    flag_name: str,
+    plan: Plan,
+    reason: str,
+    *,
+    seed: int,
+    draw: PhaseDraw | None,
+    checked: bool = False,
 ) -> Rollout:
-    """Begin a rollout in the plan's first phase. Raises for a killed flag and while another rollout is under way."""
+    """Begin a rollout in the plan's first phase. Raises for a killed flag, while another rollout is under way, and where it
+    begins with a canary before the checklist is ``checked``."""
     flag = await existing(tx, flag_name)
     if flag.current_state is FlagState.KILL:
         raise FlagKilled("Revive it first.", flag=flag_name)
@@ -63,7 +72,9 @@ async def start(
         expected_version=flag.version,
     )
     await tx.save_rollout(rollout)
-    return await enter(tx, context, rollout, plan.phases[0], reason, change_type=ChangeType.MANUAL, draw=draw)
+    first, manual = plan.phases[0], ChangeType.MANUAL
+    asked = Asking("the same command and", reason, checked)
+    return await enter(tx, context, rollout, first, reason, change_type=manual, draw=draw, asked=asked)
 
 
 async def promote(
@@ -73,6 +84,7 @@ async def promote(
     reason: str,
     *,
     past_verdict: bool = False,
+    checked: bool = False,
     draw: PhaseDraw | None,
 ) -> Rollout:
     """Go to the next phase by hand. Without ``past_verdict`` only where the phase passes; with it an admin may go past a
@@ -97,7 +109,8 @@ async def promote(
         await guard_raise(tx, context, flag)
         again += " --past-verdict"
         reason = f"{reason} (past the verdict: {because})"
-    return await enter(tx, context, rollout, following, reason, change_type=ChangeType.MANUAL, draw=draw, by_hand=again)
+    asked, manual = Asking(again, reason, checked), ChangeType.MANUAL
+    return await enter(tx, context, rollout, following, reason, change_type=manual, draw=draw, asked=asked)
 
 
 async def enter(
@@ -109,18 +122,17 @@ async def enter(
     *,
     change_type: ChangeType,
     draw: PhaseDraw | None,
-    by_hand: str | None = None,
+    asked: Asking | None = None,
 ) -> Rollout:
     """Set the flag as the phase wants it and note that the rollout is there. A step that was taken is not taken again.
-    ``by_hand`` is the command that asks for it, for whoever has to ask again.
+    ``asked`` is how a person asks for it; None: the controller goes on by itself.
 
     A canary needs its ``draw``. Raises ``DrawOutdated`` where that is of another phase, or of the flag as it was before.
     """
     flag = await existing(tx, rollout.flag_name)
     if phase.kind is PhaseKind.CANARY:
-        await refuse_unchecked(
-            tx, rollout, by_hand or f"flagconsole promote {rollout.flag_name} 'the checklist is done'"
-        )
+        by_hand = Asking(f"flagconsole promote {rollout.flag_name} 'the checklist is done'")
+        await check(tx, context, rollout, asked or by_hand)
     first = await tx.take_step(step_of(rollout, f"enter {phase.name}", context, reason))
     if not first:
         return await under_way(tx, rollout.flag_name)
@@ -139,9 +151,16 @@ async def enter(
 
 
 async def hold(
-    tx: Transaction, context: Context, flag_name: str, reason: str, *, freeze_exposure: bool = False
+    tx: Transaction,
+    context: Context,
+    flag_name: str,
+    reason: str,
+    *,
+    freeze_exposure: bool = False,
+    until_promoted: bool = False,
 ) -> Rollout:
-    """Keep the rollout from promoting; with ``freeze_exposure`` also everyone from raising the flag's exposure."""
+    """Keep the rollout from promoting; with ``freeze_exposure`` also everyone from raising the flag's exposure. It stays so
+    until somebody resumes, or, with ``until_promoted``, promotes it by hand."""
     rollout = await under_way(tx, flag_name)
     rolling_back = rollout.status is RolloutStatus.ROLLING_BACK
     held = rollout.model_copy(
@@ -150,6 +169,7 @@ async def hold(
             "exposure_frozen": rollout.exposure_frozen or freeze_exposure,
             # What it is rolled back for must stay in sight.
             "pause_reason": f"{rollout.pause_reason}; held: {reason}" if rolling_back else reason,
+            "until_promoted": until_promoted,
         }
     )
     if held != rollout:
@@ -167,6 +187,7 @@ async def resume(tx: Transaction, context: Context, flag_name: str, reason: str)
             "progression_paused": False,
             "exposure_frozen": False,
             "pause_reason": "",
+            "until_promoted": False,
             "expected_version": flag.version,
         }
     )

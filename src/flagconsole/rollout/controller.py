@@ -182,7 +182,7 @@ class Controller:
             case Move.WAIT:
                 return
             case Move.PAUSE:
-                await rollouts.hold(tx, context, rollout.flag_name, decision.because)
+                await rollouts.hold(tx, context, rollout.flag_name, decision.because, until_promoted=True)
             case Move.COMPLETE:
                 await end(tx, context, rollout, RolloutStatus.COMPLETED, decision.because)
             case Move.PROMOTE:
@@ -223,4 +223,4 @@ class Controller:
                 draw=draw,
             )
         except (ChecklistIncomplete, FlagKilled) as error:
-            await rollouts.hold(tx, context, rollout.flag_name, safe_text(error, 500))
+            await rollouts.hold(tx, context, rollout.flag_name, safe_text(error, 500), until_promoted=True)

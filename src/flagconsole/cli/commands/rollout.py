@@ -32,11 +32,12 @@ _WATCH_SECONDS: Final = 5.0
 @click.option(
     "--plan", "plan", type=PLAN, metavar="NAME|FILE", help="A shipped plan (default, demo) or a file [the flag's own]."
 )
+@click.option("--checked", is_flag=True, help="Tick what is missing of the pre-canary checklist, in your name.")
 @with_reason
 @changes
-def start(invocation: Invocation, flag: str, plan: str | None, reason: str) -> None:
+def start(invocation: Invocation, flag: str, plan: str | None, checked: bool, reason: str) -> None:
     """Begin a rollout of FLAG in the first phase of its plan."""
-    body = _start_body(flag, plan, reason)
+    body = _start_body(flag, plan, checked, reason)
 
     async def work(backend: Backend, target: Target) -> RolloutResult:
         seen = await backend.flag(flag)
@@ -63,33 +64,29 @@ def _print_comparisons(rollout: Rollout) -> None:
             say(f"  {compared}")
 
 
-def _start_body(flag: str, plan: str | None, reason: str) -> RolloutStart:
+def _start_body(flag: str, plan: str | None, checked: bool, reason: str) -> RolloutStart:
     from flagconsole.cli.asking import ask
     from flagconsole.cli.plan_option import asked_plan
     from flagconsole.domain.rollout_requests import RolloutStart
 
-    return ask(RolloutStart, start_reason=reason, **asked_plan(flag, plan))
+    return ask(RolloutStart, start_reason=reason, checked=checked, **asked_plan(flag, plan))
 
 
 @click.command("promote", epilog='Example: flagconsole promote pos.lite "it passes, as planned" --checked')
 @click.argument("flag", type=FLAG)
 @click.option("--past-verdict", is_flag=True, help="Also where the phase doesn't pass (admins; the log says so).")
-@click.option("--checked", is_flag=True, help="Tick the whole pre-canary checklist first, in your name.")
+@click.option("--checked", is_flag=True, help="Tick what is missing of the pre-canary checklist, in your name.")
 @with_reason
 @changes
 def promote(invocation: Invocation, flag: str, past_verdict: bool, checked: bool, reason: str) -> None:
     """Take the rollout of FLAG to its next phase."""
     from flagconsole.cli.asking import ask
-    from flagconsole.domain.rollout_requests import ChecklistTick, Promote
+    from flagconsole.domain.rollout_requests import Promote
 
-    body = ask(Promote, promote_reason=reason, past_verdict=past_verdict)
+    body = ask(Promote, promote_reason=reason, past_verdict=past_verdict, checked=checked)
 
     async def work(backend: Backend, target: Target) -> RolloutResult:
         seen = await backend.flag(flag)
-        if checked and not invocation.dry_run:
-            items = [item.item for item in (await backend.rollout(flag)).checklist.items if item.missing]
-            if items:
-                await backend.tick_checklist(flag, ask(ChecklistTick, items=items, note=reason))
         return await backend.promote(
             flag,
             body,
