@@ -396,7 +396,13 @@ async def test_history_of_a_flag_and_of_all(open_console: Console) -> None:
         assert "billing.retry  – → on" in console.screen()
         await console.press("K")
         assert "KILL billing.retry" in console.screen(), "the flag of the entry under the cursor"
-        await console.press("escape", "-")
+        await console.press("escape", "h")
+        await console.until("HISTORY billing.retry")
+        await console.press("h")
+        await console.until("the changes of billing.retry are here already")
+        await console.press("l")
+        await console.until("HISTORY all flags")
+        await console.press("-")
         await console.until("REACH")
 
 

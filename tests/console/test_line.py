@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from flagconsole.console.line import cell, cut, cut_text, joined, line, line_width, pad, spread, text_of, wrapped
+from flagconsole.console.line import (
+    cell,
+    cut,
+    cut_text,
+    folded,
+    joined,
+    line,
+    line_width,
+    pad,
+    spread,
+    text_of,
+    wrapped,
+)
 from flagconsole.console.safe import span
 from flagconsole.console.text_entry import Entry
 
@@ -59,3 +71,27 @@ def test_wrapped_breaks_at_blanks_and_says_when_it_stops() -> None:
 
 def test_joined_leaves_out_the_empty() -> None:
     assert text_of(joined([line("a"), (), line("b")], " · ")) == "a · b"
+
+
+def test_a_row_that_is_too_long_goes_on_below_behind_its_label() -> None:
+    row = line(
+        span("SDKS   ", "header"), "12 instances expected to confirm; 3 more will be told, ", span("now", "strong"), "!"
+    )
+    assert [text_of(part) for part in folded(row, 40)] == [
+        "SDKS   12 instances expected to confirm;",
+        "       3 more will be told, now!",
+    ]
+    assert folded(row, 80) == [row]
+
+
+def test_a_row_is_broken_nowhere_but_at_blanks_and_keeps_its_styles() -> None:
+    row = line(span("  · ", "muted"), span("“two", "plain"), span("words”", "warning"), " and what follows them")
+    broken = folded(row, 20)
+    assert [text_of(part) for part in broken] == ["  · “twowords” and", "    what follows", "    them"]
+    assert {part.role for part in broken[0]} == {"muted", "plain", "warning"}
+
+
+def test_what_is_no_row_yet_is_left_alone() -> None:
+    # A widget draws once before it has its place: then it is less than nothing wide.
+    assert folded((), -4) == [()]
+    assert folded(line("a few words"), -4) == [line("a few words")]

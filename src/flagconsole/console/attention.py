@@ -79,6 +79,9 @@ def _arriving(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
     if not found.behind:
         return None
     count = f"{len(found.confirmed)}/{found.able}"
+    if state.connection.recalled:
+        why = f"not known whether the kill is everywhere: {count} had confirmed it when this was kept"
+        return Problem(ARRIVING_RANK, "!", "KILL ?", why)
     stage = (Stage.PARTIAL if now - kill.at >= PARTIAL_AFTER else Stage.PROPAGATING).value.upper()
     waits = _needs_you(state, row)
     why = f"{stage} {found.words}: kill not confirmed by {names(found.behind)}" + (f"; {waits.why}" if waits else "")
@@ -118,6 +121,8 @@ def _not_everywhere(state: ConsoleState, row: FlagRow, now: float) -> Problem | 
     last = row.last
     if last is None or last.change_id > state.revision or now - last.at < LATE:
         return None
+    if state.connection.recalled:
+        return None  # confirmations come a moment after the change: that the cache lacks some says nothing
     found = arrival(state.instances.values(), state.epoch, last.change_id)
     if not found.behind:
         return None

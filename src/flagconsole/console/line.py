@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from rich.cells import cell_len, set_cell_size
 
@@ -11,6 +13,12 @@ from flagconsole.console.safe import Span, span
 
 ELLIPSIS = "…"
 BLANK: Line = ()
+#: A word with the blanks around it.
+_WORDS: Final = re.compile(r" *[^ ]+ *| +")
+#: Below this nothing is read, broken or not: a widget that hasn't got its place yet may even be less than nothing wide.
+_READABLE: Final = 16
+#: What takes no more cells before a row's text is its number or sign.
+_SIGN: Final = 4
 
 
 def cells(text: str) -> int:
@@ -130,6 +138,56 @@ def wrapped(value: object, width: int, role: str = "plain", most: int = 20) -> l
     if len(rows) > most:
         rows = [*rows[: most - 1], cut_text(rows[most - 1] + " " + ELLIPSIS, width)]
     return [(Span(row, role),) for row in rows]
+
+
+def folded(row: Line, width: int) -> list[Line]:
+    """A row of spans broken at blanks into rows of at most ``width`` cells. What doesn't fit in the first goes on below, behind
+    its label where it has one. A row in which something is typed stays one: it is cut so that the caret stays in view."""
+    if line_width(row) <= width or width < _READABLE or any(part.role == "caret" for part in row):
+        return [row]
+    head = _label(row, width)
+    indent = min(line_width(head) or len(row[0].text) - len(row[0].text.lstrip()), width // 2)
+    rows: list[Line] = []
+    current, room = list(head), width - line_width(head)
+    begun = False
+    for word in _words(row[len(head) :]):
+        if begun and cells(text_of(word).rstrip()) > room:
+            rows.append(_trimmed(current))
+            current, room = [span(" " * indent)], width - indent
+            word = (word[0]._replace(text=word[0].text.lstrip()), *word[1:])
+        current += word
+        begun = True
+        room -= line_width(word)
+    return [cut(kept, width) for kept in (*rows, _trimmed(current)) if kept]
+
+
+def _words(row: Line) -> list[Line]:
+    """The row's words, each with the blanks before and behind it. Parts without a blank between them are one word."""
+    words: list[list[Span]] = []
+    for part in row:
+        for text in _WORDS.findall(part.text):
+            piece = part._replace(text=text)
+            if words and not (words[-1][-1].text.endswith(" ") or text.startswith(" ")):
+                words[-1].append(piece)
+            else:
+                words.append([piece])
+    return [tuple(word) for word in words]
+
+
+def _trimmed(row: Sequence[Span]) -> Line:
+    """The row without blanks at its end."""
+    kept = list(row)
+    while kept and not (last := kept[-1].text.rstrip(" ")):
+        kept.pop()
+    return (*kept[:-1], kept[-1]._replace(text=last)) if kept else ()
+
+
+def _label(row: Line, width: int) -> Line:
+    """What a row begins with: up to its label, or a number or sign of a few cells."""
+    for place, part in enumerate(row[:2]):
+        if part.role == "header" and line_width(row[: place + 1]) <= width // 3:
+            return row[: place + 1]
+    return row[:1] if row[0].text.endswith(" ") and cells(row[0].text) <= _SIGN else ()
 
 
 def text_of(row: Sequence[Span]) -> str:

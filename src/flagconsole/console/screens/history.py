@@ -123,6 +123,8 @@ class HistoryScreen(ListScreen):
         """What the history's own commands do."""
         return {
             "scope": lambda _: self._switch_scope(),
+            "history.flag": lambda _: self._choose(self.target()),
+            "history.all": lambda _: self._choose(None),
             "older": lambda _: self._fetch_older(),
             "around": self.go_around,
             "verify": lambda _: self._verify(),
@@ -208,7 +210,16 @@ class HistoryScreen(ListScreen):
     def _switch_scope(self) -> None:
         if self.flag_name is None:
             self.flag_name = self.target() or self.console.state.selected
-        self.held.choose(self.flag_name if self.held.flag_name is None else None)
+        self._choose(self.flag_name if self.held.flag_name is None else None)
+
+    def _choose(self, flag_name: str | None) -> None:
+        """Show the changes of a flag, or of all."""
+        if flag_name == self.held.flag_name:
+            which = "of all flags" if flag_name is None else f"of {flag_name}"
+            self.console.say(f"the changes {which} are here already; Tab goes between the flag's and all")
+            return
+        self.flag_name = flag_name or self.flag_name
+        self.held.choose(flag_name)
         self.table.select(None)
         self._fetch_older()
 

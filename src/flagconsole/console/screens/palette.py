@@ -48,15 +48,17 @@ class PaletteBox(Painted):
         inner = width - 4
         rows = [self.entry.line(": ", hint="a word: kill, history, filter, tenant, theme …"), BLANK]
         found = self.choices()
-        # The words take what they need, so that the notes are whole; where they aren't, they go on below while there is room.
+        # The words take what they need, so that the notes are whole; where they aren't, they go on below if there is room for all.
         longest_note = max((cells(choice.note) for choice in found), default=0)
         size = min(
             max((cells(choice.text) for choice in found), default=0), max(30, inner // 2, inner - 8 - longest_note)
         )
-        room = height - 2 - len(rows) - len(found)
+        room, beside = height - 2 - len(rows) - len(found), inner - size - 8
+        whole = sum(len(wrapped(choice.note, beside, most=3)) - 1 for choice in found) <= room
         for index, choice in enumerate(found):
             mark = span(f"{CURSOR} " if index == self.marked else "  ", "key")
-            first, *more = wrapped(choice.note, inner - size - 8, "muted", most=max(0, min(room, 2)) + 1)
+            note = choice.note if whole else _shortened(choice.note, beside)
+            first, *more = wrapped(note, beside, "muted", most=max(0, min(room, 2)) + 1)
             rows.append(line(mark, cell(choice.text, size, "strong"), "  ", cell(choice.key, 4, "key"), *first))
             rows.extend(line(" " * (size + 8), *text) for text in more)
             room -= len(more)
@@ -65,6 +67,13 @@ class PaletteBox(Painted):
             rows += [line("  ", *text) for text in wrapped(why, inner - 2, "muted", most=2)]
         title = line(span("GO", "strong"), span("  a kill from here still opens its sheet", "muted"))
         return framed(rows, title, "⏎ run · ↑↓ choose · Tab complete · Esc close", width, height, box=LIGHT)
+
+
+def _shortened(note: str, width: int) -> str:
+    """What a command does without how, where both don't fit: up to the colon, or the first comma."""
+    return next(
+        (said for said in (note, note.partition(": ")[0], note.partition(", ")[0]) if cells(said) <= width), note
+    )
 
 
 class PaletteScreen(ModalScreen[Choice | None], inherit_bindings=False):

@@ -17,13 +17,13 @@ from flagconsole.console.effects import metric_for
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.keymap import Command
-from flagconsole.console.line import BLANK, Line, line, wrapped
+from flagconsole.console.line import BLANK, Line, joined, line, line_width, wrapped
 from flagconsole.console.progress import VERB, progress_lines
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirming import prompt_line, reason_rows
 from flagconsole.console.sheets.fields import Field
-from flagconsole.console.sheets.sheet import Sheet
+from flagconsole.console.sheets.sheet import Sheet, broken
 from flagconsole.console.widgets.env_bar import environment_word
 
 
@@ -145,7 +145,7 @@ class ConfirmSheet(Sheet):
         return [*self._above(width), BLANK, *self._below(width)]
 
     def _above(self, width: int) -> list[Line]:
-        rows = [field.line(here=place == self.field) for place, field in enumerate(self.fields)]
+        rows = [field.line(width, here=place == self.field) for place, field in enumerate(self.fields)]
         rows += self.facts(width)
         if self.moved:
             rows += wrapped(f"! {self.moved}", width, "warning", most=2)
@@ -155,17 +155,22 @@ class ConfirmSheet(Sheet):
         confirmation = self.confirmation
         if self.refused:
             other = any(len(field.values) > 1 for field in self.fields)
-            way = line(span("   "), span("← →", "key"), " another value may do") if other and not self.over else BLANK
-            note = line(span(f"   {confirmation.note}", "warning")) if confirmation.note else BLANK
-            return [line(span("nothing to confirm: nothing of it would be done", "muted"), *way, *note)]
+            nothing = line(span("nothing to confirm: nothing of it would be done", "muted"))
+            way = line(span("← →", "key"), " another value may do") if other and not self.over else BLANK
+            note = line(span(confirmation.note, "warning")) if confirmation.note else BLANK
+            row = joined([nothing, way, note], "   ")
+            return [row] if line_width(row) <= width else [part for part in (nothing, way, note) if part]
         return [*reason_rows(confirmation, self.suggested, width), BLANK, prompt_line(confirmation, self.does)]
 
     def draw(self, width: int, height: int) -> list[Line]:
-        """The frame. Where room is short, blank rows go first and then the last facts: how to confirm is always seen."""
-        rows, room = self.body(width - 4), height - 2
+        """The frame. Where room is short, blank rows go first, then the heading of the reasons and then the last facts: how to
+        confirm is always seen."""
+        rows, room = broken(self.body(width - 4), width - 4), height - 2
         if len(rows) > room and self.action_key is None:
-            below = [row for row in self._below(width - 4) if row]
-            above = self._above(width - 4)
+            below = broken([row for row in self._below(width - 4) if row], width - 4)
+            above = broken(self._above(width - 4), width - 4)
+            if len(above) + len(below) > room and not self.refused:
+                below = below[1:]
             if len(above) + len(below) > room:
                 hidden = len(above) + len(below) - room + 1
                 above = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from flagconsole.console.line import Line, line
+from flagconsole.console.line import Line, line, line_width
 from flagconsole.console.safe import span
 
 #: Values that take more cells than this are shown one at a time.
@@ -32,24 +32,17 @@ class Field(NamedTuple):
         places = [place for place, (known, _) in enumerate(self.values) if known == value]
         return self._replace(chosen=places[0]) if places else self
 
-    def line(self, *, here: bool) -> Line:
-        """The field as it is drawn: the chosen value in brackets, so that it shows without colour."""
-        if sum(len(words) + 2 for _, words in self.values) > LONG:
-            words = self.values[self.chosen][1]
-            many = f"  {self.chosen + 1}/{len(self.values)}" if len(self.values) > 1 else ""
-            return line(
-                span("▶" if here else " ", "key"),
-                span(f"{self.label:<8}", "header"),
-                span(f"[{words}]", "strong"),
-                span(many, "muted"),
-                span("  ← →" if here and len(self.values) > 1 else "", "key"),
-            )
+    def line(self, width: int, *, here: bool) -> Line:
+        """The field as it is drawn: the chosen value in brackets, so that it shows without colour. The keys that change it stand
+        behind it where there is room: the footer has them too."""
+        many = len(self.values) > 1
         parts = [span("▶" if here else " ", "key"), span(f"{self.label:<8}", "header")]
-        for place, (_, words) in enumerate(self.values):
-            parts.append(
-                span(
-                    f"[{words}]" if place == self.chosen else f" {words} ",
-                    "strong" if place == self.chosen else "muted",
-                )
-            )
-        return line(*parts, span("  ← →" if here and len(self.values) > 1 else "", "key"))
+        if sum(len(words) + 2 for _, words in self.values) > LONG:
+            parts.append(span(f"[{self.values[self.chosen][1]}]", "strong"))
+            parts.append(span(f"  {self.chosen + 1}/{len(self.values)}" if many else "", "muted"))
+        else:
+            for place, (_, words) in enumerate(self.values):
+                chosen = place == self.chosen
+                parts.append(span(f"[{words}]" if chosen else f" {words} ", "strong" if chosen else "muted"))
+        with_keys = line(*parts, span("  ← →" if here and many else "", "key"))
+        return with_keys if line_width(with_keys) <= width else tuple(parts)

@@ -11,7 +11,7 @@ from flagconsole.console.actions import Kind
 from flagconsole.console.ages import age_role, age_text, moment_text
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.impact import INLINE_TENANTS, KillImpact, kill_impact, last_part, waited_words
-from flagconsole.console.line import Line, line
+from flagconsole.console.line import Line, line, line_width
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
@@ -78,10 +78,11 @@ class KillSheet(ConfirmSheet):
             when = f" {moment_text(last.at, self.console.server_now())}Z by {last.who}" if last is not None else ""
             already = f"already killed{when}: a second kill changes nothing"
             return [line(span(already, "warning")), *self._reach(width)]
-        rows = [
-            line(*self.from_to(f"{FlagState.KILL.value} for everyone"), span("   only a revive clears it", "muted")),
-            *self._reach(width),
-        ]
+        after = self.from_to(f"{FlagState.KILL.value} for everyone")
+        latch = span("only a revive clears it", "muted")
+        beside = line(*after, "   ", latch)
+        rows = [beside] if line_width(beside) <= width else [after, line(latch)]
+        rows += self._reach(width)
         if self.impact is not None and self.impact.risks:
             rows += self.labelled("RISK", "; ".join(self.impact.risks), width)
         rows += self.incident_rows(width)

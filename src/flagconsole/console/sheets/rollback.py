@@ -17,8 +17,8 @@ from flagconsole.console.glyphs import ARROW
 from flagconsole.console.impact import last_part, waited_words
 from flagconsole.console.incident_view import restoration_line, run_rows
 from flagconsole.console.incidents import of_flag
-from flagconsole.console.line import BLANK, Line, cell, line
-from flagconsole.console.playbooks import ORDER
+from flagconsole.console.line import BLANK, Line, cell, line, line_width, pad, wrapped
+from flagconsole.console.playbooks import ORDER, PlaybookRow
 from flagconsole.console.rows import ChangeRow, FlagRow, change_row, flag_row
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
@@ -38,6 +38,8 @@ REASONS: Final = ("error rate", "latency", "customer report", "wrong change", "d
 UNDO: Final = "undo"
 #: The playbook that kills; the others end with the flag off.
 _KILLING: Final = "kill_switch"
+#: The inner width from which a playbook tells all of itself.
+_ROOMY: Final = 76
 _WORDS: Final = {"gradual": "gradual", "immediate": "immediate", "kill_switch": "kill switch"}
 
 
@@ -81,7 +83,9 @@ class RollbackSheet(ConfirmSheet):
     def on_mount(self) -> None:
         """Offer the ways there are, and ask the server what the marked one would do."""
         known = self.console.state.playbooks
-        ways = [(UNDO, "undo the newest change"), *((name, _WORDS[name]) for name in ORDER if name in known)]
+        # Where there is little room all ways stand in one row.
+        undo = "undo the newest change" if self.screen.size.width >= _ROOMY else "undo newest"
+        ways = [(UNDO, undo), *((name, _WORDS[name]) for name in ORDER if name in known)]
         if self.undo_of is None and len(ways) > 1:
             field = Field("WAY", tuple(ways))
             self.fields = [field.at(self.playbook) if self.playbook else field]
@@ -195,9 +199,13 @@ class RollbackSheet(ConfirmSheet):
         if self.refusal:
             return self.labelled("REFUSED", self.refusal, width)
         total = minutes_text(playbook.estimate_for(self.row.name))
-        rows = [line(span(f"about {total}", "strong"), span(f"   {playbook.description}", "muted"))]
+        if width < _ROOMY:
+            return self._short_playbook_rows(playbook, total, width)
+        takes = line(span(f"about {total}", "strong"))
+        said = line(*takes, span(f"   {playbook.description}", "muted"))
+        rows = [said if line_width(said) <= width else takes]
         rows += radius_rows(self.radius, len(self.console.state.tenants), width, at_most=True)
-        size = max(20, min(48, width - 16))
+        size = min(48, width - 16)
         for number, step in enumerate(playbook.steps, start=1):
             when = "  only if it is not better by then" if step.when == "not_improved" else ""
             rows.append(
@@ -214,6 +222,17 @@ class RollbackSheet(ConfirmSheet):
             if rollout is not None and rollout.judged is not None and rollout.judged.failing is not None:
                 rows += self.labelled("WHY", f"suggested: what fails is of {urgency} urgency", width)
         rows.append(line(span("the first step is done at once, the rest by the server: hiding stops nothing", "muted")))
+        return [*rows, *self.incident_rows(width)]
+
+    def _short_playbook_rows(self, playbook: PlaybookRow, total: str, width: int) -> list[Line]:
+        """The same where there is little room: the steps and whom it reaches rather than what the playbook says of itself."""
+        rows = [line(span(f"about {total}", "strong"), span(": step 1 at once, the rest by the server", "muted"))]
+        rows += radius_rows(self.radius, len(self.console.state.tenants), width, at_most=True)
+        for number, step in enumerate(playbook.steps, start=1):
+            first, *more = wrapped(step.title, width - 12, most=2)
+            took = span(f"{minutes_text(step.estimate):>9}", "muted")
+            rows.append(line(span(f" {number} ", "muted"), *pad(first, width - 12), took))
+            rows.extend(line("   ", *row) for row in more)
         return [*rows, *self.incident_rows(width)]
 
     def after_rows(self, width: int) -> Sequence[Line]:

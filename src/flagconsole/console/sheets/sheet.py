@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
 
 from flagconsole.console.frame import framed
-from flagconsole.console.line import Line
+from flagconsole.console.line import Line, cells, folded, line_width
 from flagconsole.console.widgets.painted import Painted
 
 if TYPE_CHECKING:
     from flagconsole.console.keymap import Command
+
+#: What of a title stays where it is too long: the verb, a blank and the name.
+_NAMED: Final = 3
 
 
 class Sheet(Painted):
@@ -82,7 +85,7 @@ class Sheet(Painted):
         if not self.is_attached:
             return
         width = self.screen.size.width
-        rows = len(self.body(max(20, width - 4))) + 2
+        rows = len(broken(self.body(max(20, width - 4)), width - 4)) + 2
         self._least_height = max(self._least_height, min(rows, max(6, self.screen.size.height - 6)))
         self.styles.height = self._least_height
         self.repaint()
@@ -99,5 +102,15 @@ class Sheet(Painted):
     def boxed(self, rows: Sequence[Line], width: int, height: int) -> list[Line]:
         """``rows`` in the frame; below them the answer to a key that did nothing, else what leaving means."""
         answered = " · ".join(words for words in (self._answer, self.sent_note()) if words)
+        if cells(answered) > width - 8:
+            answered = self._answer
         note, role = (answered, "warning") if self._answer else (self.closing_note(), "muted")
-        return framed(rows, self.title(), note, width, height, self.border, note_role=role)
+        title = self.title()
+        while len(title) > _NAMED and line_width(title) > width - 6:
+            title = title[:-1]
+        return framed(broken(rows, width - 4), title, note, width, height, self.border, note_role=role)
+
+
+def broken(rows: Sequence[Line], width: int) -> list[Line]:
+    """The rows, those that are too long broken between words: what a sheet says is never cut in the middle."""
+    return [part for row in rows for part in folded(row, width)]

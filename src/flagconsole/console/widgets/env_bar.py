@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from flagconsole.console.ages import age_role, age_text, clock_text, moment_text
 from flagconsole.console.arrival import CANT_CONFIRM, arrival, kill_of
 from flagconsole.console.attention import ARRIVING_RANK, KILLED_RANK
@@ -13,6 +15,11 @@ from flagconsole.console.widgets.painted import Painted
 
 _SERIOUS = ("environment_other", "environment_staging", "environment_production")
 _OF_COLOUR = {"grey": _SERIOUS[0], "amber": _SERIOUS[1], "red": _SERIOUS[2]}
+#: What is on the bar where there is room for it, wholly or not at all, from what matters most; of what stands here twice first a
+#: short form. Environment, freshness, and what needs attention aren't here: they are always there.
+_WANTED = (
+    "grants", "note", "instances", "waiting", "rights", "revision", "clock", "tenant", "rights", "server"
+)  # fmt: skip
 _HARMLESS = ("local", "demo", "dev", "development", "test", "sandbox")
 
 
@@ -59,30 +66,49 @@ def env_bar(state: ConsoleState, width: int, now: float, monotonic: float, note:
     connection = state.connection
     if state.past is not None:
         return _past_bar(state.past, connection, width, now + connection.skew)
-    word = environment_word(connection.environment) or "UNKNOWN"
     wide = width >= 110
-    server = line(span(connection.server if wide else connection.server.partition(":")[0], limit=48 if wide else 18))
     rights = _rights(state, wide)
-    revision = line(span(f"rev {state.revision}" if state.loaded else "rev –"))
     arriving = _arriving(state)
-    # Where there is room for one count only, it is the kill's.
-    counts = [arriving, _instances(state, wide)] if wide or not arriving else [arriving]
-    problems = [*counts, _problems(state, wide), *_oversight(state, wide, now + connection.skew)]
-    if wide and state.tenant is not None:
-        problems.append(line(span("tenant "), span(state.tenant, limit=30)))
-    if note:
-        problems.append(line(span(f"! {note}")))
-    right = line(
-        span(clock_text(now + connection.skew) + "Z" if width >= 90 else clock_text(now + connection.skew)[:5] + "Z"),
-        " ",
-    )
-    link, least = _link(state, monotonic), rights[:1] and (rights[0]._replace(text=rights[0].text[:2]),)
-    # What needs attention is never cut: where a server lies and which role one has are asked for less often.
-    for about in ((server, link, rights), (link, rights), (link, least)):
-        bar = line(" ", *joined([line(span(word)), *about, revision, *problems]))
-        if line_width(bar) + 1 + line_width(right) <= width:
-            break
-    return spread(bar, right, width)
+    clock = clock_text(now + connection.skew)
+    grants, waiting = _oversight(state, wide, now + connection.skew)
+    facts = {
+        "environment": line(span(environment_word(connection.environment) or "UNKNOWN")),
+        "server": line(
+            span(connection.server if wide else connection.server.partition(":")[0], limit=48 if wide else 18)
+        ),
+        "link": _link(state, monotonic),
+        "rights": rights,
+        "revision": line(span(f"rev {state.revision}" if state.loaded else "rev –")),
+        "arriving": arriving,
+        # Where there is room for one count only, it is the kill's.
+        "instances": _instances(state, wide) if wide or not arriving else (),
+        "problems": _problems(state, wide),
+        "grants": grants,
+        "waiting": waiting,
+        "tenant": line(span("tenant "), span(state.tenant, limit=30)) if wide and state.tenant is not None else (),
+        "note": line(span(f"! {note}")) if note else (),
+        "clock": line(span(clock + "Z" if width >= 90 else clock[:5] + "Z"), " "),
+    }
+    short = {"rights": rights[:1] and (rights[0]._replace(text=rights[0].text[:2]),)}
+    shown = [name for name in facts if name not in _WANTED]
+    told = dict(facts)
+    for name in _WANTED:
+        candidate = {**told, name: short.pop(name, facts[name])}
+        if _bar_width(candidate, [*shown, name]) <= width:
+            told, shown = candidate, [*shown, name]
+    clock_end = told["clock"] if "clock" in shown else ()
+    return spread(_bar(told, shown), clock_end, width)
+
+
+def _bar(facts: Mapping[str, Line], shown: Iterable[str]) -> Line:
+    """The bar up to its clock."""
+    names = {*shown} - {"clock"}
+    return line(" ", *joined([fact for name, fact in facts.items() if name in names]))
+
+
+def _bar_width(facts: Mapping[str, Line], shown: Iterable[str]) -> int:
+    end = line_width(facts["clock"]) if "clock" in (names := set(shown)) else 0
+    return line_width(_bar(facts, names)) + bool(end) + end
 
 
 def past_words(view: PastView, now: float) -> str:
@@ -95,11 +121,19 @@ def past_words(view: PastView, now: float) -> str:
 def _past_bar(past: PastView, connection: Connection, width: int, now: float) -> Line:
     """The bar while an earlier moment is on screen: nothing on it can be taken for now. Where it is too narrow, what is left
     out is the present's clock and not the past's revision."""
-    where = f"{environment_word(connection.environment) or 'UNKNOWN'}  rev {past.revision} of {past.newest}"
+    environment = environment_word(connection.environment) or "UNKNOWN"
+    where = f"{environment}  rev {past.revision} of {past.newest}"
     words = past_words(past, now)
+    short = words.removeprefix("as of ")
     clock = f"now {clock_text(now)[:5]}Z "
-    for moment, right in ((words, f"{clock}T returns "), (words, f"{clock}T "), (words.removeprefix("as of "), "T ")):
-        left = line(" ", span("TIME TRAVEL", "strong"), span(f"  {moment}  {where}"))
+    for said, right in (
+        (f"{words}  {where}", f"{clock}T returns "),
+        (f"{words}  {where}", f"{clock}T "),
+        (f"{short}  {where}", "T "),
+        (f"{short}  {environment}  rev {past.revision}", "T "),
+        (f"{short}  {environment}", "T "),
+    ):
+        left = line(" ", span("TIME TRAVEL", "strong"), span(f"  {said}"))
         if line_width(left) + 2 + len(right) <= width:
             break
     return spread(left, line(span(right)), width)
@@ -138,12 +172,15 @@ def _rights(state: ConsoleState, wide: bool) -> Line:
 
 
 def _arriving(state: ConsoleState) -> Line:
-    """How many have confirmed the newest kill, for as long as somebody hasn't: on every screen, whatever flag it was."""
+    """How many have confirmed the newest kill, for as long as somebody hasn't: on every screen, whatever flag it was. From the
+    cache alone nobody knows that."""
     names = [name for name, problem in state.problems.items() if problem.rank == ARRIVING_RANK]
     known = (kill_of(row, state.history) for name in names if (row := state.flags.get(name)) is not None)
     kills = [kill.change_id for kill in known if kill is not None]
     if not kills:
         return ()
+    if state.connection.recalled:
+        return line(span("! KILL ?", "alarm"))
     found = arrival(state.expected, state.epoch, max(kills))
     was = "" if state.connection.phase is Phase.LIVE else "was "
     return line(span(f"! KILL {was}{len(found.confirmed)}/{found.able}", "alarm"))
@@ -156,6 +193,9 @@ def _instances(state: ConsoleState, wide: bool) -> Line:
     found = arrival(state.expected, state.epoch, state.revision)
     done = sum(1 for row in found.confirmed if row.presence == "live" and row.status != "error")
     if state.connection.phase is not Phase.LIVE:
+        if state.connection.recalled and found.behind:
+            # Confirmations come a moment after the change: those that the cache lacks may have been given all the same.
+            return line(span("SDK ?", "stale"))
         # Who runs by now isn't known: the last count is told as such.
         return line(span(f"SDK was {done}/{found.able}", "stale"))
     silent = sum(1 for row in state.expected if row.presence != "live" or row.status == "error")
@@ -178,22 +218,18 @@ def _problems(state: ConsoleState, wide: bool) -> Line:
     return line(span(text, "alarm" if urgent and state.connection.phase is Phase.LIVE else "plain"))
 
 
-def _oversight(state: ConsoleState, wide: bool, now: float) -> list[Line]:
+def _oversight(state: ConsoleState, wide: bool, now: float) -> tuple[Line, Line]:
     """Whether what is done here is done with rights that were taken for a time, and how many requests wait for somebody."""
-    rows = []
     own = state.oversight.own_grant(state.connection.you, now)
+    grants: Line = ()
     if own is not None:
         until = f" until {clock_text(own.ends_at)[:5]}Z" if wide else ""
-        rows.append(line(span(f"BREAK-GLASS{until}" if wide else "GLASS", "alarm")))
-    waiting = len(state.oversight.waiting(now))
-    if waiting:
-        words = (
-            f"{waiting} wait{'s' if waiting == 1 else ''} for approval"
-            if wide
-            else f"{waiting} wait{'s' if waiting == 1 else ''}"
-        )
-        rows.append(line(span(words, "banner")))
-    return rows
+        grants = line(span(f"BREAK-GLASS{until}" if wide else "GLASS", "alarm"))
+    count = len(state.oversight.waiting(now))
+    if not count:
+        return grants, ()
+    words = f"{count} wait{'s' if count == 1 else ''}"
+    return grants, line(span(f"{words} for approval" if wide else words, "banner"))
 
 
 class EnvBar(Painted):

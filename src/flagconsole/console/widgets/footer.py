@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from flagconsole.console.keymap import Command, key_name
+from flagconsole.console.keymap import Command, Needs, key_name
 from flagconsole.console.line import Line, joined, line, line_width
 from flagconsole.console.safe import span
 from flagconsole.console.widgets.painted import Painted
@@ -14,6 +14,9 @@ from flagconsole.domain.states import FlagState
 #: Which commands give way, and which never, where the flag is killed.
 _KILLED: Final = {"kill": 6, "revive": 0}
 
+#: These stay whatever the width: what shows all the keys that there was no room for, and what leaves a sheet or box.
+_KEPT: Final = ("help", "sheet.cancel", "zoom.close")
+
 
 @lru_cache(64)
 def footer(commands: tuple[Command, ...], width: int) -> Line:
@@ -21,12 +24,17 @@ def footer(commands: tuple[Command, ...], width: int) -> Line:
     shown = [command for command in commands if command.label]
     parts = [(command, _part(command)) for command in shown]
     while parts and line_width(joined([part for _, part in parts])) + 2 > width:
-        most_spare = max(command.spare for command, _ in parts)
-        if most_spare == 0:
+        last = max(range(len(parts)), key=lambda index: (_gives_way(parts[index][0]), index))
+        if parts[last][0].id in _KEPT:
             break
-        last = max(index for index, (command, _) in enumerate(parts) if command.spare == most_spare)
         del parts[last]
     return line(" ", *joined([part for _, part in parts]))
+
+
+def _gives_way(command: Command) -> tuple[bool, int, bool]:
+    """What goes first has the highest: what can be spared, then what looks, always and everywhere."""
+    acts = command.group == "act" or command.needs is not Needs.NOTHING
+    return command.id not in _KEPT, command.spare, not acts
 
 
 def _part(command: Command) -> Line:
