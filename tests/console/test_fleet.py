@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from flagconsole.client.stream import Connected
+from flagconsole.console.app import ConsoleApp
 from flagconsole.domain.verdict import VerdictKind
 
 Console = Any
@@ -188,3 +189,19 @@ async def test_of_a_killed_flag_the_footer_offers_what_clears_it(open_console: C
         await console.press("j")
         assert "V revive" not in console.rows()[-1]
         assert "K kill" in console.rows()[-1]
+
+
+async def test_the_first_frame_is_laid_out_as_all_that_follow(open_console: Console, monkeypatch: Any) -> None:
+    frames: list[frozenset[str]] = []
+    display = ConsoleApp._display
+
+    def noted(app: ConsoleApp, screen: Any, renderable: Any) -> None:
+        frames.append(screen.classes)
+        display(app, screen, renderable)
+
+    monkeypatch.setattr(ConsoleApp, "_display", noted)
+    async with open_console((140, 40)) as console:
+        assert {"-wide", "-tall", "-roomy"} <= frames[0]
+        await console.pilot.resize_terminal(80, 24)
+        await console.until(lambda: {"-narrow", "-short"} <= console.app.screen.classes)
+        assert not {"-wide", "-tall", "-roomy"} & console.app.screen.classes

@@ -112,11 +112,16 @@ def test_dumb_terminal_prints_plain_text(tmp_path: Path) -> None:
         terminal.close()
 
 
-def test_first_paint_loads_nothing_heavy() -> None:
+def test_first_paint_loads_nothing_heavy_and_what_is_loaded_behind_it_is_all_that_a_kill_needs() -> None:
     program = """
 import asyncio, sys
+from dataclasses import replace
 from flagconsole.console.app import ConsoleApp, Options
+from flagconsole.console.state import Connection, Phase, with_listing
 from flagconsole.console.theme import load_theme
+
+def loaded():
+    return {name for name in sys.modules if name.startswith("flagconsole")}
 
 async def main():
     never = asyncio.Event()
@@ -127,10 +132,26 @@ async def main():
         # sqlite3 is there: the first paint comes from the cache.
         heavy = {"httpx", "pydantic", "sqlite_utils", "plotext", "fastapi", "numpy"} & set(sys.modules)
         assert not heavy, heavy
+        from flagconsole.console import behind
+        early = {f"flagconsole.console.{name}" for name in behind.BEHIND} & loaded()
+        # Its watch begins as soon as there is a first paint.
+        assert early <= {"flagconsole.console.theme_watch"}, early
+        behind.load()
+        known = loaded()
+        assert {f"flagconsole.console.{name}" for name in behind.BEHIND} <= known
+        flag = {"flag_name": "pos.lite", "flag_type": "feature", "current_state": "on", "version": 1}
+        listing = {"epoch": "e", "revision": 1, "flags": [flag], "overrides": []}
+        state, changed = with_listing(app.state, listing, 0.0)
+        live = Connection(phase=Phase.LIVE, role="admin", may_operate=True, may_administer=True, fresh_at=0.0)
+        app.publish(replace(state, connection=live, caught_up=True), changed)
+        await pilot.press("K")
+        await pilot.pause(0)
+        assert type(app.screen.sheet).__name__ == "KillSheet"
+        assert loaded() == known, loaded() - known
 
 asyncio.run(main())
 """
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
 
 
 def test_crash_log_hides_secrets_and_strangers(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flagconsole.console import watched
+from flagconsole.console import watched, watched_incidents
 from flagconsole.console.rollouts import rollout_row
 from flagconsole.console.state import ConsoleState
 from flagconsole.console.verdicts import FAIL, NO_DATA, failing_since
@@ -38,7 +38,7 @@ def told(fake: FakeRollouts, state: ConsoleState) -> ConsoleState:
             case "VerdictFrame":
                 state = watched.apply_verdict(state, frame.text)
             case _:
-                state = watched.apply_incident(state, frame.text).state
+                state = watched_incidents.apply_incident(state, frame.text).state
     return state
 
 
@@ -74,7 +74,7 @@ def test_a_closed_incident_is_not_opened_again(fake: FakeRollouts) -> None:
     opened = fake.incident_of(NAME).model_dump_json()
     fake.tell_incident("inc-1", closed_at=NOW, closed_by="maria")
     state = told(fake, ConsoleState())
-    assert watched.apply_incident(state, opened).state is state
+    assert watched_incidents.apply_incident(state, opened).state is state
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"rollout_id": 1}', '{"verdict": 3}', "{", '{"incident_id": []}'])
@@ -82,7 +82,7 @@ def test_what_cannot_be_read_changes_nothing(text: str) -> None:
     state = ConsoleState()
     assert watched.apply_rollout(state, text).state is state
     assert watched.apply_verdict(state, text) is state
-    assert watched.apply_incident(state, text).state is state
+    assert watched_incidents.apply_incident(state, text).state is state
 
 
 def test_what_is_strange_never_reads_as_a_pass(fake: FakeRollouts) -> None:

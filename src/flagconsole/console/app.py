@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,36 +20,27 @@ from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.timer import Timer
 
-from flagconsole.console import actions, view
 from flagconsole.console import state as model
-from flagconsole.console.actions import IN_FLIGHT, Action, Kind, Stage
+from flagconsole.console import view
 from flagconsole.console.arming import Arming
 from flagconsole.console.attention import Attention
 from flagconsole.console.bell import Bell, notes_allowed
 from flagconsole.console.clock import Clock
 from flagconsole.console.counting import Counter
-from flagconsole.console.crash import crash_words, write_crash_log
-from flagconsole.console.dead_keys import screen_key_words, why_withheld
-from flagconsole.console.effects import wanted, with_effect
 from flagconsole.console.exact_update import ExactUpdate
 from flagconsole.console.finish import Finish
 from flagconsole.console.guardian import left_alone
-from flagconsole.console.impact import KillImpact
 from flagconsole.console.keymap import Command, KeyMap, Powers
 from flagconsole.console.manners import Manners
-from flagconsole.console.navigation import Navigator
 from flagconsole.console.place import Contexts, Place, Switch
 from flagconsole.console.safe import HostileFilter, rich_text
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
 from flagconsole.console.screens.fleet import FleetScreen
 from flagconsole.console.seen import Looker
 from flagconsole.console.session import Connect, Session
-from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.console.state import Connection, ConsoleState, Phase
-from flagconsole.console.switching import Switcher
 from flagconsole.console.terminal import TolerantDriver
 from flagconsole.console.theme import Palette, textual_name
-from flagconsole.console.theme_watch import watch_theme
 from flagconsole.console.travel import Present, Traveller
 from flagconsole.console.widgets.detail import DetailPane, DetailStrip
 from flagconsole.console.widgets.fleet_charts import FleetCharts
@@ -57,8 +49,13 @@ from flagconsole.console.widgets.painted import Painted
 from flagconsole.console.wish import Wish
 
 if TYPE_CHECKING:
+    # What the first paint doesn't need is imported where it is, and loaded behind the first paint: ``behind`` names it.
+    from flagconsole.console.actions import Action
+    from flagconsole.console.impact import KillImpact
     from flagconsole.console.journal import Journal
     from flagconsole.console.keeper import Keeper
+    from flagconsole.console.navigation import Navigator
+    from flagconsole.console.switching import Switcher
 
 
 #: Seconds from one painting to the next, for what nobody waits for.
@@ -160,12 +157,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._finished_for: Palette | None = None
         self._counter = Counter(self)
         self._attention = Attention()
-        self._navigator = Navigator(self)
         self.arming = Arming(self)
         self.looker = Looker(self)
         self.traveller = Traveller(self)
         self.present = Present(self)
-        self.switcher = Switcher(self)
         self.session = Session(self, connect, self.place.name, journal)
         self.register_theme(palette.textual_theme())
         self.theme = self._sheet_theme = textual_name(palette.name)
@@ -211,6 +206,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def _fatal_error(self) -> None:
         """A few redacted words instead of a traceback with local variables."""
+        from flagconsole.console.crash import crash_words, write_crash_log
+
         folder = self.options.log_folder
         error = self._exception
         log = None if folder is None else write_crash_log(folder, error, self.options.secrets)
@@ -253,6 +250,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.publish(state, frozenset(state.flags))
 
     async def _begin(self) -> None:
+        if isinstance(self._driver, TolerantDriver):
+            await self._driver.let_through()
         keeper = self.keeper
         if keeper is not None:
             loop = asyncio.get_running_loop()
@@ -261,6 +260,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
                 await self._recall(keeper)
             self.warn("cache", keeper.problem)
         self._counter.changed(frozenset(self.state.flags))
+        from flagconsole.console.theme_watch import watch_theme
+
         self.run_worker(watch_theme(self), group="theme")
         await self.session.run()
 
@@ -366,17 +367,13 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def _observed(self, state: ConsoleState) -> tuple[Action, ...]:
         """The ledger with what the instances have confirmed; rings for a kill that has arrived everywhere."""
-        at = self.clock.monotonic()
-        now = self.server_now()
-        ledger = tuple(
-            with_effect(actions.observed(action, state.instances, at), state.metrics.get(action.flag_name), now)
-            for action in state.ledger
-        )
+        from flagconsole.console.own_actions import arrived_words, followed
+
+        ledger = followed(state, self.clock.monotonic(), self.server_now())
         for before, after in zip(state.ledger, ledger, strict=True):
-            if after.kind is Kind.KILL and after.stage is Stage.CONFIRMED is not before.stage:
-                where = f"all {after.expected} instances" if not after.told else f"{after.expected} instances"
-                told = f"; {len(after.told)} more were told and can't confirm" if after.told else ""
-                self.ring(f"killed {after.key}", f"{after.flag_name} is killed on {where}{told}")
+            words = arrived_words(before, after)
+            if words:
+                self.ring(f"killed {after.key}", words)
         return ledger
 
     def wish(self) -> Wish:
@@ -387,9 +384,9 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         wish = Wish() if screen is None else screen.wish()
         if wish.flag_name is None:
             # Nothing measured is on screen: then what the newest action did is worth asking for.
-            now = self.server_now()
-            pending = next((action for action in reversed(self.state.ledger) if wanted(action, now)), None)
-            wish = wish if pending is None else wish._replace(flag_name=pending.flag_name)
+            from flagconsole.console.own_actions import measured_flag
+
+            wish = wish._replace(flag_name=measured_flag(self.state.ledger, self.server_now()))
         return wish
 
     @property
@@ -431,7 +428,9 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
 
     def in_flight(self) -> list[Action]:
         """The actions of this console that the server hasn't answered for."""
-        return [action for action in self.state.ledger if action.stage in IN_FLIGHT and not action.earlier]
+        from flagconsole.console.own_actions import in_flight
+
+        return in_flight(self.state.ledger)
 
     @property
     def must_ask_before_leaving(self) -> bool:
@@ -474,6 +473,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def say_dead(self, context: str, key: str) -> None:
         """Answer a key that does nothing on the screen of a context: an action that can't be taken now wasn't sent, and why. The
         digit and the Y that follow a K out of habit leave that answer standing."""
+        from flagconsole.console.dead_keys import screen_key_words, why_withheld
+
         command = self.keymap.withheld(context, key, self.powers())
         if command is not None:
             self._withheld_at = self.clock.monotonic()
@@ -501,6 +502,20 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.paint()
 
     # going
+
+    @cached_property
+    def _navigator(self) -> Navigator:
+        """Where commands lead, from the first one on."""
+        from flagconsole.console.navigation import Navigator
+
+        return Navigator(self)
+
+    @cached_property
+    def switcher(self) -> Switcher:
+        """The way to other contexts, from the first look at them on."""
+        from flagconsole.console.switching import Switcher
+
+        return Switcher(self)
 
     def handlers(self) -> Mapping[str, Handler]:
         """What the commands do that mean the same on every screen, by id."""
@@ -539,6 +554,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def leave(self) -> None:
         """End the console; asks first while an action has no answer yet."""
         if self.must_ask_before_leaving and not self.sheet_open:
+            from flagconsole.console.sheets.leaving import LeavingSheet
+
             self.console_screen.open_sheet(LeavingSheet())
         else:
             self.exit(0)

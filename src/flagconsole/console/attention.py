@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from flagconsole.console.actions import PARTIAL_AFTER, Stage
 from flagconsole.console.ages import ago, ago_words
 from flagconsole.console.arrival import arrival, kill_of, names
 from flagconsole.console.figures import limit_text, metric_label, value_text
@@ -78,6 +77,8 @@ def _arriving(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
     found = arrival(state.instances.values(), state.epoch, kill.change_id)
     if not found.behind:
         return None
+    from flagconsole.console.actions import PARTIAL_AFTER, Stage
+
     count = f"{len(found.confirmed)}/{found.able}"
     if state.connection.recalled:
         why = f"not known whether the kill is everywhere: {count} had confirmed it when this was kept"

@@ -6,13 +6,14 @@ Pressed all the same, the key is answered where its sheet would be opened, by th
 from __future__ import annotations
 
 from flagconsole.console.state import ConsoleState
-from flagconsole.console.undoing import undoable
 from flagconsole.domain.states import FlagState
 
 
 def can_do(command_id: str, state: ConsoleState, flag_name: str | None, now: float) -> bool:
     """Whether a command does something to the flag, or without one. ``now`` is the server's time."""
     if command_id == "undo":
+        from flagconsole.console.undoing import undoable
+
         return not isinstance(undoable(state, now), str)
     if command_id == "problem":
         return bool(state.problems)

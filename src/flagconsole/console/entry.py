@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
 from pathlib import Path
@@ -46,6 +45,8 @@ def run_console(
 
     if not full_screen_possible():
         garbage.settle()
+        import asyncio
+
         from flagconsole.console.plain import print_status
 
         return asyncio.run(print_status(place.url, place.api_key, sys.stdout))
@@ -107,9 +108,11 @@ def _connecting(place: Place, keeper: Keeper) -> Connect:
     from flagconsole.console.session import Link, as_server
 
     def load() -> Link:
+        from flagconsole.console import behind
+
+        behind.load()
         from flagconsole.client.http import Client
         from flagconsole.client.stream import Stream
-        from flagconsole.console.sheets import kill, revive, rollback  # noqa: F401 - so that K finds them loaded
         from flagconsole.domain import requests, views  # noqa: F401 - their models take time to build
 
         known = keeper.cached
@@ -124,6 +127,8 @@ def _connecting(place: Place, keeper: Keeper) -> Connect:
         )
 
     async def connect() -> Link:
+        import asyncio
+
         return await asyncio.to_thread(load)
 
     return connect

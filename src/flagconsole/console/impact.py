@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.state import ConsoleState, Reach
-from flagconsole.domain.blast import BlastRadius, DependentChange, kill_radius
 from flagconsole.domain.evaluation import Ruleset
 from flagconsole.domain.states import ENABLING, FlagState
+
+if TYPE_CHECKING:
+    from flagconsole.domain.blast import BlastRadius, DependentChange
 
 #: With more known tenants than this, computing moves to a thread.
 INLINE_TENANTS: Final = 2_000
@@ -35,6 +37,8 @@ class KillImpact(NamedTuple):
 
 def kill_impact(state: ConsoleState, flag_name: str, now: float) -> KillImpact:
     """The impact of killing ``flag_name`` at ``now`` (server's seconds since the epoch). ``KeyError`` if there is none."""
+    from flagconsole.domain.blast import kill_radius
+
     blast = kill_radius(state.ruleset, flag_name, state.tenants, now)
     expected = state.expected
     mute = sum(not row.can_confirm for row in expected)

@@ -12,9 +12,10 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from flagconsole.console.actions import Action, Asked, Kind, Stage
+if TYPE_CHECKING:
+    from flagconsole.console.actions import Action, Asked
 
 #: An action whose console still runs is left to that console for this many seconds.
 OWNED_SECONDS: Final = 600.0
@@ -89,6 +90,8 @@ class Journal:
         """The actions sent to ``server`` by consoles that are gone, of which it isn't known what became; oldest first."""
         if not self.path.exists():
             return []
+        from flagconsole.console.actions import Action, Kind, Stage
+
         with closing(self._open()) as db:
             rows = db.execute(
                 "SELECT idempotency_key, kind, flag_name, environment, reason, version, before, base_epoch,"
@@ -140,6 +143,8 @@ class Journal:
 
 
 def _asked(text: str) -> Asked:
+    from flagconsole.console.actions import Asked
+
     known = json.loads(text)
     fields = {name: value for name, value in known.items() if name in Asked._fields}
     return Asked(**fields | {"changes": tuple(fields.get("changes", ()))})

@@ -166,7 +166,10 @@ def recall(state: ConsoleState, cached: Cached, clock: Clock) -> ConsoleState:
         state = model.with_tenants(state, cached.part(TENANTS))
         state = model.with_history(state, cached.changes)
         state = watched.with_rollouts(state, cached.part(ROLLOUTS))
-        state = watched.with_incidents(state, cached.part(INCIDENTS))
+        if cached.part(INCIDENTS):
+            from flagconsole.console.watched_incidents import with_incidents
+
+            state = with_incidents(state, cached.part(INCIDENTS))
         for item in cached.part(METRICS):
             state = watched.with_metrics(state, item, whole(item.get("window")))
         connection = _with_status(state.connection, cached.status)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Manners:
+class Manners(NamedTuple):
     """``notes`` (OSC 9) is None where the terminal decides. ``keys`` gives other keys to command ids; ``configuration`` is
     the file that all this comes from."""
 
@@ -18,5 +18,5 @@ class Manners:
     slow_link: bool = False
     bell: bool = True
     notes: bool | None = None
-    keys: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
+    keys: Mapping[str, str | Sequence[str]] = MappingProxyType({})
     configuration: Path | None = None

@@ -10,7 +10,6 @@ from flagconsole.console import view
 from flagconsole.console.action_sheets import ActionSheets
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
-from flagconsole.console.sheets.tenant import TenantSheet
 from flagconsole.console.theme import load_theme, theme_files
 from flagconsole.console.travel import LONG_STEP
 from flagconsole.domain.errors import FlagConsoleError
@@ -179,6 +178,8 @@ class Navigator:
         if argument:
             self._app.choose_tenant(argument)
         else:
+            from flagconsole.console.sheets.tenant import TenantSheet
+
             self._app.console_screen.open_sheet(TenantSheet())
 
     def _copy(self) -> None:

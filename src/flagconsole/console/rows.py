@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from flagconsole.domain.audit import entry_hash
 from flagconsole.domain.states import FlagState
 
 Json = Mapping[str, Any]
@@ -307,6 +306,8 @@ def _value_text(value: object) -> str:
 def _intact(data: Json) -> bool | None:
     if not isinstance(data.get("hash"), str):
         return None
+    from flagconsole.domain.audit import entry_hash
+
     entry = {key: value for key, value in data.items() if key != "hash"}
     try:
         return bool(entry_hash(str(data.get("previous_hash")), entry) == data["hash"])

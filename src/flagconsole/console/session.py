@@ -7,14 +7,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 
-from flagconsole.console import actions
 from flagconsole.console import state as model
-from flagconsole.console.actions import Action, Stage
 from flagconsole.console.state import Phase
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
     # Imported when the server is first dealt with: the first paint doesn't wait for them.
+    from flagconsole.console.actions import Action
     from flagconsole.console.app import ConsoleApp
     from flagconsole.console.feed import Feed, Reader, StreamFactory
     from flagconsole.console.journal import Journal
@@ -68,16 +67,16 @@ class Session:
 
     async def run(self) -> None:
         """Load the client, then follow the server until cancelled."""
-        from flagconsole.console.feed import FLUSH, SLOW_FLUSH, Feed
-        from flagconsole.console.performer import Performer
-        from flagconsole.console.watcher import Watcher
-
         app = self._app
         try:
             link = self._link = await self._connect()
         except FlagConsoleError as error:
             app.publish(model.offline(app.present.state, str(error), None, app.clock.monotonic()), frozenset())
             return
+        from flagconsole.console.feed import FLUSH, SLOW_FLUSH, Feed
+        from flagconsole.console.performer import Performer
+        from flagconsole.console.watcher import Watcher
+
         self._performer = Performer(
             link.client,
             self._journal,
@@ -110,14 +109,18 @@ class Session:
         """Begin an action that was confirmed. Without a live connection it is refused, never kept for later."""
         performer, app = self._performer, self._app
         if performer is None or not app.powers().operate:
+            from flagconsole.console.actions import rejected
+
             lost = app.state.connection.phase is not Phase.LIVE
             why = "the connection is lost, and nothing is queued" if lost else "it isn't allowed any more"
-            app.report(actions.rejected(action, f"not sent: {why}"))
+            app.report(rejected(action, f"not sent: {why}"))
             return
         app.report(action)
         app.run_worker(self._perform(performer, action), group="actions")
 
     async def _perform(self, performer: Performer, action: Action) -> None:
+        from flagconsole.console.actions import Stage
+
         done = await performer.perform(action)
         self._say_trouble(performer)
         if done.stage is Stage.ACCEPTED and self._feed is not None:

@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from flagconsole.console.place import Sketch, Switch
-from flagconsole.console.sheets.leaving import LeavingSheet
 from flagconsole.domain.errors import FlagConsoleError
 
 if TYPE_CHECKING:
@@ -37,6 +36,8 @@ class Switcher:
         elif name == app.place.context:
             app.say(f"this is {name}")
         elif app.must_ask_before_leaving and not app.sheet_open:
+            from flagconsole.console.sheets.leaving import LeavingSheet
+
             app.console_screen.open_sheet(LeavingSheet(f"GO TO {name}", lambda: self._go(name)))
         else:
             self._go(name)

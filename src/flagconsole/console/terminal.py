@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import os
 import queue
@@ -19,6 +20,9 @@ from flagconsole.console.terminal_output import TerminalOutput
 
 #: Seconds that painting waits for a terminal that takes nothing; after that frames are dropped and the console goes on.
 PATIENCE: Final = 1.0
+#: Seconds between two looks at whether the writing thread has taken what was painted, and how often is looked at most.
+TURN: Final = 0.001
+MOST_TURNS: Final = 50
 
 
 class TolerantDriver(LinuxDriver):
@@ -45,6 +49,15 @@ class TolerantDriver(LinuxDriver):
             thread._queue.put(data, timeout=0 if self._behind else PATIENCE)
         except queue.Full:
             self._behind = True
+
+    async def let_through(self) -> None:
+        """Wait a moment until the writing thread has taken what was painted. It would get its turn from one that goes on computing
+        only after five milliseconds (``sys.getswitchinterval``), and what was painted would be seen that much later."""
+        for _ in range(MOST_TURNS):
+            thread = self._writer_thread
+            if thread is None or thread._queue.empty():
+                return
+            await asyncio.sleep(TURN)
 
     def caught_up(self) -> bool:
         """Whether frames were dropped and the terminal takes them again: then all has to be painted anew. Says so once."""

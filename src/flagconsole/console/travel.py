@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 from flagconsole.console import state as model
 from flagconsole.console.state import ConsoleState, PastView
 from flagconsole.console.wish import Wish
-from flagconsole.domain.moment import MOMENT_HELP, moment_of
 from flagconsole.domain.payload import PayloadError
 
 if TYPE_CHECKING:
@@ -70,6 +69,8 @@ class Traveller:
 
     def toggle(self, text: str = "") -> None:
         """Go back (to a time where ``text`` names one), or return."""
+        from flagconsole.domain.moment import MOMENT_HELP, moment_of
+
         app = self._app
         if self.present is not None and not text:
             self.back()

@@ -1,4 +1,4 @@
-"""How the view model takes in rollouts, verdicts, incidents, playbooks and measurements. Pure functions, without Textual.
+"""How the view model takes in rollouts, verdicts and measurements. Pure functions, without Textual.
 
 What can't be read changes nothing. Listings and events may overtake each other, so what is older never replaces what is
 newer.
@@ -11,9 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from flagconsole.console.incidents import IncidentRow, incident_row, incident_story
 from flagconsole.console.metric_windows import metric_window
-from flagconsole.console.playbooks import playbook_row
 from flagconsole.console.rollouts import RolloutRow, rollout_row, story_of
 from flagconsole.console.rows import Json
 from flagconsole.console.state import Applied, ConsoleState
@@ -21,8 +19,6 @@ from flagconsole.console.verdicts import VerdictRow, numbered_verdict
 
 #: Looks kept for each flag, newest first.
 VERDICTS_KEPT: Final = 200
-#: Incidents kept; open ones always are.
-INCIDENTS_KEPT: Final = 200
 
 _UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
 
@@ -72,33 +68,6 @@ def with_story(state: ConsoleState, detail: Json, flag_name: str) -> ConsoleStat
     return replace(known, stories={**known.stories, flag_name: story_of(detail)})
 
 
-def with_incidents(state: ConsoleState, incidents: Iterable[Json]) -> ConsoleState:
-    """The state after ``GET /api/incidents``."""
-    rows = [incident_row(item) for item in incidents]
-    return replace(state, incidents=_bounded({**state.incidents, **{row.incident_id: row for row in rows}}))
-
-
-def apply_incident(state: ConsoleState, text: str) -> Applied:
-    """The state after an ``incident`` event. A closed one is never opened again."""
-    try:
-        row = incident_row(json.loads(text))
-    except _UNREADABLE:
-        return Applied(state, frozenset())
-    known = state.incidents.get(row.incident_id)
-    if known is not None and not known.open and row.open:
-        return Applied(state, frozenset())
-    changed = known is None or known.open is not row.open
-    result = replace(state, incidents=_bounded({**state.incidents, row.incident_id: row}))
-    return Applied(result, frozenset({row.flag_name}) if changed else frozenset())
-
-
-def with_incident_story(state: ConsoleState, detail: Json) -> ConsoleState:
-    """The state after ``GET /api/incidents/{id}``."""
-    story = incident_story(detail)
-    stories = {**state.incident_stories, story.incident_id: story}
-    return replace(with_incidents(state, [detail["incident"]]), incident_stories=stories)
-
-
 def with_metrics(state: ConsoleState, metrics: Json, window: int) -> ConsoleState:
     """The state after ``GET /api/flags/{name}/metrics`` over ``window`` seconds."""
     row = metric_window(metrics, window)
@@ -106,11 +75,6 @@ def with_metrics(state: ConsoleState, metrics: Json, window: int) -> ConsoleStat
     if known is not None and known.window == window and known.fetched_at > row.fetched_at:
         return state
     return replace(state, metrics={**state.metrics, row.flag_name: row})
-
-
-def with_playbooks(state: ConsoleState, playbooks: Sequence[Json]) -> ConsoleState:
-    """The state after ``GET /api/playbooks``."""
-    return replace(state, playbooks={row.name: row for row in map(playbook_row, playbooks)})
 
 
 def _newer(known: RolloutRow, row: RolloutRow) -> RolloutRow:
@@ -134,11 +98,3 @@ def _with_verdicts(state: ConsoleState, flag_name: str, verdicts: Sequence[Verdi
     known.update((row.number, row) for row in verdicts)
     newest = sorted(known.values(), key=lambda row: (-row.at, -row.number))[:VERDICTS_KEPT]
     return replace(state, verdicts={**state.verdicts, flag_name: tuple(newest)})
-
-
-def _bounded(incidents: dict[str, IncidentRow]) -> Mapping[str, IncidentRow]:
-    if len(incidents) <= INCIDENTS_KEPT:
-        return incidents
-    closed = sorted((row for row in incidents.values() if not row.open), key=lambda row: row.started_at)
-    surplus = {row.incident_id for row in closed[: len(incidents) - INCIDENTS_KEPT]}
-    return {name: row for name, row in incidents.items() if name not in surplus}

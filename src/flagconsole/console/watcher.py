@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from flagconsole.console import watched
+from flagconsole.console import watched, watched_incidents
 from flagconsole.console.cache_parts import INCIDENTS, METRICS, ROLLOUTS
 from flagconsole.console.clock import Clock
 from flagconsole.console.overseer import Overseer, OversightReader
@@ -130,7 +130,7 @@ class Watcher:
             rollouts, active, incidents, playbooks = await asyncio.gather(
                 self._client.rollouts(limit=MOST_ROLLOUTS),
                 self._client.rollouts(active=True, limit=MOST_ROLLOUTS),
-                self._client.incidents(limit=watched.INCIDENTS_KEPT),
+                self._client.incidents(limit=watched_incidents.INCIDENTS_KEPT),
                 self._client.playbooks(),
             )
         except (NotAllowed, RouteNotFound):
@@ -139,8 +139,8 @@ class Watcher:
         self._behind = False
         told = [item.model_dump(mode="json") for item in (*rollouts.rollouts, *active.rollouts)]
         incidents_told = [item.model_dump(mode="json") for item in incidents.incidents]
-        state = watched.with_incidents(watched.with_rollouts(self._host.state, told), incidents_told)
-        state = watched.with_playbooks(state, [item.model_dump(mode="json") for item in playbooks.playbooks])
+        state = watched_incidents.with_incidents(watched.with_rollouts(self._host.state, told), incidents_told)
+        state = watched_incidents.with_playbooks(state, [item.model_dump(mode="json") for item in playbooks.playbooks])
         newest = {item["flag_name"]: item for item in reversed(told)}
         self._keep(ROLLOUTS, newest, whole=True)
         self._keep(INCIDENTS, {item["incident_id"]: item for item in incidents_told}, whole=True)
@@ -155,7 +155,7 @@ class Watcher:
             case frames.VerdictFrame(text=text):
                 return Applied(watched.apply_verdict(before, text), frozenset())
             case frames.IncidentFrame(text=text):
-                applied = watched.apply_incident(before, text)
+                applied = watched_incidents.apply_incident(before, text)
                 part, key = INCIDENTS, "incident_id"
             case _:
                 applied = watched.apply_rollout(before, frame.text)
@@ -244,4 +244,6 @@ class Watcher:
             return
         self._story, self._story_at = asked, now
         detail = await self._client.incident(wanted)
-        self._host.publish(watched.with_incident_story(self._host.state, detail.model_dump(mode="json")), frozenset())
+        self._host.publish(
+            watched_incidents.with_incident_story(self._host.state, detail.model_dump(mode="json")), frozenset()
+        )

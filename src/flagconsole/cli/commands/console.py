@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
-from dataclasses import replace
 
 import click
 
@@ -52,8 +51,7 @@ def console(
 
     target = invocation.target()
     manners = manners_of(target.configured, configuration_path())
-    manners = replace(
-        manners,
+    manners = manners._replace(
         mouse=mouse or manners.mouse,
         ascii_only=ascii_only or manners.ascii_only,
         slow_link=slow_link or manners.slow_link,

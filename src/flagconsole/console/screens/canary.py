@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from textual.widget import Widget
 
 from flagconsole.console.screens.console_screen import ConsoleScreen, Handler
-from flagconsole.console.widgets.canary import CanaryFoot, CanaryHead, ChartWall
+from flagconsole.console.widgets.canary import CanaryFoot, CanaryHead
+from flagconsole.console.widgets.chart_wall import ChartWall
 from flagconsole.console.wish import Wish
 
 

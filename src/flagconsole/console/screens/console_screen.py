@@ -17,12 +17,10 @@ from textual.strip import Strip
 from textual.widget import Widget
 from textual.worker import Worker
 
-from flagconsole.console.dead_keys import sheet_key_words
 from flagconsole.console.doable import can_do
 from flagconsole.console.keymap import OF_A_FLAG, TYPING_CONTEXTS, Command
 from flagconsole.console.line import BLANK, Line, line
 from flagconsole.console.safe import span
-from flagconsole.console.sheets.sheet import Sheet
 from flagconsole.console.type_ahead import passed_on
 from flagconsole.console.widgets.banner import Banner
 from flagconsole.console.widgets.env_bar import EnvBar
@@ -33,8 +31,11 @@ from flagconsole.console.wish import Wish
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp
+    from flagconsole.console.sheets.sheet import Sheet
 
 LEAST_WIDTH, LEAST_HEIGHT = 60, 20
+#: From these sizes on there is room beside the rows, for more there, and for more rows below.
+NORMAL_WIDTH, WIDE_WIDTH, TALL_HEIGHT = 100, 140, 32
 
 Handler = Callable[[str], None]
 
@@ -71,8 +72,6 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
 
     def __init__(self) -> None:
         super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (140, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]
         self.sheet: Sheet | None = None
 
     @property
@@ -103,7 +102,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         return Wish()
 
     def compose(self) -> ComposeResult:
-        """Bars and body."""
+        """Bars and body. The classes come first, so that the first frame is laid out as all others are."""
+        self.update_classes(self.size_classes(), update=False)
         yield EnvBar()
         yield Banner()
         yield from self.body()
@@ -164,6 +164,8 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         typing = self.context in TYPING_CONTEXTS
         dead = not typing and (command is None or not sheet.takes(command))
         console = self.console
+        from flagconsole.console.dead_keys import sheet_key_words
+
         sheet.answer(sheet_key_words(console.keymap, key, self.commands()) if dead else "")
         if command is None or dead or (typing and command.keys and len(key) == 1):
             sheet.typed(event)
@@ -246,9 +248,21 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         """Show what is known already."""
         self.show(frozenset())
 
+    def size_classes(self) -> dict[str, bool]:
+        """What the style sheet goes by in this size of the terminal, and what it doesn't."""
+        width, height = self.app.size
+        return {
+            "-narrow": width < NORMAL_WIDTH,
+            "-normal": NORMAL_WIDTH <= width < WIDE_WIDTH,
+            "-wide": width >= WIDE_WIDTH,
+            "-short": height < TALL_HEIGHT,
+            "-tall": height >= TALL_HEIGHT,
+            "-too-small": self.too_small,
+        }
+
     def on_resize(self) -> None:
-        """Say so where there is no room."""
-        self.set_class(self.too_small, "-too-small")
+        """Fit the new size."""
+        self.update_classes(self.size_classes(), animate=False)
         if self.sheet is not None:
             self.sheet.reframe()
 
@@ -263,7 +277,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         for widget in self.painted():
             if isinstance(widget, Banner):
                 widget.fit()
-            if not isinstance(widget, Sheet):
+            if not widget.of_a_sheet:
                 widget.repaint()
         if self.sheet is not None and self.sheet.is_mounted:
             self.sheet.updated(changed)

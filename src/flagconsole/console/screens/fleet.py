@@ -64,10 +64,10 @@ class FleetScreen(FilteredScreen):
         self.table.resort()
         self.show(frozenset())
 
-    def on_resize(self) -> None:
+    def size_classes(self) -> dict[str, bool]:
         """Charts only where rows enough are left."""
-        super().on_resize()
-        self.set_class(self.app.size.height >= ROOMY_HEIGHT and self.app.size.width >= ROOMY_WIDTH, "-roomy")
+        width, height = self.app.size
+        return {**super().size_classes(), "-roomy": height >= ROOMY_HEIGHT and width >= ROOMY_WIDTH}
 
     def handlers(self) -> Mapping[str, Handler]:
         """What the fleet's own commands do."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from textual.widget import Widget
@@ -212,7 +211,7 @@ class SettingsScreen(ConsoleScreen):
         self._keep(setting, setting, value)
 
     def _keep(self, setting: str, field: str, value: bool) -> None:
-        self.console.manners = replace(self.console.manners, **{field: value})  # type: ignore[arg-type]
+        self.console.manners = self.console.manners._replace(**{field: value})  # type: ignore[arg-type]
         self._write(setting, value)
 
     def _write(self, setting: str, value: str | bool) -> None:

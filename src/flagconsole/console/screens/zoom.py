@@ -17,7 +17,7 @@ from flagconsole.console.metric_windows import WINDOWS, MetricWindow
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import pressed
 from flagconsole.console.type_ahead import passed_on
-from flagconsole.console.widgets.canary import ChartWall
+from flagconsole.console.widgets.chart_wall import ChartWall
 from flagconsole.console.widgets.footer import Footer
 from flagconsole.console.widgets.painted import Painted
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flagconsole.console import watched
+from flagconsole.console import watched_incidents
 from flagconsole.console.actions import Kind
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.incident_view import brief_rows, impact_rows
@@ -62,7 +62,7 @@ class IncidentSheet(ConfirmSheet):
         if isinstance(answer, str):
             console.say(f"{self.incident_id}: not written: {answer}")
         else:
-            console.publish(watched.with_incident_story(console.state, answer), frozenset())
+            console.publish(watched_incidents.with_incident_story(console.state, answer), frozenset())
             console.say(self.said())
         console.close_sheet()
 

@@ -22,6 +22,7 @@ class Sheet(Painted):
     """A sheet. It is as high as its ``body`` at the screen's width; it may grow while open but never shrinks."""
 
     ground = "sheet"
+    of_a_sheet = True
     border: ClassVar[str] = "border"
 
     _least_height = 0

@@ -23,12 +23,12 @@ from flagconsole.console.widgets.rollout_pane import (
     problem_lines,
     rollout_lines,
 )
-from flagconsole.domain.blast import BlastRadius
 from flagconsole.domain.evaluation import Evaluation, Reason
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
     from flagconsole.console.screens.console_screen import ConsoleScreen
+    from flagconsole.domain.blast import BlastRadius
 
 
 def state_span(state: FlagState, text: str = "") -> Span:

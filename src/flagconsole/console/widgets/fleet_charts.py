@@ -6,7 +6,7 @@ from typing import Final
 
 from flagconsole.console.chart_wall import Chart
 from flagconsole.console.verdicts import FAIL
-from flagconsole.console.widgets.canary import ChartWall
+from flagconsole.console.widgets.chart_wall import ChartWall
 from flagconsole.console.widgets.flag_table import PASSING
 
 #: What is drawn first where nothing fails.

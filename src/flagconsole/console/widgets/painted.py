@@ -49,6 +49,8 @@ class Painted(Widget, inherit_bindings=False):
 
     #: The role of the rows' ground.
     ground: ClassVar[str] = "screen"
+    #: Whether it is painted by what its sheet is told, not whenever its screen is.
+    of_a_sheet: ClassVar[bool] = False
 
     _strips: list[Strip] | None = None
     #: What the strips were made of: each row with its ground, and the theme, the signs and the width for all of them.
