@@ -6,7 +6,8 @@ import re
 from typing import Any
 
 from flagconsole.console.asked_change import asked_change
-from flagconsole.console.oversight import ApprovalRow, oversight_of
+from flagconsole.console.oversight import oversight_of
+from flagconsole.console.oversight_rows import ApprovalRow
 from flagconsole.console.rows import flag_row
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.errors import ApprovalOver

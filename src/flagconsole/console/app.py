@@ -138,6 +138,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._painted_at = float("-inf")
         self._painting: Timer | None = None
         self.trouble = ""
+        self._begun = False
         #: Whether the user has pressed a key yet: from then on the cursor is theirs.
         self.touched = False
         #: What the user has to know, by topic, until it is no longer so or they have put it away.
@@ -199,6 +200,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         """Send only the cells that changed."""
         exact = ExactUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable
         super()._display(screen, exact)
+        if not self._begun and isinstance(self._driver, TolerantDriver):
+            # Much is done behind the first frame, and until then there is nothing to look at.
+            self._begun = True
+            self._driver.let_through()
 
     async def run_action(self, *_: Any, **__: Any) -> bool:
         """No action is ever run by name: not by a link in a reason, not by a default key."""
@@ -250,8 +255,6 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self.publish(state, frozenset(state.flags))
 
     async def _begin(self) -> None:
-        if isinstance(self._driver, TolerantDriver):
-            await self._driver.let_through()
         keeper = self.keeper
         if keeper is not None:
             loop = asyncio.get_running_loop()

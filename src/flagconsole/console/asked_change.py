@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from flagconsole.console.json_values import list_of, objects_of, whole_or_none
-from flagconsole.console.oversight import ApprovalRow
+from flagconsole.console.oversight_rows import ApprovalRow
 from flagconsole.console.rows import FlagRow, setting_text, state_of
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.evaluation import Rule

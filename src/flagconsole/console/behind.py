@@ -20,6 +20,7 @@ BEHIND: Final = (
     "feed",
     "watcher",
     "undoing",
+    "chart_wall",
     "sheets.leaving",
     "sheets.tenant",
     "switching",

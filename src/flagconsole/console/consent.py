@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from flagconsole.console.ages import moment_text
 from flagconsole.console.glyphs import DONE
-from flagconsole.console.oversight import ApprovalRow
+from flagconsole.console.oversight_rows import ApprovalRow
 
 if TYPE_CHECKING:
     from flagconsole.console.app import ConsoleApp

@@ -3,7 +3,7 @@
 Like ``rows``: no pydantic, and what is missing or strange gives the harmless value.
 """
 
-from __future__ import annotations
+# Annotations are evaluated here: as text, each field of a row would be compiled once more, a millisecond of the first paint.
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple

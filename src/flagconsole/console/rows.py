@@ -4,7 +4,7 @@ No pydantic here: these rows are needed for the first paint, and the JSON was ch
 field that is missing or strange gives the harmless value, and a state that can't be read is ``off``, never "on".
 """
 
-from __future__ import annotations
+# Annotations are evaluated here: as text, each field of a row would be compiled once more, a millisecond of the first paint.
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import codecs
 import os
 import queue
@@ -20,9 +19,9 @@ from flagconsole.console.terminal_output import TerminalOutput
 
 #: Seconds that painting waits for a terminal that takes nothing; after that frames are dropped and the console goes on.
 PATIENCE: Final = 1.0
-#: Seconds between two looks at whether the writing thread has taken what was painted, and how often is looked at most.
-TURN: Final = 0.001
-MOST_TURNS: Final = 50
+#: Seconds between two looks at whether the writing thread has taken the first frame, and how often is looked at most.
+TURN: Final = 0.0002
+MOST_TURNS: Final = 100
 
 
 class TolerantDriver(LinuxDriver):
@@ -50,14 +49,13 @@ class TolerantDriver(LinuxDriver):
         except queue.Full:
             self._behind = True
 
-    async def let_through(self) -> None:
-        """Wait a moment until the writing thread has taken what was painted. It would get its turn from one that goes on computing
+    def let_through(self) -> None:
+        """Wait a moment until the writing thread has taken what was painted. From a thread that goes on computing it gets its turn
         only after five milliseconds (``sys.getswitchinterval``), and what was painted would be seen that much later."""
         for _ in range(MOST_TURNS):
-            thread = self._writer_thread
-            if thread is None or thread._queue.empty():
+            if self._writer_thread is None or self._writer_thread._queue.empty():
                 return
-            await asyncio.sleep(TURN)
+            time.sleep(TURN)
 
     def caught_up(self) -> bool:
         """Whether frames were dropped and the terminal takes them again: then all has to be painted anew. Says so once."""

@@ -13,7 +13,8 @@ from flagconsole.console.consent import standing, why_not_declined, why_not_wait
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.keymap import Command, key_name
 from flagconsole.console.line import Line, cell, line, spread, wrapped
-from flagconsole.console.oversight import ApprovalRow, Oversight
+from flagconsole.console.oversight import Oversight
+from flagconsole.console.oversight_rows import ApprovalRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.list_screen import ListScreen

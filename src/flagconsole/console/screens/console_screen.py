@@ -73,6 +73,7 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
     def __init__(self) -> None:
         super().__init__()
         self.sheet: Sheet | None = None
+        self._resumed = False
 
     @property
     def console(self) -> ConsoleApp:
@@ -266,8 +267,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         if self.sheet is not None:
             self.sheet.reframe()
 
-    def on_screen_resume(self) -> None:
-        """Show what happened while another screen was in front."""
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """Show what happened while another screen was in front. A new screen has been styled as it was put together."""
+        event.refresh_styles = event.refresh_styles and self._resumed
+        self._resumed = True
         if self.sheet is not None:
             self.sheet.seen_anew()
         self.show(frozenset())

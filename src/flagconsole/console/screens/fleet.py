@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
+from textual import events
 from textual.widget import Widget
 
 from flagconsole.console import view
@@ -143,10 +144,10 @@ class FleetScreen(FilteredScreen):
         if self.table.keys and state.order is Order.URGENCY and state.past is None:
             self.table.select(self.table.keys[0])
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """While another screen was in front, changes went by unseen."""
         self.table.forget()
-        super().on_screen_resume()
+        super().on_screen_resume(event)
 
     def tick(self) -> None:
         """Ages and marks."""

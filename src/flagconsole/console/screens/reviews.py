@@ -10,7 +10,7 @@ from flagconsole.console.figures import duration_text
 from flagconsole.console.glyphs import DONE
 from flagconsole.console.keymap import Command
 from flagconsole.console.line import Line, cell, line, spread, wrapped
-from flagconsole.console.oversight import GrantRow
+from flagconsole.console.oversight_rows import GrantRow
 from flagconsole.console.safe import Span, span
 from flagconsole.console.screens.approvals import as_of, nothing_known
 from flagconsole.console.screens.console_screen import Handler

@@ -17,7 +17,7 @@ from flagconsole.console.glyphs import ARROW
 from flagconsole.console.impact import last_part
 from flagconsole.console.keymap import Command, key_name
 from flagconsole.console.line import Line, line, wrapped
-from flagconsole.console.oversight import ApprovalRow
+from flagconsole.console.oversight_rows import ApprovalRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet

@@ -13,7 +13,7 @@ from flagconsole.console.consent import why_over
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.keymap import Command
 from flagconsole.console.line import Line, line, wrapped
-from flagconsole.console.oversight import ApprovalRow
+from flagconsole.console.oversight_rows import ApprovalRow
 from flagconsole.console.rows import flag_row
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet

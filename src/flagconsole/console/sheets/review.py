@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from flagconsole.console.actions import Kind
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.line import Line, line
-from flagconsole.console.oversight import GrantRow
+from flagconsole.console.oversight_rows import GrantRow
 from flagconsole.console.rows import flag_row
 from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirm_sheet import ConfirmSheet

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from flagconsole.console import chart_wall
-from flagconsole.console.chart_wall import Chart
 from flagconsole.console.line import BLANK, Line, pad
 from flagconsole.console.metric_windows import USUAL_WINDOW, WINDOWS, MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.state import Phase
 from flagconsole.console.widgets.painted import Painted
+
+if TYPE_CHECKING:
+    from flagconsole.console.chart_wall import Chart
 
 #: A chart lower than this says nothing.
 LEAST_CHART: Final = 7
@@ -53,7 +54,9 @@ class ChartWall(Painted):
 
     def charts(self) -> list[Chart]:
         """All charts, in their order."""
-        return chart_wall.charts_of(self.rollout, self.measured)
+        from flagconsole.console.chart_wall import charts_of
+
+        return charts_of(self.rollout, self.measured)
 
     def chosen_chart(self) -> Chart:
         """The chart that is zoomed and exported."""
@@ -172,8 +175,8 @@ class ChartWall(Painted):
                 self.set_timer(TURN, self._redraw)
             fits = known is not None and len(known[2]) == height
             return (known[2] if known is not None and fits else [BLANK] * height), 0
-        box = chart_wall.chart_box(
-            chart, window, width, height, place=words, missing=missing, ascii_only=console.ascii_only
-        )
+        from flagconsole.console.chart_wall import chart_box
+
+        box = chart_box(chart, window, width, height, place=words, missing=missing, ascii_only=console.ascii_only)
         self._boxes[place] = ((key, size), window, box)
         return box, 1

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from flagconsole.console.chart_wall import Chart
 from flagconsole.console.verdicts import FAIL
 from flagconsole.console.widgets.chart_wall import ChartWall
 from flagconsole.console.widgets.flag_table import PASSING
+
+if TYPE_CHECKING:
+    from flagconsole.console.chart_wall import Chart
 
 #: What is drawn first where nothing fails.
 USUAL: Final = ("error_rate", "latency_p95", "operations")
@@ -25,13 +27,13 @@ class FleetCharts(ChartWall):
         if self.display and self.flag_name != (self.console.state.selected or "") and not self._following:
             self._following = True
             self.set_timer(PASSING, self._follow)
-        if self.display:
+        if self.display and self.flag_name:
             super().repaint()
 
     def _follow(self) -> None:
         self._following = False
         self.flag_name = self.console.state.selected or ""
-        self.repaint()
+        super().repaint()
 
     def charts(self) -> list[Chart]:
         """What fails first, then errors and latency: the others have the dashboard."""
