@@ -14,7 +14,11 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-_TICK = os.sysconf("SC_CLK_TCK")
+
+def _clock_of(process: int) -> int:
+    """The clock of a process's processor time, as ``clock_getcpuclockid`` makes it on Linux (Python doesn't have that call). It counts
+    nanoseconds, where ``/proc`` counts hundredths of a second."""
+    return ~process << 3 | 2
 
 
 class PseudoTerminal:
@@ -86,9 +90,9 @@ class PseudoTerminal:
         return self.until(sign, seconds)
 
     def cpu(self) -> float:
-        """Seconds of processor time that the program has used so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICK
+        """Seconds of processor time that the program has used so far, all its threads together. Raises ``OSError``
+        for one that has been waited for."""
+        return time.clock_gettime(_clock_of(self.process.pid))
 
     def memory(self) -> float:
         """Mebibytes that it holds."""
