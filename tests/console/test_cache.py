@@ -127,6 +127,20 @@ def test_events_change_what_they_name_and_leave_the_cohort_alone(path: Path) -> 
     assert (found.fetched_at[FLAGS], found.fetched_at[HISTORY]) == (3.0, 3.0)
 
 
+def test_tenants_are_read_apart_from_all_that_the_first_paint_shows(path: Path) -> None:
+    assert Keeper(path).tenants() is None
+    profile = {"tenant_id": "t1", "name": "One", "active": True}
+    written(path, lambda w: w.listing(listing(7, flag("a")), 1.0), lambda w: w.items(TENANTS, {"t1": profile}, 1.0))
+    keeper = Keeper(path)
+    assert keeper.recalled(ConsoleState(), Clock()).tenants == ()
+    kept_ones = keeper.tenants()
+    assert kept_ones is not None
+    assert (kept_ones.tenants, kept_ones.tenant_names) == (("t1",), {"t1": "One"})
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("UPDATE items SET body = 'no JSON' WHERE part = 'tenants'")
+    assert keeper.tenants() is None
+
+
 def test_a_canary_by_hash_reaches_the_same_tenants_from_the_cache(path: Path) -> None:
     tenants = tuple(f"tenant-{number}" for number in range(200))
     drawn = flag("drawn", "canary", cohort=["tenant-1"], canary_holdout_ids=[])

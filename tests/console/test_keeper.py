@@ -56,6 +56,12 @@ async def test_while_connecting_the_data_is_told_as_the_caches(open_console: Con
         assert "NOT CONNECTED YET" not in console.screen(), "most servers answer at once: nothing jumps for them"
         await console.press("K", "1", "Y")
         assert "there is no connection yet" in console.screen()
+        # Tenants are read behind the first paint; then reach and impact are counted from them.
+        known = cache.read_part(path, "tenants")
+        await console.until(lambda: len(console.app.state.tenants) == len(known) > 0)
+        await console.until(lambda: console.app.state.reach["pos.lite"].tenants == len(known))
+        impact = lambda: console.app.impact_of(console.app.state.selected)  # noqa: E731
+        await console.until(lambda: impact() is not None and impact().blast.tenants == len(known))
         console.clock.now += 2
         await console.until("NOT CONNECTED YET · READ-ONLY · nothing is queued")
         assert console.server.requests == []

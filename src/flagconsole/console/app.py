@@ -254,6 +254,14 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         state = await asyncio.to_thread(keeper.recalled, self.state, self.clock)
         self.publish(state, frozenset(state.flags))
 
+    async def _recall_tenants(self, keeper: Keeper) -> None:
+        """Read the tenants that were kept: nothing counts them before they are there."""
+        kept = await asyncio.to_thread(keeper.tenants)
+        if kept is not None and not self.state.tenants:
+            state = self.present.state
+            known = replace(state, tenants=kept.tenants, tenant_names=kept.tenant_names, profiles=kept.profiles)
+            self.publish(known, frozenset())
+
     async def _begin(self) -> None:
         keeper = self.keeper
         if keeper is not None:
@@ -261,6 +269,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             keeper.said = lambda words: call_soon(loop, lambda: self.warn("cache", words))
             if not self.state.loaded and not keeper.at_once:
                 await self._recall(keeper)
+            await self._recall_tenants(keeper)
             self.warn("cache", keeper.problem)
         self._counter.changed(frozenset(self.state.flags))
         from flagconsole.console.theme_watch import watch_theme

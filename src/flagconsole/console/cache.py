@@ -92,8 +92,8 @@ def check_owner(path: Path) -> None:
             path.chmod(0o600)
 
 
-def read(path: Path) -> Cached | None:
-    """What the cache holds; None where there is none yet. Raises ``Unusable``."""
+def read(path: Path, without: str = "") -> Cached | None:
+    """What the cache holds, but for one part where ``without`` names it; None where there is none yet. Raises ``Unusable``."""
     check_owner(path)
     if not path.exists() or not path.stat().st_size:
         return None
@@ -102,7 +102,7 @@ def read(path: Path) -> Cached | None:
             if is_new(db):
                 return None
             check_version(db)
-            return _read(db)
+            return _read(db, without)
     except sqlite3.Error as error:
         raise unusable(error) from None
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -178,13 +178,15 @@ def _open(path: Path) -> sqlite3.Connection:
     raise AssertionError("the last mode raises or returns")
 
 
-def _read(db: sqlite3.Connection) -> Cached | None:
+def _read(db: sqlite3.Connection, without: str) -> Cached | None:
     db.execute("BEGIN")  # one moment for all tables, whoever writes meanwhile
     meta = dict(db.execute("SELECT name, value FROM meta"))
     if "epoch" not in meta:
         return None
     kept: dict[str, tuple[list[str], list[str]]] = {}
-    for part, key, body in db.execute("SELECT part, key, body FROM items ORDER BY part, key"):
+    for part, key, body in db.execute(
+        "SELECT part, key, body FROM items WHERE part <> ? ORDER BY part, key", (without,)
+    ):
         keys, bodies = kept.setdefault(part, ([], []))
         keys.append(key)
         bodies.append(body)
@@ -206,6 +208,25 @@ def _read(db: sqlite3.Connection) -> Cached | None:
         float(meta.get("skew", 0.0)),
         None if seen is None else (str(seen[0]), int(seen[1])),
     )
+
+
+def read_part(path: Path, part: str) -> list[Json]:
+    """One part of what the cache holds; empty where there is none yet. Raises ``Unusable``."""
+    check_owner(path)
+    if not path.exists():
+        return []
+    try:
+        with contextlib.closing(_open(path)) as db:
+            if is_new(db):
+                return []
+            check_version(db)
+            return _objects(
+                [body for (body,) in db.execute("SELECT body FROM items WHERE part = ? ORDER BY key", (part,))]
+            )
+    except sqlite3.Error as error:
+        raise unusable(error) from None
+    except ValueError:
+        raise Unusable("holds what can't be understood", damaged=True) from None
 
 
 def read_changes(path: Path) -> list[Json]:

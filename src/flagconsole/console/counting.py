@@ -35,7 +35,8 @@ class Counter:
         """What killing a flag would do, as last counted; counted anew where that is out of date."""
         known, state = self._impact, self._app.state
         same = known is not None and known.blast.flag_name == name
-        if known is None or not same or known.revision != state.revision or known.instances != len(state.expected):
+        counted = () if known is None else (known.revision, known.instances, known.blast.tenants)
+        if not same or counted != (state.revision, len(state.expected), len(state.tenants)):
             self._wanted = name
             if not self._counting_impact:
                 self._counting_impact = True

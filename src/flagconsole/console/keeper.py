@@ -64,9 +64,9 @@ class Keeper:
             return True
 
     def recalled(self, state: ConsoleState, clock: Clock) -> ConsoleState:
-        """The state with what was kept; as it was where nothing was, or nothing that can be used."""
+        """The state with what was kept, but for the tenants; as it was where nothing was, or nothing that can be used."""
         try:
-            self.cached = cache.read(self.path)
+            self.cached = cache.read(self.path, without=TENANTS)
             return state if self.cached is None else recall(state, self.cached, clock)
         except Unusable as error:
             self.cached = None
@@ -75,6 +75,16 @@ class Keeper:
                 f"the cache {error}{aside}: it begins anew" if aside else f"the cache {error}: nothing from before"
             )
             return state
+
+    def tenants(self) -> ConsoleState | None:
+        """A state of nothing but the tenants that were kept: there may be thousands, and the first paint shows none of them. None where
+        nothing was kept, or nothing that can be used."""
+        if self.cached is None:
+            return None
+        try:
+            return model.with_tenants(ConsoleState(), cache.read_part(self.path, TENANTS))
+        except (Unusable, KeyError, TypeError, ValueError, AttributeError):
+            return None
 
     # while it runs
 
@@ -163,7 +173,6 @@ def recall(state: ConsoleState, cached: Cached, clock: Clock) -> ConsoleState:
     try:
         state, _ = model.with_listing(state, listing, 0.0)
         state = model.with_instances(state, cached.part(INSTANCES))
-        state = model.with_tenants(state, cached.part(TENANTS))
         state = model.with_history(state, cached.changes)
         state = watched.with_rollouts(state, cached.part(ROLLOUTS))
         if cached.part(INCIDENTS):

@@ -126,7 +126,7 @@ class Reach(NamedTuple):
     tenants: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # nobody compares or prints two thousand rows
 class ConsoleState:
     """Everything that the screens show."""
 
