@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
 GENESIS: Final = "0" * 64
+#: Made once: ``json.dumps`` makes it anew for each call.
+_canonical: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 #: Fields that older entries were hashed without: where they are null they are no part of the hash.
 _LATER_FIELDS: Final = ("break_glass", "approved_by")
 
@@ -37,7 +39,7 @@ class Chained(Protocol):
 
 def canonical_json(value: Mapping[str, Any]) -> bytes:
     """The one spelling of a JSON object that is hashed: sorted keys, no blanks, UTF-8, no NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return _canonical(value).encode()
 
 
 def entry_hash(previous_hash: str, entry: Mapping[str, Any]) -> str:

@@ -107,17 +107,22 @@ TOLD_OF_COHORT: Final = frozenset({COHORT_SIZE, COHORT_DRAWN})
 
 def recorded(before: Flag, after: Flag, described: Collection[str] = ()) -> tuple[dict[str, Any], dict[str, Any]]:
     """``previous`` and ``new`` of a change from ``before`` to ``after``: settings, and the fields named in ``described``."""
-    kept = before.setting.same_cohort(after.setting)
+    kept = before.same_cohort(after)
     return _recorded(before, described, kept), _recorded(after, described, kept)
 
 
 def _recorded(flag: Flag, described: Collection[str], same_cohort: bool) -> dict[str, Any]:
-    told = flag.setting.model_dump(mode="json", exclude=set(COHORT_FIELDS) if same_cohort else None)
     if same_cohort:
-        told[COHORT_SIZE] = len(flag.canary_tenant_ids)
+        told: dict[str, Any] = {
+            "current_state": flag.current_state.value,
+            "canary_percentage": flag.canary_percentage,
+            COHORT_SIZE: len(flag.canary_tenant_ids),
+        }
         if flag.canary_tenant_ids and flag.setting.takes_newcomers:
             told[COHORT_DRAWN] = True
-    return told | flag.model_dump(mode="json", include=set(described))
+    else:
+        told = flag.setting.model_dump(mode="json")
+    return told | flag.model_dump(mode="json", include=set(described)) if described else told
 
 
 def told_setting(value: Mapping[str, Any] | None) -> str | None:

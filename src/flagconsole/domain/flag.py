@@ -91,10 +91,6 @@ class Setting(Frozen):
         """Whether the hash decides about tenants that are in neither list: always, but for a cohort chosen by hand."""
         return not self.canary_tenant_ids or self.canary_holdout_ids is not None
 
-    def same_cohort(self, other: Setting) -> bool:
-        """Whether both name the same tenants (by hash they name none)."""
-        return self.canary_tenant_ids == other.canary_tenant_ids and self.canary_holdout_ids == other.canary_holdout_ids
-
     def describe(self) -> str:
         """The setting in a few words: ``on``, ``canary 10 %`` of a hashed or drawn cohort, ``canary of 50 tenants`` that
         somebody picked by hand."""
@@ -166,6 +162,10 @@ class Flag(FlagDefinition):
             canary_tenant_ids=self.canary_tenant_ids,
             canary_holdout_ids=self.canary_holdout_ids,
         )
+
+    def same_cohort(self, other: Flag) -> bool:
+        """Whether both name the same tenants (by hash they name none)."""
+        return self.canary_tenant_ids == other.canary_tenant_ids and self.canary_holdout_ids == other.canary_holdout_ids
 
     def rule(self) -> Rule:
         """What the evaluator needs of this flag."""

@@ -247,11 +247,12 @@ class Operations(
         urgent: bool = False,
     ) -> ChangeResult:
         authorize(actor, operation)
-        fingerprint = fingerprint_of(operation, actor, flag_name, request)
-        asked = Asked(actor, fingerprint, operation, flag_name, request.model_dump_json(exclude_unset=True))
+        second = operation is not Operation.KILL and self.requires_approvals
+        # By it a request is known again: by the one who repeats it, and by the second person.
+        known_again = second or idempotency_key is not None
+        fingerprint = fingerprint_of(operation, actor, flag_name, request) if known_again else ""
 
         async def work(tx: Transaction) -> ChangeResult:
-            second = operation is not Operation.KILL and self.requires_approvals
             approval = await approvals.given(tx, fingerprint) if second else None
             context = Context(
                 actor,
@@ -275,18 +276,22 @@ class Operations(
             await approvals.use(tx, approval)
             return result if actor.tenant_id is None else result_of_tenant(result, actor.tenant_id)
 
+        done = once(
+            self.store,
+            work,
+            ChangeResult,
+            idempotency_key,
+            fingerprint,
+            version,
+            dry_run=dry_run,
+            urgent=urgent,
+            shares=not urgent and not dry_run,
+        )
+        if not second:
+            return await done
+        asked = Asked(actor, fingerprint, operation, flag_name, request.model_dump_json(exclude_unset=True))
         async with put_to_somebody(self.store, asked, dry_run=dry_run):
-            return await once(
-                self.store,
-                work,
-                ChangeResult,
-                idempotency_key,
-                fingerprint,
-                version,
-                dry_run=dry_run,
-                urgent=urgent,
-                shares=not urgent and not dry_run,
-            )
+            return await done
 
     # -- reading ----------------------------------------------------------------------------------------------------
 

@@ -28,17 +28,17 @@ async def update(tx: Transaction, context: Context, flag_name: str, request: Fla
         _refuse_besides_kill(request)
         return await kill(tx, context, flag_name, Kill(kill_reason=request.change_reason))
     flag = await existing(tx, flag_name)
-    after, described = requested(flag, request), described_by(flag, request)
-    if flag.current_state is FlagState.KILL and after != flag.setting:
+    before, after, described = flag.setting, requested(flag, request), described_by(flag, request)
+    if flag.current_state is FlagState.KILL and after != before:
         raise FlagKilled("Revive it first.", flag=flag_name)
-    if after == flag.setting and not described:
+    if after == before and not described:
         newest = await tx.changes(flag_name=flag_name, limit=1)
         return Outcome(False, flag, newest[0] if newest else None)
     if "dependencies" in described:
         refuse_cycle(flag_name, described["dependencies"], await tx.dependency_graph())
     # A dependency can only lower a flag's exposure, so taking one away may raise it.
     uncapped = not set(flag.dependencies) <= set(described.get("dependencies", flag.dependencies))
-    if uncapped or raises(flag.setting, after, flag_name):
+    if uncapped or raises(before, after, flag_name):
         await guard_raise(tx, context, flag)
     return await _apply(tx, context, flag, after, described, request.change_reason)
 

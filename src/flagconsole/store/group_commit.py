@@ -52,23 +52,24 @@ class _Group:
         self.events: list[tuple[str, StoredEvent]] = []
         self.count = 1
         self.begun = time.monotonic()
-        self.done: asyncio.Future[None] | None = None
+        self.waiting: list[asyncio.Future[None]] = []
 
     def wait(self) -> asyncio.Future[None]:
-        """Its end, which others bring about."""
-        if self.done is None:
-            self.done = asyncio.get_running_loop().create_future()
-        return self.done
+        """Its end, which others bring about. Each who waits has it for itself: one that gives up takes nothing from the others."""
+        end = asyncio.get_running_loop().create_future()
+        self.waiting.append(end)
+        return end
 
     def end(self, error: Exception | None) -> None:
         """Tell who waits that all is durable, or why nothing is."""
-        if self.done is None:
-            return
-        if error is None:
-            self.done.set_result(None)
-        else:
-            self.done.set_exception(error)
-            self.done.exception()  # whoever waited may have given up
+        for end in self.waiting:
+            if end.done():
+                continue
+            if error is None:
+                end.set_result(None)
+            else:
+                end.set_exception(error)
+                end.exception()  # whoever waited may have given up
 
 
 class GroupCommit:
@@ -97,6 +98,10 @@ class GroupCommit:
         group, transaction = await self._begun()
         try:
             yield transaction
+            if shares and not self._gate.somebody_waits():
+                # Those who were told of the commit before ask again in this turn of the loop, behind this one: it would commit alone,
+                # and all of them a moment later.
+                await asyncio.sleep(0)
         except BaseException as error:
             await self._left(group, transaction, shares=shares, failed=error)
             raise
@@ -141,16 +146,15 @@ class GroupCommit:
         if shares and self._takes_another(group):
             waiting = group.wait()
             self._gate.leave()
-            # Shielded: one that gives up takes nothing from the others that wait.
-            await asyncio.shield(waiting)
+            await waiting
             return
-        if group.done is None:
+        if not group.waiting:
             await self._commit(group)
             return
         # Others wait for it too, whatever becomes of this one.
         waiting = group.wait()
         self._commit_for_others(group)
-        await asyncio.shield(waiting)
+        await waiting
 
     def _takes_another(self, group: _Group) -> bool:
         due = group.count >= MOST or time.monotonic() - group.begun > LONGEST

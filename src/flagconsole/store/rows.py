@@ -11,6 +11,7 @@ from flagconsole.domain.change import Change
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance, Presence
 from flagconsole.domain.role import ApiKey
+from flagconsole.domain.states import FlagState, FlagType
 from flagconsole.domain.tenant import Blackout, Size, TenantProfile
 from flagconsole.domain.views import FlagView, LastChange
 from flagconsole.store.session import Row
@@ -39,7 +40,7 @@ FLAG_COLUMNS = (
     "plan",
 )
 _FLAG_LISTS = ("affects", "dependencies", "canary_tenant_ids", "canary_holdout_ids", "tags")
-_COHORT_LISTS = ("canary_tenant_ids", "canary_holdout_ids")
+_FLAG_STATES = ("flag_type", "default_state", "current_state")
 CHANGE_COLUMNS = (
     "change_id",
     "epoch",
@@ -116,6 +117,11 @@ KEY_COLUMNS = (
 )
 
 
+#: Both are made once: ``json.dumps`` makes them anew for each call that asks for more than the usual.
+_spelled = json.JSONEncoder(ensure_ascii=False).encode
+_spelled_in_order = json.JSONEncoder(ensure_ascii=False, sort_keys=True).encode
+
+
 def timestamp(at: datetime) -> str:
     """A point in time as text that sorts by time: UTC, microseconds, ``Z``."""
     # A fifth of what strftime takes.
@@ -124,44 +130,45 @@ def timestamp(at: datetime) -> str:
 
 def flag_row(flag: Flag) -> dict[str, Any]:
     """A flag as a row of ``feature_flags``."""
-    row = flag.model_dump(mode="json", include=set(FLAG_COLUMNS))
+    row: dict[str, Any] = {name: getattr(flag, name) for name in FLAG_COLUMNS}
     for name in _FLAG_LISTS:
-        row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False)
+        names = row[name]
+        # Nearly all are empty.
+        row[name] = None if names is None else _spelled(names) if names else "[]"
+    for name in _FLAG_STATES:
+        row[name] = row[name].value
     row["is_kill_switch"] = int(flag.is_kill_switch)
     row["created_at"], row["updated_at"] = timestamp(flag.created_at), timestamp(flag.updated_at)
+    row["expires_on"] = None if flag.expires_on is None else flag.expires_on.isoformat()
     return row
 
 
-def flag_fields(row: Row) -> dict[str, Any]:
-    """The fields of a flag from its row."""
-    fields = {name: row[name] for name in FLAG_COLUMNS}
+def _flag_fields(row: Row) -> dict[str, Any]:
+    """The fields of a flag from a row that begins with its columns. What is stored was checked before: nothing is checked again."""
+    fields = dict(zip(FLAG_COLUMNS, row, strict=False))
     for name in _FLAG_LISTS:
         text = fields[name]
-        # Nearly all are empty.
-        fields[name] = [] if text == "[]" else None if text is None else json.loads(text)
+        fields[name] = () if text == "[]" else None if text is None else tuple(json.loads(text))
+    for name in ("default_state", "current_state"):
+        fields[name] = FlagState(fields[name])
+    fields["flag_type"] = FlagType(fields["flag_type"])
     fields["is_kill_switch"] = bool(fields["is_kill_switch"])
+    for name in ("created_at", "updated_at"):
+        fields[name] = datetime.fromisoformat(fields[name])
+    if fields["expires_on"] is not None:
+        fields["expires_on"] = date.fromisoformat(fields["expires_on"])
     return fields
 
 
 def flag_of(row: Row) -> Flag:
-    """A flag from its row. Its cohort, which may be large, was checked before and isn't again."""
-    fields = flag_fields(row)
-    cohort = _cohort_of(fields)
-    return Flag.model_validate(fields).model_copy(update=cohort)
-
-
-def _cohort_of(fields: dict[str, Any]) -> dict[str, Any]:
-    """Take the cohort out of a flag's fields, as it is in the model."""
-    lists = {name: fields.pop(name) for name in _COHORT_LISTS}
-    return {name: None if names is None else tuple(names) for name, names in lists.items()}
+    """A flag from its row."""
+    return Flag.model_construct(**_flag_fields(row))
 
 
 def flag_view_of(row: Row, last_change: Row | None) -> FlagView:
     """A flag with its newest change, from the two rows."""
     last = last_change_of(change_of(last_change)) if last_change is not None else None
-    fields = flag_fields(row)
-    cohort = _cohort_of(fields)
-    return FlagView.model_validate({**fields, "last_change": last}).model_copy(update=cohort)
+    return FlagView.model_construct(**_flag_fields(row), last_change=last)
 
 
 def last_change_of(change: Change) -> LastChange:
@@ -185,14 +192,14 @@ def change_row(fields: Mapping[str, Any]) -> dict[str, Any]:
     """A change as a row of ``flag_change_log``, from its fields as JSON has them."""
     row = dict(fields)
     for name in ("previous", "new"):
-        row[name] = None if row[name] is None else json.dumps(row[name], ensure_ascii=False, sort_keys=True)
-    row["reverts"] = json.dumps(row["reverts"])
+        row[name] = None if row[name] is None else _spelled_in_order(row[name])
+    row["reverts"] = _spelled(row["reverts"]) if row["reverts"] else "[]"
     return row
 
 
 def change_of(row: Row) -> Change:
     """A change from its row."""
-    fields = {name: row[name] for name in CHANGE_COLUMNS}
+    fields = dict(zip(CHANGE_COLUMNS, row, strict=False))
     for name in ("previous", "new"):
         fields[name] = None if fields[name] is None else json.loads(fields[name])
     fields["reverts"] = json.loads(fields["reverts"])

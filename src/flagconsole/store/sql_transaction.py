@@ -84,7 +84,7 @@ class SqlTransaction(
             flag=None if draft.archive else flag,
             override=draft.override,
         )
-        same_cohort = current is not None and current.setting.same_cohort(flag.setting)
+        same_cohort = current is not None and current.same_cohort(flag)
         body = event.to_json(same_cohort=same_cohort)
         self.forget_flag(flag.flag_name)
         await self._session.run_all(

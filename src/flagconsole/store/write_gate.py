@@ -50,14 +50,22 @@ class WriteGate:
                 raise
         self._busy = True
 
+    def somebody_waits(self) -> bool:
+        """Whether there is a next one."""
+        return self._next() is not None
+
     def next_shares(self) -> bool:
         """Whether somebody waits, and whoever is next may go on in the transaction of the one before."""
+        following = self._next()
+        return following is not None and following.shares
+
+    def _next(self) -> _Waiting | None:
         for queue in (self._urgent, self._waiting):
             while queue and queue[0].turn.done():
                 queue.popleft()
             if queue:
-                return queue[0].shares
-        return False
+                return queue[0]
+        return None
 
     def leave(self) -> None:
         """Let the next one in."""
