@@ -211,3 +211,27 @@ async def test_a_turn_that_nobody_takes_any_more_ends_the_transaction(asked, sto
     with suppress(asyncio.CancelledError):
         await gone
     assert (await asyncio.wait_for(setting(asked, FLAGS[1]), 30)).revision == before + 1
+
+
+async def test_who_are_told_together_and_ask_again_share_the_next_commit_too(asked, store):
+    async def asking(name):
+        for state in (FlagState.ON, FlagState.SHADOW, FlagState.OFF):
+            await setting(asked, name, state)
+
+    before = await revision(store)
+    await asyncio.gather(*map(asking, FLAGS))
+    assert await revision(store) == before + 3 * len(FLAGS)
+    assert len(asked.opened) == 3, "somebody committed alone while the others were on their way"
+
+
+async def test_who_gives_up_while_it_lets_others_come_has_done_nothing(asked, store):
+    before = await revision(store)
+    task = asyncio.create_task(setting(asked, FLAGS[0]))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    done = await setting(asked, FLAGS[1])
+    assert done.revision == before + 1
+    async with store.read() as reader:
+        assert (await reader.flag(FLAGS[0])).current_state is FlagState.OFF
