@@ -151,3 +151,59 @@ def test_one_that_does_not_end_when_told_to_is_killed_and_interrupts_may_be_its_
         assert not Path(f"/proc/{child}").exists()
     finally:
         terminal.close()
+
+
+#: A console whose start takes until all of that was typed.
+SLOW_START = """
+import fcntl, os, sys, termios, time
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from flagconsole.cli.main import main
+from flagconsole.console import entry
+run_console, typed = entry.run_console, int(sys.argv.pop(1))
+
+def slowly(*arguments, **options):
+    print("STARTING", flush=True)
+    while int.from_bytes(fcntl.ioctl(0, termios.FIONREAD, bytes(4)), sys.byteorder) < typed:
+        time.sleep(0.01)
+    return run_console(*arguments, **options)
+
+entry.run_console = slowly
+main()
+"""
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> dict[str, str]:
+    names = ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME")
+    return dict.fromkeys(names, str(tmp_path))
+
+
+@pytest.mark.terminal
+def test_what_is_typed_while_it_starts_acts_on_nothing_and_is_left_to_nobody(homes: dict[str, str]) -> None:
+    typed = b"?K1Y:kill x"  # the first of them would open the help
+    command = ["console", "--url", "http://127.0.0.1:9", "--api-key", "fc_x"]
+    terminal = PseudoTerminal([sys.executable, "-c", SLOW_START, str(len(typed)), *command], environment=homes)
+    try:
+        terminal.until(b"STARTING", 60)
+        terminal.type(typed)
+        terminal.until(b"OFFLINE", 60)
+        assert b"HELP" not in terminal.output
+        assert b"kill x" not in terminal.output, "it isn't shown either"
+        terminal.type(b"q")
+        assert terminal.ended(60) == 0
+        assert cooked(terminal)
+    finally:
+        terminal.close()
+
+
+@pytest.mark.terminal
+def test_a_start_that_fails_gives_the_terminal_back(homes: dict[str, str]) -> None:
+    command = ["console", "--url", "http://127.0.0.1:9", "--api-key", "fc_x", "--theme", "none"]
+    terminal = PseudoTerminal([sys.executable, "-c", SLOW_START, "0", *command], environment=homes)
+    try:
+        assert terminal.ended(60) == 2
+        assert b"theme" in terminal.output
+        assert cooked(terminal)
+    finally:
+        terminal.close()

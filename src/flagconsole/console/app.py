@@ -141,6 +141,8 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._begun = False
         #: Whether the user has pressed a key yet: from then on the cursor is theirs.
         self.touched = False
+        #: When there was something to see for the first time (monotonic seconds): keys that were typed before are for nothing.
+        self.first_painted_at = float("inf")
         #: What the user has to know, by topic, until it is no longer so or they have put it away.
         self.warnings: dict[str, str] = {}
         self.began_at = self.clock.monotonic()
@@ -245,7 +247,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
                 loop.add_signal_handler(name, self.exit, None, 128 + name)
             except (RuntimeError, ValueError):
                 break  # not in the main thread: whoever runs us there handles signals
-        self.call_after_refresh(lambda: self.run_worker(self._begin()))
+        self.call_after_refresh(self._first_painted)
 
     # state
 
@@ -261,6 +263,10 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             state = self.present.state
             known = replace(state, tenants=kept.tenants, tenant_names=kept.tenant_names, profiles=kept.profiles)
             self.publish(known, frozenset())
+
+    def _first_painted(self) -> None:
+        self.first_painted_at = self.clock.monotonic()
+        self.run_worker(self._begin())
 
     async def _begin(self) -> None:
         keeper = self.keeper

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import os
 import queue
 import selectors
 import sys
+import termios
 import time
 from typing import IO, Any, Final, cast
 
@@ -33,6 +35,12 @@ class TolerantDriver(LinuxDriver):
         self._output = TerminalOutput(cast("IO[str]", self._file).fileno())
         self._file = cast(Any, self._output)
         self._behind = False
+
+    def start_application_mode(self) -> None:
+        """Take the terminal. What was typed for a screen that wasn't there yet is thrown away: it could kill what nobody saw."""
+        with contextlib.suppress(OSError, termios.error):
+            termios.tcflush(self.fileno, termios.TCIFLUSH)
+        super().start_application_mode()  # type: ignore[no-untyped-call]
 
     @property
     def terminal_gone(self) -> bool:

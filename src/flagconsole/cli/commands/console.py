@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import click
 
@@ -39,8 +40,27 @@ def console(
         click.get_current_context().invoke(status)
         return
     from flagconsole.console.guardian import stand_guard
+    from flagconsole.console.quiet_terminal import quiet_terminal
 
     stand_guard()
+    options = Options(readonly, mouse, ascii_only, slow_link, theme)
+    with quiet_terminal():
+        code = _run(invocation, options)
+    click.get_current_context().exit(code)
+
+
+class Options(NamedTuple):
+    """What the command line says of the console's manners."""
+
+    readonly: bool
+    mouse: bool
+    ascii_only: bool
+    slow_link: bool
+    theme: str | None
+
+
+def _run(invocation: Invocation, options: Options) -> int:
+    """Open the console, and return its exit code once it was left."""
     from flagconsole.cli.configuration import configuration_path
     from flagconsole.cli.contexts import ConfiguredContexts, Context
     from flagconsole.cli.manners_file import manners_of
@@ -52,13 +72,13 @@ def console(
     target = invocation.target()
     manners = manners_of(target.configured, configuration_path())
     manners = manners._replace(
-        mouse=mouse or manners.mouse,
-        ascii_only=ascii_only or manners.ascii_only,
-        slow_link=slow_link or manners.slow_link,
-        theme=theme or manners.theme,
+        mouse=options.mouse or manners.mouse,
+        ascii_only=options.ascii_only or manners.ascii_only,
+        slow_link=options.slow_link or manners.slow_link,
+        theme=options.theme or manners.theme,
     )
     with ExitStack() as stack:
-        contexts = ConfiguredContexts(stack, readonly=readonly)
+        contexts = ConfiguredContexts(stack, readonly=options.readonly)
         # A place that was named by itself is a context without a name.
         context = target.context or Context(
             "", url=target.url, store=target.store, environment=target.environment or ""
@@ -68,5 +88,4 @@ def console(
             # Nothing can be painted before that answers, and a blank screen of some seconds says nothing.
             talk(f"starting a server on {safe_text(store_words(context.store), 200)} …")
         place = contexts.placed(context, key, target.tenant)
-        code = run_console(place, manners, contexts)
-    click.get_current_context().exit(code)
+        return run_console(place, manners, contexts)

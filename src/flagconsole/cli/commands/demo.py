@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from flagconsole.cli.output import print_json, say
 from flagconsole.domain.text import safe_text
+
+if TYPE_CHECKING:
+    from flagconsole.demo.talk import Talk
 
 #: ``demo.scenario.Scenario``, which must not be imported to answer ``--help``.
 SCENARIOS: Final = ("healthy", "errors", "latency", "criticals", "tickets", "incident-for-all", "no-data")
@@ -61,32 +64,51 @@ def demo(
     do what it should. While it runs, every other command reaches its store from another terminal with --store demo:
     flagconsole history --store demo
     """
-    from flagconsole.demo.talk import Talk
-
-    if not headless and _has_terminal():
-        if seconds is not None:
-            raise click.UsageError("--seconds is for --headless: in the terminal the demo runs until you quit")
+    manners: dict[str, Any] = {"mouse": mouse, "ascii_only": ascii_only, "theme": theme}
+    if headless or not _has_terminal():
+        code = _headless(seconds, seed, scenario, auto_rollback=auto_rollback, as_json=as_json)
+    elif seconds is not None:
+        raise click.UsageError("--seconds is for --headless: in the terminal the demo runs until you quit")
+    else:
         from flagconsole.console.guardian import stand_guard
+        from flagconsole.console.quiet_terminal import quiet_terminal
 
         stand_guard(_GRACE, interrupts=False)
-    talk = Talk()
-    talk("flagconsole demo: everything is temporary, and goes when it ends")
+        with quiet_terminal():
+            code = _in_terminal(seed, scenario, auto_rollback=auto_rollback, manners=manners)
+    click.get_current_context().exit(code)
+
+
+def _in_terminal(seed: int, scenario: str | None, *, auto_rollback: bool, manners: dict[str, Any]) -> int:
+    talk = _beginning()
     from flagconsole.demo import run
     from flagconsole.demo.scenario import Scenario
 
-    if headless or not _has_terminal():
-        if not auto_rollback:
-            raise click.UsageError("--no-auto-rollback leaves the rollback to somebody at the console: not headless")
-        summary = run.headless(seconds, seed, None if scenario is None else Scenario(scenario), tell=talk)
-        if as_json:
-            print_json(summary)
-        else:
-            _print(summary)
-        click.get_current_context().exit(run.exit_code_of(summary))
     shown = Scenario(scenario or "errors")
-    manners: dict[str, Any] = {"mouse": mouse, "ascii_only": ascii_only, "theme": theme}
-    code = run.in_terminal(seed, shown, auto_rollback=auto_rollback, tell=talk, **manners)
-    click.get_current_context().exit(code)
+    return run.in_terminal(seed, shown, auto_rollback=auto_rollback, tell=talk, **manners)
+
+
+def _headless(seconds: float | None, seed: int, scenario: str | None, *, auto_rollback: bool, as_json: bool) -> int:
+    talk = _beginning()
+    from flagconsole.demo import run
+    from flagconsole.demo.scenario import Scenario
+
+    if not auto_rollback:
+        raise click.UsageError("--no-auto-rollback leaves the rollback to somebody at the console: not headless")
+    summary = run.headless(seconds, seed, None if scenario is None else Scenario(scenario), tell=talk)
+    if as_json:
+        print_json(summary)
+    else:
+        _print(summary)
+    return run.exit_code_of(summary)
+
+
+def _beginning() -> Talk:
+    from flagconsole.demo.talk import Talk
+
+    talk = Talk()
+    talk("flagconsole demo: everything is temporary, and goes when it ends")
+    return talk
 
 
 def _has_terminal() -> bool:

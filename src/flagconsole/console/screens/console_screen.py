@@ -142,8 +142,10 @@ class ConsoleScreen(Screen[None], inherit_bindings=False):
         event.prevent_default()
         if passed_on(self, event):
             return
-        self.console.touched = True
         key = pressed(event)
+        if key != "ctrl+c" and self.console.clock.pressed_at(event) < self.console.first_painted_at:
+            return
+        self.console.touched = True
         if self.too_small:
             if key == "ctrl+c":
                 self.console.leave()
