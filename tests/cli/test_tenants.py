@@ -119,15 +119,16 @@ def test_a_canary_by_hash_answers_with_its_tenants(flags):
     assert flags("tenants", "import", "-", "--format", "csv", stdin="tenant_id,active\n" + rows).code == 0
     assert flags("set", "pos.lite", "canary", "a plan began it", "--percentage", "10").code == 0
     said = flags("cohort", "pos.lite").out
-    assert "10 % of pos.lite, which is canary, by hash" in said
+    assert "10 % of pos.lite, which is canary, by hash: nothing was drawn" in said
     view = flags("cohort", "pos.lite", "--json").json
     inside = [item["tenant_id"] for item in view["tenants"] if item["inside"]]
     assert f"{len(inside)} of 200 active" in said
     assert view["actual"] == len(inside) > 5
+    assert (view["drawn"], view["named"], view["next_after"]) == (False, None, None)
     listed = flags("cohort", "pos.lite", "--members").out
     assert all(name in listed for name in inside)
     outside = next(item["tenant_id"] for item in view["tenants"] if not item["inside"])
     assert outside not in listed
-    assert flags("cohort", "pos.lite", "--explain", inside[0]).out.startswith(f"{inside[0]}  in (by hash)")
+    assert flags("cohort", "pos.lite", "--explain", inside[0]).out.startswith(f"{inside[0]}  in (hash_in): bucket ")
     assert flags("get", "pos.lite", "--tenant", inside[0], "--json").json["effective_state"] == "canary"
     assert flags("cohort", "pos.lite", "--explain", "nobody").code == 3

@@ -24,7 +24,7 @@ from flagconsole.console.theme import load_theme
 from flagconsole.domain.audit import hash_of, verify_chain
 from flagconsole.domain.audit_report import AuditReport
 from flagconsole.domain.change import Action, Change, ChangeType
-from flagconsole.domain.cohort_views import CohortView
+from flagconsole.domain.cohort_views import AnyCohort, CohortView
 from flagconsole.domain.errors import CohortNotFound, FlagConsoleError, NothingToRollBack
 from flagconsole.domain.flag import Flag, Override
 from flagconsole.domain.instance import Instance
@@ -44,6 +44,8 @@ from flagconsole.domain.views import (
     TenantList,
     You,
 )
+from flagconsole.operations.undrawn_cohort import undrawn
+from flagconsole.store.protocol import Head
 
 from .fake_actions import FakeActions
 from .fake_oversight import FakeOversight
@@ -344,10 +346,13 @@ class FakeServer(FakeActions, FakeOversight):
             problem=report.problem,
         )
 
-    async def cohort(self, name: str, **_: Any) -> CohortView:
-        if name not in self.cohorts:
-            raise CohortNotFound(flag=name)
-        return self.cohorts[name]
+    async def cohort(self, name: str, *, tenant_id: str | None = None, limit: int = 100, **_: Any) -> AnyCohort:
+        if name in self.cohorts:
+            return self.cohorts[name]
+        flag, head = self.flags_by_name[name], Head(EPOCH, self.revision, "")
+        if flag.current_state is FlagState.CANARY:
+            return undrawn(head, flag, self.tenant_records, tenant_id=tenant_id, limit=limit)
+        raise CohortNotFound(flag=name)
 
     async def shadow_report(self, name: str, window: int = 86_400) -> ShadowReport:
         self._failing()

@@ -19,7 +19,7 @@ from flagconsole.domain.errors import (
     TenantNotFound,
     VersionConflict,
 )
-from flagconsole.domain.evaluation import Reason
+from flagconsole.domain.evaluation import Reason, in_cohort
 from flagconsole.domain.requests import CohortDraw, FlagUpdate, Kill, Rollback, TenantsPut
 from flagconsole.domain.role import Actor, Role
 from flagconsole.domain.states import FlagState
@@ -95,7 +95,42 @@ async def test_a_wider_draw_contains_the_canary_and_a_rollback_returns_to_it(ope
     assert (view.in_force, view.percentage, view.seed) == (True, 10, 7), "the older draw is in force again"
     await operations.update(ADMIN, flag, FlagUpdate(change_reason="by hash", canary_percentage=5))
     view = await operations.cohort(VIEWER, flag)
-    assert (view.in_force, view.percentage) == (False, 50), "none is, so the newest is shown"
+    assert (view.drawn, view.percentage) == (False, 5), "it goes by no draw, so the tenants that it has are told"
+    rule = (await operations.flag(ADMIN, flag)).flag.rule()
+    assert view.actual == sum(in_cohort(rule, tenant.tenant_id) for tenant in TENANTS)
+    await operations.update(ADMIN, flag, FlagUpdate(change_reason="stop", current_state=FlagState.OFF))
+    view = await operations.cohort(VIEWER, flag)
+    assert (view.drawn, view.in_force, view.percentage) == (True, False, 50), (
+        "it is no canary, so the newest draw is shown"
+    )
+
+
+async def test_a_canary_that_nothing_drew_has_tenants_all_the_same(operations, flag, tenants):
+    begin = FlagUpdate(change_reason="a plan began it", current_state=FlagState.CANARY, canary_percentage=10)
+    await operations.update(ADMIN, flag, begin)
+    hashed = await operations.cohort(VIEWER, flag, limit=1000)
+    assert (hashed.drawn, hashed.in_force, hashed.named, hashed.population) == (False, True, None, 200)
+    assert hashed.actual == sum(tenant.inside for tenant in hashed.tenants) > 5
+    for tenant in hashed.tenants:
+        assert (await evaluated(operations, tenant.tenant_id)).enabled == tenant.inside
+        assert tenant.text.startswith("bucket ")
+    one = hashed.tenants[3].tenant_id
+    assert (await operations.cohort(VIEWER, flag, tenant_id=one)).tenants == (hashed.tenants[3],)
+    page = await operations.cohort(VIEWER, flag, inside=True, limit=2)
+    assert page.tenants == tuple(tenant for tenant in hashed.tenants if tenant.inside)[:2]
+    rest = await operations.cohort(VIEWER, flag, inside=True, after=page.next_after, limit=1000)
+    assert len(page.tenants) + len(rest.tenants) == hashed.actual
+    with pytest.raises(TenantNotFound):
+        await operations.cohort(VIEWER, flag, tenant_id="nobody")
+
+    named = FlagUpdate(change_reason="these two", canary_tenant_ids=(one, "not-imported"))
+    await operations.update(ADMIN, flag, named)
+    view = await operations.cohort(VIEWER, flag, limit=1000)
+    assert (view.drawn, view.named, view.actual) == (False, 2, 1)
+    assert {tenant.tenant_id: tenant.text for tenant in view.tenants if tenant.inside} == {
+        one: "named",
+        "not-imported": "named; the store knows no such tenant",
+    }
 
 
 async def test_a_lower_percentage_takes_away_only_and_needs_no_version(operations, flag, tenants):

@@ -91,6 +91,18 @@ def test_no_tenant_is_imported_where_one_is_wrong(api):
     assert len(api.request("GET", "/api/tenants").json()["tenants"]) == 120
 
 
+async def test_a_canary_that_nothing_drew_answers_too(api):
+    body = {"change_reason": "a plan began it", "current_state": "canary", "canary_percentage": 10}
+    assert api.request("PUT", "/api/flags/invoices.write", json=body).status_code == 200
+    told = api.request("GET", PATH, params={"limit": 1000}, role=Role.VIEWER).json()
+    assert (told["drawn"], told["population"], told["current_state"]) == (False, 120, "canary")
+    assert told["actual"] == sum(tenant["inside"] for tenant in told["tenants"]) > 0
+    async with Client(api.url, api.keys[Role.VIEWER]) as client:
+        view = await client.cohort("invoices.write", limit=1000)
+        assert view.model_dump(mode="json") == told
+        assert client.position == (told["epoch"], told["revision"])
+
+
 async def test_the_client_speaks_it(api):
     async with Client(api.url, api.keys[Role.ADMIN]) as client:
         with pytest.raises(CohortNotFound):

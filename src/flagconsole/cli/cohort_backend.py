@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from flagconsole.domain.cohort_views import CohortResult, CohortView
+    from flagconsole.domain.cohort_views import AnyCohort, CohortResult
     from flagconsole.domain.requests import CohortDraw, TenantsPut
     from flagconsole.domain.role import Actor
     from flagconsole.domain.views import TenantList
@@ -25,7 +25,7 @@ class CohortBackend(Protocol):
         inside: bool | None = None,
         after: str | None = None,
         limit: int = 100,
-    ) -> CohortView: ...
+    ) -> AnyCohort: ...
     async def draw_cohort(
         self,
         name: str,
@@ -57,7 +57,7 @@ class EmbeddedCohorts:
         inside: bool | None = None,
         after: str | None = None,
         limit: int = 100,
-    ) -> CohortView:
+    ) -> AnyCohort:
         return await self._operations.cohort(
             self._actor, name, tenant_id=tenant_id, inside=inside, after=after, limit=limit
         )

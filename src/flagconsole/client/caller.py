@@ -6,7 +6,7 @@ import uuid
 from typing import Any, TypeVar
 
 import httpx
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from flagconsole.client.attempts import CHANGE, ONCE, READ, Answer, Patience, answer_to
 from flagconsole.client.position import HEADER, Position, position_text
@@ -14,7 +14,7 @@ from flagconsole.domain.errors import FlagConsoleError, OutcomeUnknown, Unexpect
 from flagconsole.domain.flag import Frozen
 from flagconsole.domain.text import safe_text
 
-Model = TypeVar("Model", bound=Frozen)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 class Caller:
@@ -132,7 +132,8 @@ class Caller:
         The position of what is not ``real``, a dry run, doesn't exist and is not remembered.
         """
         result = model.model_validate_json(answer.body, extra="ignore")
-        epoch, revision = getattr(result, "epoch", None), getattr(result, "revision", None)
+        told = getattr(result, "root", result)
+        epoch, revision = getattr(told, "epoch", None), getattr(told, "revision", None)
         if real and isinstance(epoch, str) and isinstance(revision, int):
             self.position = max(self.position or ("", -1), (epoch, revision))
         return result

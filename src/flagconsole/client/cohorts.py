@@ -11,7 +11,7 @@ from flagconsole.domain.requests import CohortDraw, TenantsPut
 from flagconsole.domain.views import TenantList
 
 if TYPE_CHECKING:
-    from flagconsole.domain.cohort_views import CohortResult, CohortView
+    from flagconsole.domain.cohort_views import AnyCohort, CohortResult
 
 
 class CohortCalls:
@@ -35,14 +35,15 @@ class CohortCalls:
         inside: bool | None = None,
         after: str | None = None,
         limit: int = 100,
-    ) -> CohortView:
-        """The newest cohort that was drawn for a flag, with a page of its tenants."""
-        from flagconsole.domain.cohort_views import CohortView
+    ) -> AnyCohort:
+        """The cohort that a flag goes by, or was drawn last, with a page of its tenants."""
+        from flagconsole.domain.cohort_views import CohortAnswer
 
         only = None if inside is None else str(inside).lower()
-        return await self._caller.get(
-            _cohort_path(name), CohortView, tenant_id=tenant_id, inside=only, after=after, limit=limit
+        answer = await self._caller.get(
+            _cohort_path(name), CohortAnswer, tenant_id=tenant_id, inside=only, after=after, limit=limit
         )
+        return answer.root
 
     async def draw_cohort(
         self,

@@ -11,7 +11,7 @@ from flagconsole.console.state import ConsoleState
 from flagconsole.domain.evaluation import Reason
 
 if TYPE_CHECKING:
-    from flagconsole.domain.cohort_views import CohortTenant, CohortView
+    from flagconsole.domain.cohort_views import AnyCohort, CohortTenant
 
 #: With more known tenants than this they aren't counted by reason: that would be felt in the keys.
 COUNTED_TENANTS = 5_000
@@ -26,7 +26,7 @@ class FlagFacts(NamedTuple):
     now: float
     impact: KillImpact | None
     changes: tuple[ChangeRow, ...] = ()
-    cohort: CohortView | str | None = None
+    cohort: AnyCohort | str | None = None
     placement: CohortTenant | str | None = None
     json: dict[str, Any] | str | None = None
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from flagconsole.domain.audit_report import AuditReport
     from flagconsole.domain.break_glass import GrantReview, GrantView
     from flagconsole.domain.bulk import BulkResult, BulkRollback
-    from flagconsole.domain.cohort_views import CohortView
+    from flagconsole.domain.cohort_views import AnyCohort
     from flagconsole.domain.environment import EnvironmentExport
     from flagconsole.domain.incident_views import IncidentDetail, IncidentList
     from flagconsole.domain.requests import Rollback
@@ -62,8 +62,8 @@ class Answerer(RolloutAnswerer, Protocol):
     async def cohort(
         self, name: str, *, tenant_id: str | None = None, inside: bool | None = None, after: str | None = None,
         limit: int = 100,
-    ) -> CohortView:  # fmt: skip
-        """The cohort that was drawn for a flag."""
+    ) -> AnyCohort:  # fmt: skip
+        """The cohort of a flag."""
         ...
 
     async def shadow_report(self, name: str) -> ShadowReport:
@@ -171,12 +171,12 @@ class Questions(RolloutQuestions):
         found = await self._ask(lambda client: client.flag(name))
         return found if isinstance(found, str) else found.flag.model_dump(mode="json")
 
-    async def cohort(self, name: str) -> CohortView | str:
-        """The cohort that was drawn for a flag, with those who are in it first."""
+    async def cohort(self, name: str) -> AnyCohort | str:
+        """The cohort of a flag, with those who are in it first."""
         return await self._ask(lambda client: client.cohort(name, limit=COHORT_PAGE))
 
-    async def placement(self, name: str, tenant_id: str) -> CohortView | str:
-        """Why one tenant is in a drawn cohort, or isn't."""
+    async def placement(self, name: str, tenant_id: str) -> AnyCohort | str:
+        """Why one tenant is in a flag's cohort, or isn't."""
         return await self._ask(lambda client: client.cohort(name, tenant_id=tenant_id, limit=1))
 
     async def audit(self) -> AuditReport | str:

@@ -34,6 +34,7 @@ class Placement(StrEnum):
     STANDARD_RISK = "standard_risk"
     HASH_IN = "hash_in"
     JOINED_IN = "joined_in"
+    NAMED = "named"
     NOT_DRAWN = "not_drawn"
     NARROWED = "narrowed"
     RISK_UNKNOWN = "risk_unknown"
@@ -45,6 +46,7 @@ class Placement(StrEnum):
     INACTIVE = "inactive"
     HASH_OUT = "hash_out"
     JOINED_OUT = "joined_out"
+    NOT_NAMED = "not_named"
 
 
 #: The placements of tenants that are in.
@@ -57,10 +59,20 @@ INSIDE: Final = frozenset(
         Placement.STANDARD_RISK,
         Placement.HASH_IN,
         Placement.JOINED_IN,
+        Placement.NAMED,
     }
 )
-#: The placements of tenants that the draw had no say in: the hash decides, in the evaluator.
-UNDRAWN: Final = frozenset({Placement.HASH_IN, Placement.HASH_OUT, Placement.JOINED_IN, Placement.JOINED_OUT})
+#: The placements of tenants that no draw had a say in: the hash decides, in the evaluator, or whoever named them.
+UNDRAWN: Final = frozenset(
+    {
+        Placement.HASH_IN,
+        Placement.HASH_OUT,
+        Placement.JOINED_IN,
+        Placement.JOINED_OUT,
+        Placement.NAMED,
+        Placement.NOT_NAMED,
+    }
+)
 
 
 class Explanation(NamedTuple):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import AwareDatetime
+from typing import Literal
+
+from pydantic import AwareDatetime, RootModel
 
 from flagconsole.domain.cohort import Explanation, Placement, StratumShare, TimezoneCoverage
 from flagconsole.domain.flag import Frozen
@@ -43,8 +45,8 @@ class TimezoneView(Frozen):
 
 
 class CohortTenant(Frozen):
-    """One tenant, in or out, and why. ``drawn`` is false for tenants that are not part of the drawn cohort: those that have
-    no profile, and those that joined after the draw; the hash decides about them."""
+    """One tenant, in or out, and why. ``drawn`` is false for tenants that are not part of a drawn cohort: those that have
+    no profile, and those that joined after the draw (the hash decides about them), and all of a cohort that nothing drew."""
 
     tenant_id: str
     name: str = ""
@@ -67,7 +69,7 @@ class CohortTenant(Frozen):
 
 
 class CohortView(Frozen):
-    """``GET /api/flags/{name}/cohort``: the draw in force, or else the newest, and a page of its tenants by id.
+    """``GET /api/flags/{name}/cohort`` of a draw: the one in force, or else the newest, and a page of its tenants by id.
 
     ``in_force`` says whether the flag has this cohort now; ``current_state`` whether that enables anything. ``actual`` counts
     the members and the ``by_hash`` tenants without a profile, ``by_chance`` the members that nothing but the draw's chance let
@@ -79,6 +81,7 @@ class CohortView(Frozen):
     revision: int
     flag_name: str
     current_state: FlagState
+    drawn: Literal[True] = True
     in_force: bool
     percentage: int
     seed: int
@@ -103,6 +106,36 @@ class CohortView(Frozen):
     timezones: TimezoneView
     tenants: tuple[CohortTenant, ...]
     next_after: str | None = None
+
+
+class UndrawnCohort(Frozen):
+    """``GET /api/flags/{name}/cohort`` of a canary that goes by no draw: the hash decides, as where a plan began it and too
+    little is known of the tenants, or somebody ``named`` that many of them.
+
+    ``actual`` of the ``population`` (active tenants) are inside. Tenants that were named and aren't known to the store, or
+    aren't active, are listed too. ``next_after`` asks for the next page; null on the last one.
+    """
+
+    epoch: str
+    revision: int
+    flag_name: str
+    current_state: FlagState
+    drawn: Literal[False] = False
+    in_force: Literal[True] = True
+    percentage: int
+    named: int | None
+    population: int
+    actual: int
+    tenants: tuple[CohortTenant, ...]
+    next_after: str | None = None
+
+
+#: What a flag goes by, or went by last.
+AnyCohort = CohortView | UndrawnCohort
+
+
+class CohortAnswer(RootModel[AnyCohort]):
+    """Either of both."""
 
 
 class CohortResult(Frozen):

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from flagconsole.domain.bucketing import bucket
 from flagconsole.domain.cohort import MAX_SEED, CohortSelection, Explanation, Placement
 from flagconsole.domain.cohort_draw import select_cohort
-from flagconsole.domain.cohort_views import CohortResult, CohortTenant, CohortView, StratumView, TimezoneView
+from flagconsole.domain.cohort_views import AnyCohort, CohortResult, CohortTenant, CohortView, StratumView, TimezoneView
 from flagconsole.domain.errors import (
     CohortNotFound,
     FlagConsoleError,
@@ -34,6 +34,7 @@ from flagconsole.operations.approvals import Asked, put_to_somebody
 from flagconsole.operations.context import Context, Outcome
 from flagconsole.operations.once import fingerprint_of, once
 from flagconsole.operations.permissions import Operation, authorize
+from flagconsole.operations.undrawn_cohort import undrawn
 from flagconsole.store.cohort_protocol import DrawnCohort
 from flagconsole.store.protocol import Head, Store, Transaction
 
@@ -166,9 +167,11 @@ class CohortOperations:
         inside: bool | None = None,
         after: str | None = None,
         limit: int = 100,
-    ) -> CohortView:
-        """The draw that the flag goes by, or else its newest one, with a page of its tenants: of all, of those inside or
-        outside, or the one named."""
+    ) -> AnyCohort:
+        """The draw that the flag goes by, with a page of its tenants: of all, of those inside or outside, or the one named.
+
+        A canary that goes by none answers with the tenants that it has all the same; any other flag with its newest draw.
+        """
         authorize(actor, Operation.READ_FLEET)
         if not 1 <= limit <= COHORT_LIMIT:
             raise InvalidInput(field="limit", problem=f"must be from 1 to {COHORT_LIMIT}", value=limit)
@@ -176,11 +179,17 @@ class CohortOperations:
             flag = await reader.flag(flag_name)
             if flag is None:
                 raise FlagNotFound(flag=flag_name)
-            drawn = await reader.cohort_in_force(flag) or await reader.newest_cohort(flag_name)
+            drawn, is_canary = await reader.cohort_in_force(flag), flag.current_state is FlagState.CANARY
+            if drawn is None and not is_canary:
+                drawn = await reader.newest_cohort(flag_name)
             head, tenants = await reader.head(), await reader.tenants()
-        if drawn is None:
+        view: AnyCohort
+        if drawn is not None:
+            view = view_of(head, drawn, flag, tenants, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
+        elif is_canary:
+            view = undrawn(head, flag, tenants, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
+        else:
             raise CohortNotFound(f"Draw one with: flagconsole cohort {flag_name} --percentage 10", flag=flag_name)
-        view = view_of(head, drawn, flag, tenants, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
         if tenant_id is not None and not view.tenants:
             raise TenantNotFound(tenant=tenant_id)
         return view

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from flagconsole.domain import requests as ask
-from flagconsole.domain.cohort_views import CohortResult, CohortView
+from flagconsole.domain.cohort_views import AnyCohort, CohortResult
 from flagconsole.domain.names import TenantId
 from flagconsole.operations.cohorts import COHORT_LIMIT
 from flagconsole.server.change_routes import DryRun, Key, Version
@@ -19,7 +19,7 @@ from flagconsole.server.strict_route import StrictRoute, problems
 router = APIRouter(route_class=StrictRoute)
 
 
-@router.get("/api/flags/{name}/cohort", summary="The drawn cohort", dependencies=[Fresh], responses=problems(404))
+@router.get("/api/flags/{name}/cohort", summary="A flag's cohort", dependencies=[Fresh], responses=problems(404))
 async def cohort(
     state: State,
     actor: Caller,
@@ -28,8 +28,9 @@ async def cohort(
     inside: Annotated[bool | None, Query(description="Only tenants inside, or only those outside")] = None,
     after: Annotated[TenantId | None, Query(description="`next_after` of the page before")] = None,
     limit: Annotated[int, Query(ge=1, le=COHORT_LIMIT)] = 100,
-) -> CohortView:
-    """The draw in force, or else the newest: its strata, shortfalls and time zones, and a page of tenants with why each is in or out."""
+) -> AnyCohort:
+    """The draw in force: its strata, shortfalls and time zones, and a page of tenants with why each is in or out. Of a canary that
+    goes by none, by hash or of named tenants, the same page (`drawn` is false); of any other flag its newest draw."""
     return await state.operations.cohort(actor, name, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
 
 

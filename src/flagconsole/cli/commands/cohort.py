@@ -14,9 +14,8 @@ from flagconsole.domain.text import safe_text
 
 if TYPE_CHECKING:
     from flagconsole.cli.backend import Backend
-    from flagconsole.cli.canary_members import CanaryMembers
     from flagconsole.cli.target import Target
-    from flagconsole.domain.cohort_views import CohortResult, CohortTenant, CohortView
+    from flagconsole.domain.cohort_views import AnyCohort, CohortResult, CohortTenant, CohortView, UndrawnCohort
 
 _PAGE = 1000
 
@@ -93,73 +92,34 @@ def cohort(
 
 
 def _show(invocation: Invocation, flag: str, explain: str | None, members: bool) -> None:
-    from flagconsole.cli.canary_members import CanaryMembers, canary_members
-    from flagconsole.domain.errors import CohortNotFound
-
-    async def work(backend: Backend, target: Target) -> tuple[CohortView, list[CohortTenant]] | CanaryMembers:
-        try:
-            view = await backend.cohort(flag, limit=1)
-        except CohortNotFound:
-            own = await canary_members(backend, flag)
-            if own is None:
-                raise
-            return own
-        if not view.in_force and (own := await canary_members(backend, flag)) is not None:
-            return own  # another draw than the one that the canary had once
+    async def work(backend: Backend, target: Target) -> tuple[AnyCohort, list[CohortTenant]]:
+        view = await backend.cohort(flag, limit=1)
         wanted = explain is not None or members or invocation.as_json
         return view, await _tenants(backend, flag, explain, members) if wanted else []
 
-    found = invocation.run(work)
-    if isinstance(found, CanaryMembers):
-        _show_undrawn(invocation, found, explain, members)
-        return
-    view, tenants = found
+    view, tenants = invocation.run(work)
     if invocation.as_json:
         print_json(view.model_copy(update={"tenants": tuple(tenants), "next_after": None}))
         return
-    if explain is None:
+    from flagconsole.domain.cohort_views import CohortView
+
+    if explain is None and isinstance(view, CohortView):
         _print(view)
-    _print_tenants(tenants, explain)
+    elif explain is None and not isinstance(view, CohortView):
+        _print_undrawn(view)
+    _print_tenants(tenants, explain, drawn=view.drawn)
 
 
-def _show_undrawn(invocation: Invocation, found: CanaryMembers, explain: str | None, members: bool) -> None:
+def _print_undrawn(view: UndrawnCohort) -> None:
     """A canary of tenants that nothing drew."""
-    from flagconsole.domain.errors import TenantNotFound
-
-    wanted = [item for item in found.tenants if explain is None or item.tenant_id == explain]
-    if explain is not None and not wanted:
-        raise TenantNotFound(tenant=explain)
-    if members and explain is None:
-        wanted = [item for item in wanted if item.inside]
-    how = "by hash" if found.by_hash else "named one by one"
-    if invocation.as_json:
-        print_json(
-            {
-                "flag_name": found.flag_name,
-                "current_state": "canary",
-                "drawn": False,
-                "by_hash": found.by_hash,
-                "percentage": found.percentage,
-                "actual": len(found.inside),
-                "population": len(found.tenants),
-                "tenants": [item._asdict() for item in wanted],
-            }
-        )
-        return
-    if explain is not None:
-        item = wanted[0]
-        print_fields([(item.tenant_id, f"{'in' if item.inside else 'out'} ({how}): {item.why}")])
-        return
-    share = f"{found.percentage} % of " if found.by_hash else ""
-    why = "the profiles of the tenants say too little to draw any" if found.by_hash else "nothing was drawn"
+    how = f"{view.percentage} % of {view.flag_name}, which is canary, by hash" if view.named is None else (
+        f"{view.named} tenants of {view.flag_name}, which is canary, named one by one")  # fmt: skip
     print_fields(
         [
-            ("cohort", f"{share}{found.flag_name}, which is canary, {how}: {why}"),
-            ("tenants", f"{len(found.inside)} of {len(found.tenants)} active"),
+            ("cohort", f"{how}: nothing was drawn"),
+            ("tenants", f"{view.actual} of {view.population} active"),
         ]
     )
-    if members:
-        print_table(["TENANT", "NAME", "WHY"], [[item.tenant_id, item.name, item.why] for item in wanted])
 
 
 async def _tenants(backend: Backend, flag: str, explain: str | None, members: bool) -> list[CohortTenant]:
@@ -213,12 +173,12 @@ def _print(view: CohortView) -> None:
     )
 
 
-def _print_tenants(tenants: list[CohortTenant], explain: str | None) -> None:
+def _print_tenants(tenants: list[CohortTenant], explain: str | None, *, drawn: bool = True) -> None:
     if explain is not None and not tenants:
         talk(f"{safe_text(explain, 140)} is not among the tenants that a dry run answers")
     elif tenants and explain is not None:
         item = tenants[0]
-        part = "" if item.drawn else "; not part of the drawn cohort"
+        part = "" if item.drawn or not drawn else "; not part of the drawn cohort"
         print_fields(
             [(item.tenant_id, f"{'in' if item.inside else 'out'} ({item.placement.value}{part}): {item.text}")]
         )

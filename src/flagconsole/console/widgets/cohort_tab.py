@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 from flagconsole.console.ages import moment_text
 from flagconsole.console.flag_facts import FlagFacts
 from flagconsole.console.glyphs import DONE
-from flagconsole.console.line import BLANK, Line, cell, line
+from flagconsole.console.line import BLANK, Line, cell, line, wrapped
 from flagconsole.console.safe import span
 from flagconsole.console.widgets.detail import columns_of, evaluation_words
 from flagconsole.domain.bucketing import bucket
 from flagconsole.domain.states import FlagState
 
 if TYPE_CHECKING:
-    from flagconsole.domain.cohort_views import CohortView
+    from flagconsole.domain.cohort_views import CohortView, UndrawnCohort
 
 #: Tenants of a hashed cohort that are listed at most.
 LISTED = 500
@@ -26,28 +26,33 @@ def lines(facts: FlagFacts, width: int) -> list[Line]:
     if cohort is None:
         return [line(span("asking …", "muted"))]
     if isinstance(cohort, str):
-        return _without_draw(facts, cohort)
-    return _drawn(facts, cohort, width)
+        return _without(facts, cohort)
+    return _drawn(facts, cohort, width) if cohort.drawn else _undrawn(facts, cohort, width)
 
 
-def _without_draw(facts: FlagFacts, why: str) -> list[Line]:
+def _without(facts: FlagFacts, why: str) -> list[Line]:
     row = facts.row
     if row.state is not FlagState.CANARY:
         return [line(span(f"{row.name} is {row.standing}: a cohort counts only in the state canary", "muted")),
                 line(span("canary draws one, or goes by hash", "faint"))]  # fmt: skip
-    if row.cohort:
-        return [
-            line(span(f"{row.cohort} tenants, named one by one", "strong")),
-            line(span(why, "faint")),
-            BLANK,
-            *_inside(facts),
-        ]
-    return [
-        line(span(f"{row.percentage} % by hash", "strong"), span(f"   murmur3(“{row.name}:TENANT”) % 100 + 1 ≤ {row.percentage}", "muted")),
-        line(span(f"{why.removesuffix('.')}; a higher percentage only adds tenants", "faint")),
-        BLANK,
-        *_inside(facts),
-    ]  # fmt: skip
+    return [line(span(why, "warning")), BLANK, *_inside(facts)]
+
+
+def _undrawn(facts: FlagFacts, cohort: UndrawnCohort, width: int) -> list[Line]:
+    """A canary that goes by no draw is one all the same: its rule, how many it reaches, and whom."""
+    count = line(
+        span(f"{cohort.actual} of {cohort.population} tenants", "strong"),
+        span(
+            f", {cohort.percentage} % by hash" if cohort.named is None else f", of the {cohort.named} that were named"
+        ),
+        span("  in force", "good"),
+    )
+    rule = (
+        f"murmur3(“{cohort.flag_name}:TENANT”) % 100 + 1 ≤ {cohort.percentage}: a higher percentage only adds tenants"
+        if cohort.named is None
+        else "nothing was drawn: somebody named them one by one"
+    )
+    return [count, *wrapped(rule, width, "muted"), BLANK, *_inside(facts)]
 
 
 def _inside(facts: FlagFacts) -> list[Line]:
