@@ -144,6 +144,8 @@ async def main():
         state, changed = with_listing(app.state, listing, 0.0)
         live = Connection(phase=Phase.LIVE, role="admin", may_operate=True, may_administer=True, fresh_at=0.0)
         app.publish(replace(state, connection=live, caught_up=True), changed)
+        while app.first_painted_at == float("inf"):  # keys that are typed before are for nothing
+            await pilot.pause(0.01)
         await pilot.press("K")
         await pilot.pause(0)
         assert type(app.screen.sheet).__name__ == "KillSheet"
