@@ -4,19 +4,17 @@ once per revision."""
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from flagconsole.domain.change import Event
 from flagconsole.domain.evaluation import Ruleset
-from flagconsole.domain.flag import Flag, Override
-from flagconsole.domain.payload import FLAG_FIELDS, SCHEMA
+from flagconsole.domain.flag import Override
 from flagconsole.domain.role import ApiKey
-from flagconsole.domain.tenant_view import flag_of_tenant
 from flagconsole.domain.views import FlagView
 from flagconsole.operations.reading import override_rule, ruleset_of
+from flagconsole.server.snapshot import SnapshotParts
 from flagconsole.store.protocol import Head, StoredEvent
 from flagconsole.store.rows import last_change_of
 
@@ -38,6 +36,7 @@ class Projection:
         self.people = -1
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=RECENT_EVENTS)
         self._snapshot: tuple[int, bytes, str] | None = None
+        self._parts = SnapshotParts()
 
     @property
     def head(self) -> Head:
@@ -52,9 +51,12 @@ class Projection:
         name, tenant = event.change.flag_name, event.change.tenant_id
         rule = None if event.flag is None else event.flag.rule()
         ruleset = self.ruleset.with_rule(event.revision, name, rule)
+        self._parts.forget_flag(name)
         if event.flag is None:
             self.flags.pop(name, None)
-            self.overrides = {key: override for key, override in self.overrides.items() if key[0] != name}
+            for key in [key for key in self.overrides if key[0] == name]:
+                self._parts.forget_override(key)
+                del self.overrides[key]
         else:
             view = FlagView.model_construct(**dict(event.flag), last_change=last_change_of(event.change))
             if name not in self.flags:
@@ -68,6 +70,7 @@ class Projection:
 
     def _override(self, ruleset: Ruleset, event: Event, tenant: str) -> Ruleset:
         name = event.change.flag_name
+        self._parts.forget_override((name, tenant))
         if event.override is None:
             self.overrides.pop((name, tenant), None)
             return ruleset.with_override(event.revision, name, tenant, None)
@@ -91,23 +94,18 @@ class Projection:
         it."""
         revision = self.ruleset.revision
         if tenant_id is not None:
-            return self._tagged(self._body_of_tenant(tenant_id))
+            flags, overrides = self.flags.values(), self.overrides.values()
+            return self._tagged(self._parts.of_tenant(self.ruleset, flags, overrides, tenant_id))
         if self._snapshot is None or self._snapshot[0] != revision:
             self._snapshot = (
                 revision,
-                *self._tagged(snapshot_body(self.head, self.flags.values(), self.overrides.values())),
+                *self._tagged(self._parts.whole(self.ruleset, self.flags.values(), self.overrides.values())),
             )
         return self._snapshot[1], self._snapshot[2]
 
     def _tagged(self, body: bytes) -> tuple[bytes, str]:
         digest = hashlib.sha256(body).hexdigest()[:16]
         return body, f'"{self.ruleset.epoch}:{self.ruleset.revision}:{digest}"'
-
-    def _body_of_tenant(self, tenant_id: str) -> bytes:
-        rules = self.ruleset.rules
-        flags = (flag_of_tenant(flag, tenant_id, rules[name]) for name, flag in self.flags.items())
-        overrides = (override for override in self.overrides.values() if override.tenant_id == tenant_id)
-        return snapshot_body(self.head, flags, overrides, tenant_id)
 
     def snapshot_frame(self, tenant_id: str | None = None) -> bytes:
         """The snapshot as a frame of the stream."""
@@ -118,27 +116,3 @@ def frame(event: str, data: str, at: Ruleset | None = None) -> bytes:
     """One frame of a server-sent event stream; JSON has no raw line breaks, so the data is one line."""
     position = "" if at is None else f"id: {at.epoch}:{at.revision}\n"
     return f"event: {event}\n{position}data: {data}\n\n".encode()
-
-
-def snapshot_body(
-    head: Head, flags: Iterable[Flag], overrides: Iterable[Override], tenant_id: str | None = None
-) -> bytes:
-    """The JSON of a snapshot: what evaluation needs, and no more. ``tenant_id`` is whom alone it is about."""
-    data: dict[str, Any] = {
-        "schema": SCHEMA,
-        "epoch": head.epoch,
-        "revision": head.revision,
-        "flags": [{name: getattr(flag, name) for name in FLAG_FIELDS} for flag in flags],
-        "overrides": [
-            {
-                "flag_name": override.flag_name,
-                "tenant_id": override.tenant_id,
-                "override_state": override.override_state,
-                "expires_at": None if override.expires_at is None else override.expires_at.isoformat(),
-            }
-            for override in overrides
-        ],
-    }
-    if tenant_id is not None:
-        data["tenant_id"] = tenant_id
-    return json.dumps(data, separators=(",", ":"), ensure_ascii=False).encode()
