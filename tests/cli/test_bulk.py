@@ -128,6 +128,9 @@ def test_what_changed_around_a_time_is_found_and_undone_as_one_set(flags: Any):
     assert re.search(r"APART +FLAG", shown[0])
     assert re.match(r"29 .* 0s before +invoices.auto_send +off → on", shown[1])
     assert "28" in {line.split()[0] for line in shown[2:]}
+    whole = flags("history", "--around", when, "--window", "1h").out.splitlines()
+    assert [line for line in whole if re.match(r"1-27 .* 27 flags +created together", line)], "init is one row"
+    assert len(whole) == 5
     far = flags("history", "--around", "2020-01-01T00:00Z")
     assert (far.out, far.code) == ("", 0)
     assert "no changes within 30m of 2020-01-01 00:00:00Z" in far.err

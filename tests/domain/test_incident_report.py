@@ -100,7 +100,7 @@ def test_the_report_has_every_field():
         "| Restoration | 4.1 min, estimated 3 min |",
         "| Closed | 2026-11-22 04:14:00Z by ada |",
         "| Affected tenants | 1 of 20 |",
-        "| Impact | minimal (computed) |",
+        "| Impact | minimal (computed: 5.0% of the tenants) |",
         "| Post-mortem | due |",
         "| Customer communication | not due |",
         "a \\| slow query",

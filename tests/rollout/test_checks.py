@@ -101,6 +101,29 @@ async def test_off_everywhere_is_known_only_of_those_who_confirm(store, clock, f
     assert (found.result, "waiting for unleash:1" in found.found) == (CheckResult.NOT_OK, True)
 
 
+async def test_services_are_well_when_they_run_with_fresh_rules_and_few_operations_fail(store, clock, flag, running):
+    clock.at = clock.at.replace(second=0, microsecond=0)
+
+    async def found_of(*tallies: Tally):
+        clock.forward(seconds=120)
+        start = int(clock.at.timestamp()) - 20
+        rows = [GroupBucket(flag, Group.OFF, start, 5, tally) for tally in tallies]
+        await store.metrics.save([MetricWrite(str(start), start + 10**6, rows)])
+        await running({"api-1": 1}, {})
+        return await verify(Check.SERVICES, store, StoreSource(store.metrics), flag, clock())
+
+    assert (await verify(Check.SERVICES, store, None, flag, clock())).result is CheckResult.UNKNOWN
+    silent = await found_of()
+    assert (silent.result, "nothing tells of errors" in silent.found) == (CheckResult.UNKNOWN, True)
+    well = await found_of(NONE)
+    assert (well.result, "1 of 1 instances are live" in well.found) == (CheckResult.OK, True)
+    failing = await found_of(ERRORS)
+    assert (failing.result, "20.00%" in failing.found) == (CheckResult.NOT_OK, True)
+    clock.forward(seconds=60)
+    gone = await verify(Check.SERVICES, store, StoreSource(store.metrics), flag, clock())
+    assert (gone.result, "api-1" in gone.found) == (CheckResult.NOT_OK, True)
+
+
 async def test_a_flag_that_nobody_depends_on_is_looked_at_without_reading_all_others(store, clock, flag, monkeypatch):
     """Kills of hundreds of flags wait for this at once, and each kill after them for the server."""
     monkeypatch.setattr("flagconsole.rollout.checks.ruleset_of", None)

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from flagconsole.domain.change import Action
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from flagconsole.cli.backend import Backend
     from flagconsole.domain.change import Change
 
@@ -43,6 +47,17 @@ async def changes_around(
         before = page.next_before if len(inside) == len(page.changes) else None
     nearest = sorted(found, key=lambda change: (abs(change.changed_at - moment), -change.change_id))
     return Around(tuple(nearest), before is None or before <= 1)
+
+
+def told_together(changes: Sequence[Change]) -> list[tuple[Change, ...]]:
+    """The changes, each by itself, but the flags that one step created together, where the nearest of them stands: a catalogue
+    that was loaded is one thing that happened, and hides nothing else."""
+    together: dict[str | int | None, list[Change]] = {}
+    for change in changes:
+        of_a_set = change.action is Action.CREATED and change.correlation_id is not None
+        key = change.correlation_id if of_a_set else change.change_id
+        together.setdefault(key, []).append(change)
+    return [tuple(sorted(group, key=lambda change: change.change_id)) for group in together.values()]
 
 
 async def _last_at(backend: Backend, moment: datetime, head: int) -> int:

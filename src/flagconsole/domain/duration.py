@@ -52,6 +52,15 @@ def _unit_of(whole: float) -> tuple[int, str]:
     return (3600, "h") if whole >= 3600 else (60, "min") if whole >= 60 else (1, "s")
 
 
+def took_text(seconds: float) -> str:
+    """How long something took, in the unit that suits it: ``0.4 s``, ``16 s``, ``4.1 min``, ``1.5 h``."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.1f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
 def duration_text(seconds: int) -> str:
     """Seconds as ``parse_duration`` reads them, in the largest unit that needs no fraction."""
     for unit in "dhm":

@@ -60,6 +60,7 @@ def _of_share(share: float) -> Impact:
     return Impact.MODERATE if share <= MODERATE_SHARE else Impact.SEVERE
 
 
+_AND_THEN: Final = "; then "
 #: A trigger that tells of more is cut.
 TRIGGER_LENGTH: Final = 2000
 
@@ -117,6 +118,11 @@ class Incident(Frozen):
             return None
         return (self.completed_at - self.started_at).total_seconds() / 60
 
+    @property
+    def first_trigger(self) -> str:
+        """Why it was opened, without what came after that."""
+        return self.trigger.partition(_AND_THEN)[0]
+
     def assessed(self, affected: tuple[str, ...], tenants: int) -> Incident:
         """The incident with the tenants that it reached, and the impact that follows."""
         impact = impact_of(len(affected), tenants, self.before)
@@ -129,7 +135,7 @@ class Incident(Frozen):
     def grown(self, trigger: str, before: Setting) -> Incident:
         """The incident after something more happened to its flag, which was ``before`` until then. Where more tenants had
         the feature than when it was opened, they are its tenants too, and are counted anew."""
-        told = trigger if trigger in self.trigger else f"{self.trigger}; then {trigger}"
+        told = trigger if trigger in self.trigger else f"{self.trigger}{_AND_THEN}{trigger}"
         if len(told) > TRIGGER_LENGTH:
             told = f"{told[: TRIGGER_LENGTH - 1]}…"
         grown = self.model_copy(update={"trigger": told})

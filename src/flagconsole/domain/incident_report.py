@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Final
 
+from flagconsole.domain.duration import took_text
 from flagconsole.domain.incident_views import IncidentDetail, IncidentView, RunView
 from flagconsole.domain.text import safe_text
 
@@ -70,21 +71,25 @@ def _restoration(incident: IncidentView) -> str:
     estimate = "" if incident.estimate_minutes is None else f", estimated {incident.estimate_minutes:g} min"
     if incident.restoration_minutes is None:
         return f"under way{estimate}"
-    return f"{incident.restoration_minutes:.1f} min{estimate}"
+    return f"{took_text(incident.restoration_minutes * 60)}{estimate}"
 
 
 def _affected(incident: IncidentView) -> str:
     if incident.affected is None:
         return "not counted yet"
     if not incident.tenants_known:
-        return "unknown: the store knows no tenants"
+        return "unknown: the store knew no tenants then"
     return f"{incident.affected} of {incident.tenants_known}"
 
 
 def _impact(incident: IncidentView) -> str:
     if incident.impact is None:
         return "not known yet"
-    return f"{incident.impact.value} ({'set by hand' if incident.impact_overridden else 'computed'})"
+    if incident.impact_overridden:
+        return f"{incident.impact.value} (set by hand)"
+    if not incident.affected or not incident.tenants_known:
+        return f"{incident.impact.value} (computed)"
+    return f"{incident.impact.value} (computed: {incident.affected / incident.tenants_known:.1%} of the tenants)"
 
 
 def _prose(incident: IncidentView) -> Iterator[str]:
@@ -159,4 +164,4 @@ def _moment(at: datetime | None) -> str:
 def _took(started: datetime | None, finished: datetime | None) -> str:
     if started is None or finished is None:
         return ""
-    return f"{(finished - started).total_seconds() / 60:.1f} min"
+    return took_text((finished - started).total_seconds())

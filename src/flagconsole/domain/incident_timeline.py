@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from flagconsole.domain.change import Change
+from flagconsole.domain.duration import took_text
 from flagconsole.domain.incident import Incident, TimelineEntry, TimelineKind
 from flagconsole.domain.instance import Instance
 from flagconsole.domain.playbook_run import Delivery, DeliveryStatus, PlaybookRun, StepRecord
@@ -26,17 +27,15 @@ def timeline(
     """All entries, oldest first. What happened at the same moment stays in the order: changes, receipts, steps, notices."""
     entries = [
         *_changes(changes),
-        _entry(incident.started_at, TimelineKind.INCIDENT, f"opened: {incident.trigger}", incident.opened_by),
+        _entry(incident.started_at, TimelineKind.INCIDENT, f"opened: {incident.first_trigger}", incident.opened_by),
         *_verdicts(verdicts),
         *_receipts(incident, instances),
         *(entry for run, steps in runs for entry in _run(run, steps)),
         *_deliveries(deliveries),
     ]
     if incident.completed_at is not None:
-        minutes = incident.restoration_minutes
-        entries.append(
-            _entry(incident.completed_at, TimelineKind.INCIDENT, f"service restored after {minutes:.1f} min")
-        )
+        took = took_text(60 * (incident.restoration_minutes or 0))
+        entries.append(_entry(incident.completed_at, TimelineKind.INCIDENT, f"service restored after {took}"))
     if incident.closed_at is not None:
         entries.append(_entry(incident.closed_at, TimelineKind.INCIDENT, "closed", incident.closed_by or ""))
     return tuple(sorted(entries, key=lambda entry: entry.at))

@@ -63,7 +63,8 @@ class Check(StrEnum):
     ``receipts``: every expected instance has confirmed the flag's newest revision. ``caches``: no expected instance serves
     stale rules. ``dependents_off``: no tenant has a dependent flag enabled. ``errors_zero``: no error was measured lately.
     ``errors_baseline``: the error rate is not above the control group's. ``no_criticals``: no critical error lately.
-    ``csat`` and ``latency``: not worse than the control group's.
+    ``csat`` and ``latency``: not worse than the control group's. ``services``: every expected instance of the services that the
+    flag affects is live with fresh rules, and few of its operations failed lately, whichever way they went.
     """
 
     RECEIPTS = "receipts"
@@ -74,6 +75,7 @@ class Check(StrEnum):
     NO_CRITICALS = "no_criticals"
     CSAT = "csat"
     LATENCY = "latency"
+    SERVICES = "services"
 
 
 class Condition(StrEnum):

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from flagconsole.domain.group import Group
-from flagconsole.domain.instance import EXPECTED, Instance
+from flagconsole.domain.instance import EXPECTED, Instance, Presence
 from flagconsole.domain.metric import CRITICAL_ERRORS, CSAT, ERROR_RATE, P95_REGRESSION
 from flagconsole.domain.playbook import Check
 from flagconsole.domain.playbook_run import CheckResult
@@ -29,6 +29,8 @@ HOLDS: Final = 0.25
 _ERRORS_FACTOR, _ERRORS_MARGIN = 1.2, 0.001
 _CSAT_MARGIN: Final = 0.02
 _LATENCY_CHANGE: Final = 0.05
+#: The share of failed operations above which a service isn't well, the feature being off: what a shadow phase bears by default.
+_FEW_ERRORS: Final = 0.05
 #: The groups for which the feature runs, or ran a moment ago; what others meet is not the feature's.
 _EXPOSED: Final = (Group.CANARY, Group.ON, Group.OTHER)
 
@@ -82,6 +84,8 @@ async def verify(
             return await _csat(metrics, flag_name, now)
         case Check.LATENCY:
             return await _latency(metrics, flag_name, now)
+        case Check.SERVICES:
+            return await _services(store, metrics, fleet or Fleet(), flag_name, now)
 
 
 async def _receipts(store: Store, fleet: Fleet, flag_name: str, now: datetime) -> Finding:
@@ -122,6 +126,35 @@ async def _caches(store: Store, fleet: Fleet, now: datetime) -> Finding:
     if silent:
         return Finding(CheckResult.UNKNOWN, f"{silent} of {len(expected)} instances can't say what they serve")
     return Finding(CheckResult.OK, f"none of {len(expected)} instances serves old rules")
+
+
+async def _services(store: Store, metrics: MetricSource | None, fleet: Fleet, flag_name: str, now: datetime) -> Finding:
+    """Those that answer for the flag: whether they run with fresh rules, and how many of its operations fail there since its
+    newest change, also without the feature. Nobody measured is nobody knows."""
+    async with store.read() as reader:
+        flag = await reader.flag(flag_name)
+        instances = with_presence(await fleet.instances(reader), now)
+    expected = [instance for instance in instances if instance.presence in EXPECTED]
+    affects = () if flag is None else flag.affects
+    answering = [instance for instance in expected if instance.service in affects] or expected
+    if not answering:
+        return Finding(CheckResult.UNKNOWN, "no instances are connected")
+    unwell = [item.instance_id for item in answering if item.presence is not Presence.LIVE or item.status != "ready"]
+    if unwell:
+        names = ", ".join(safe_text(name, 60) for name in unwell[:5])
+        return Finding(
+            CheckResult.NOT_OK, f"{len(unwell)} of {len(answering)} instances are silent or serve old rules: {names}"
+        )
+    live = f"{len(answering)} of {len(answering)} instances are live with fresh rules"
+    window = await _seconds_since_change(store, flag_name, now)
+    if window < LEAST_WINDOW:
+        return Finding(CheckResult.UNKNOWN, f"{live}; too soon after the change to tell of errors")
+    readings = [await _read(metrics, flag_name, group, ERROR_RATE, now, window) for group in Group]
+    values = [reading.value for reading in readings if isinstance(reading, Value)]
+    if not values:
+        return Finding(CheckResult.UNKNOWN, f"{live}; nothing tells of errors in the last {window} s")
+    found = f"{live}; at most {max(values):.2%} of the flag's operations failed in the last {window} s"
+    return Finding(CheckResult.OK if max(values) <= _FEW_ERRORS else CheckResult.NOT_OK, found)
 
 
 async def _dependents_off(store: Store, flag_name: str, now: datetime) -> Finding:

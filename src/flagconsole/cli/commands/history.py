@@ -68,7 +68,7 @@ def history(
     if invocation.as_json:
         print_json(page)
         return
-    _print(page.changes, one_flag=flag is not None)
+    _print([(change,) for change in page.changes], one_flag=flag is not None)
     if page.next_before is not None:
         talk(f"older ones: --before {page.next_before}")
     elif not page.changes:
@@ -78,7 +78,7 @@ def history(
 def _show_around(
     invocation: Invocation, around: datetime, window: str, limit: int, flag: str | None, domain: str | None
 ) -> None:
-    from flagconsole.cli.around import MOST, changes_around
+    from flagconsole.cli.around import MOST, changes_around, told_together
     from flagconsole.domain.duration import parse_duration
 
     seconds = parse_duration(window, "window", least=1, most=365 * 86_400)
@@ -90,22 +90,23 @@ def _show_around(
         )
 
     found = invocation.run(work)
-    shown = found.changes[:limit]
     if invocation.as_json:
         changes = [
             change.model_dump(mode="json") | {"apart_seconds": (change.changed_at - around).total_seconds()}
-            for change in shown
+            for change in found.changes[:limit]
         ]
         whole = {"around": around.astimezone(UTC).isoformat(), "window_seconds": seconds, "found": len(found.changes)}
         print_json({**whole, "complete": found.complete, "changes": changes})
         return
+    happened = told_together(found.changes)
+    shown = happened[:limit]
     _print(shown, one_flag=flag is not None, around=around)
     if not found.complete:
         talk(f"only the newest {MOST} of the window were looked at: choose a smaller --window")
     elif not shown:
         talk(f"no changes within {window} of {moment(around)}")
-    elif len(shown) < len(found.changes):
-        talk(f"{len(found.changes) - len(shown)} more, further away: --limit")
+    elif len(shown) < len(happened):
+        talk(f"{len(happened) - len(shown)} more, further away: --limit")
 
 
 def _apart(change: Change, around: datetime) -> str:
@@ -116,21 +117,23 @@ def _apart(change: Change, around: datetime) -> str:
     return f"{duration_text(abs(apart))} {'before' if apart <= 0 else 'after'}"
 
 
-def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None = None) -> None:
+def _print(happened: Sequence[tuple[Change, ...]], *, one_flag: bool, around: datetime | None = None) -> None:
+    """A row for each thing that happened: a change, or several that are told together."""
     from flagconsole.cli.wording import short_transition, transition
 
-    if not changes:
+    if not happened:
         return
-    tenants = any(change.tenant_id for change in changes)
+    tenants = any(change.tenant_id for changes in happened for change in changes)
     header = ["ID", "WHEN", *(["APART"] if around is not None else []), *([] if one_flag else ["FLAG"])]
     header += [*(["TENANT"] if tenants else []), "WHAT", "BY", "WHY"]
     rows = []
-    for change in changes:
-        row: list[Cell | str] = [str(change.change_id), when(change.changed_at)]
+    for change, *others in happened:
+        ids = f"{change.change_id}-{others[-1].change_id}" if others else str(change.change_id)
+        row: list[Cell | str] = [ids, when(change.changed_at)]
         if around is not None:
             row.append(_apart(change, around))
         if not one_flag:
-            row.append(change.flag_name)
+            row.append(f"{len(others) + 1} flags" if others else change.flag_name)
         if tenants:
             row.append(change.tenant_id or "")
         reverts = f" (reverts {', '.join(map(str, change.reverts))})" if change.reverts else ""
@@ -140,7 +143,8 @@ def _print(changes: Sequence[Change], *, one_flag: bool, around: datetime | None
         if change.approved_by is not None:
             by += f" (allowed by {change.approved_by})"
         colour = _COLOURS.get(change.action.value)
-        row += [Cell(transition(change) + reverts, colour, short=short_transition(change) + reverts), by]
+        what = Cell(transition(change) + reverts, colour, short=short_transition(change) + reverts)
+        row += [Cell("created together") if others else what, by]
         row.append(change.change_reason)
         rows.append(row)
     print_table(header, rows)

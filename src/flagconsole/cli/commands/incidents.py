@@ -10,6 +10,7 @@ from flagconsole.cli.invocation import Invocation, changes, prints
 from flagconsole.cli.lazy import SuggestingGroup
 from flagconsole.cli.output import moment, print_fields, print_json, print_table, say, say_whole, talk, when
 from flagconsole.cli.table import Cell
+from flagconsole.domain.duration import took_text
 from flagconsole.domain.errors import IncidentNotFound
 from flagconsole.domain.text import safe_text
 
@@ -69,12 +70,9 @@ def _row(item: IncidentView) -> list[Cell | str]:
 
 
 def _restoration(item: IncidentView) -> str:
-    """How long restoration took, and how long it was estimated to: ``4.1 min (estimate 9)``."""
-    taken = "-" if item.restoration_minutes is None else f"{item.restoration_minutes:.1f} min"
-    if item.estimate_minutes is None:
-        return taken
-    unit = " min" if item.restoration_minutes is None else ""
-    return f"{taken} (estimate {item.estimate_minutes:g}{unit})"
+    """How long restoration took, and how long it was estimated to: ``16 s (estimate 9 min)``."""
+    taken = "-" if item.restoration_minutes is None else took_text(item.restoration_minutes * 60)
+    return taken if item.estimate_minutes is None else f"{taken} (estimate {item.estimate_minutes:g} min)"
 
 
 async def _meant(backend: Backend, asked: str) -> str:
@@ -142,7 +140,8 @@ def _fields(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
     fields: list[tuple[str, Cell | str]] = [
         ("incident", item.incident_id),
         ("flag", f"{item.flag_name}, before: {item.state_before}"),
-        ("trigger", f"{item.trigger} ({item.opened_by})"),
+        ("trigger", item.trigger),
+        ("opened by", item.opened_by),
         ("playbook", item.playbook or "none: rolled back by hand"),
         ("started", moment(item.started_at)),
         ("restored", moment(item.completed_at)),
@@ -164,7 +163,7 @@ def _tenants(detail: IncidentDetail) -> list[tuple[str, Cell | str]]:
     if item.affected is None:
         return [("tenants", "not counted yet")]
     if not item.tenants_known:
-        return [("tenants", "unknown: the store knows no tenants")]
+        return [("tenants", "unknown: the store knew no tenants then")]
     named = [tenant.name or tenant.tenant_id for tenant in detail.affected_tenants[:_TENANTS_SHOWN]]
     more = len(detail.affected_tenants) - len(named)
     names = ", ".join(safe_text(name, 60) for name in named) + (f" and {more} more" if more > 0 else "")
