@@ -26,6 +26,8 @@ from bench.rounds import Measured, summary
 from bench.served import flag_name, serving
 from bench.table import OURS, Table
 from bench.worker import Worker, WorkerFailed, environment_of, interpreter_of
+from flagconsole.server.follower import HEARTBEAT_SECONDS
+from flagconsole.server.hub import FEW
 
 SIZES = (1, 100, 1000)
 BOUND = "bound: raw ASGI fan-out after a bare synced commit"
@@ -50,7 +52,7 @@ class Run(NamedTuple):
 
 WHOLE = Run({1: 60, 100: 60, 1000: 40}, foreign=25, slow_polls=6, polls=20, clients=20)
 #: Without Unleash's slow line: what it takes is its interval, and half a minute of the run.
-QUICK = Run({1: 10, 100: 12, 1000: 5}, foreign=6, slow_polls=0, polls=4, clients=15)
+QUICK = Run({1: 8, 100: 12, 1000: 5}, foreign=6, slow_polls=0, polls=4, clients=15)
 
 
 class Requester:
@@ -115,6 +117,9 @@ def instances_of(url: str, key: str, count: int) -> Iterator[list[Worker]]:
             if worker.ask("open", count=share)["open"] != share:
                 raise WorkerFailed(f"not all of {count} instances could connect")
             workers.append(worker)
+        if count > FEW:
+            # Over how long they spread their receipts each was told when it connected, among fewer. A fleet has run for longer.
+            time.sleep(1.1 * HEARTBEAT_SECONDS)
         yield workers
 
 

@@ -52,7 +52,7 @@ class ServerProcess:
                 self._listening.set()
         self._listening.set()
 
-    def wait(self, seconds: float = 30) -> ServerProcess:
+    def wait(self, seconds: float = 120) -> ServerProcess:
         """Until it listens."""
         assert self._listening.wait(seconds), "the server neither listened nor ended"
         assert self.url, f"the server ended: {self.said}"
