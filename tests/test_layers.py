@@ -47,7 +47,7 @@ def test_help_loads_nothing_but_click(tmp_path: Path):
 
 @pytest.mark.parametrize("arguments", [("list", "--json"), ("status",), ("history",)])
 def test_a_command_on_the_embedded_store_loads_no_network_and_no_terminal(tmp_path: Path, arguments: tuple[str, ...]):
-    loaded_by(command("create", "a.b"), tmp_path)  # making a new store may load more
+    loaded_by(command("create", "a.b", "for a test"), tmp_path)  # making a new store may load more
     unwanted = {*HEAVY, "httpx", "rich", "keyring", "ruamel", "tomlkit"} - {"pydantic"}
     found = loaded_by(command(*arguments), tmp_path) & unwanted
     assert found == set()

@@ -66,7 +66,7 @@ def test_a_dry_run_changes_nothing(flags: Any):
     shown = flags("set", "pos.lite", "on", "x", "--dry-run")
     assert shown.out.startswith("would change pos.lite: off → on")
     assert flags("kill", "pos.lite", "x", "--dry-run").code == 0
-    assert flags("create", "new.flag", "--dry-run").code == 0
+    assert flags("create", "new.flag", "for a test", "--dry-run").code == 0
     assert flags("archive", "pos.offline_mode", "x", "--dry-run").code == 0
     assert flags("override", "pos.lite", "on", "--tenant", "acme", "--dry-run").code == 0
     assert flags("status", "--json").json["revision"] == 27
@@ -172,17 +172,19 @@ def test_override_refuses_what_makes_no_sense(flags: Any):
 
 def test_create_and_archive(flags: Any):
     made = flags(
-        "create", "new.thing", "--type", "experiment", "--owner", "payments", "--affects", "POST /x",
+        "create", "new.thing", "for a test", "--type", "experiment", "--owner", "payments", "--affects", "POST /x",
         "--depends-on", "pos.lite", "--tag", "q1", "--expires-on", "2027-03-31", "--json",
     ).json["flag"]  # fmt: skip
     assert (made["flag_type"], made["dependencies"], made["expires_on"]) == ("experiment", ["pos.lite"], "2027-03-31")
-    assert flags("create", "new.thing").code == 5
-    assert flags("create", "pos.lite").code == 5
-    assert flags("create", "Bad").code == 2
+    assert flags("create", "new.thing", "for a test").code == 5
+    assert flags("create", "pos.lite", "for a test").code == 5
+    assert flags("create", "Bad", "for a test").code == 2
+    unsaid = flags("create", "new.other")
+    assert (unsaid.code, "a reason is needed" in unsaid.err) == (2, True)
     held = flags("archive", "pos.lite", "old")
     assert (held.code, "new.thing" in held.err) == (4, True)
     assert "off → archived" in flags("archive", "new.thing", "old").out
-    assert flags("create", "new.thing").code == 5
+    assert flags("create", "new.thing", "for a test").code == 5
 
 
 def test_the_same_idempotency_key_is_done_once(flags: Any):

@@ -16,7 +16,7 @@ def url(request, home):
 
 
 def test_an_environment_is_named_made_worked_in_and_kept_apart(fc, url):
-    assert fc("create", "pos.lite", "--store", url).code == 0
+    assert fc("create", "pos.lite", "for a test", "--store", url).code == 0
     refused = fc("environments", "create", "staging", "--store", url)
     assert (refused.code, "environments rename local production" in refused.err) == (2, True)
     assert fc("environments", "rename", "local", "production", "--store", url).code == 0
@@ -25,7 +25,7 @@ def test_an_environment_is_named_made_worked_in_and_kept_apart(fc, url):
         again = fc("environments", "create", name, "--store", url)
         assert (again.code, "already" in again.err) == (5, True)
     assert fc("list", "--store", url, "--environment", "staging", "--json").json["flags"] == []
-    assert fc("create", "pos.tips", "--store", url, "--environment", "staging").code == 0
+    assert fc("create", "pos.tips", "for a test", "--store", url, "--environment", "staging").code == 0
     assert fc("kill", "pos.tips", "bad", "--store", url, "--environment", "staging").code == 0
     names = [flag["flag_name"] for flag in fc("list", "--store", url, "--json").json["flags"]]
     assert names == ["pos.lite"]
@@ -44,7 +44,7 @@ def test_an_environment_is_named_made_worked_in_and_kept_apart(fc, url):
 
 def test_a_store_with_one_environment_without_a_name_is_as_ever(fc, home):
     url = f"sqlite:{home / 'flags.db'}"
-    assert fc("create", "pos.lite", "--store", url).code == 0
+    assert fc("create", "pos.lite", "for a test", "--store", url).code == 0
     assert fc("status", "--store", url, "--environment", "local", "--json").json["environment"] == "local"
     refused = fc("kill", "pos.lite", "bad", "--store", url, "--environment", "staging")
     assert (refused.code, "there is local" in refused.err) == (3, True)
@@ -55,7 +55,7 @@ def test_a_store_with_one_environment_without_a_name_is_as_ever(fc, home):
 
 def test_a_missing_file_is_named(fc, home):
     url = f"sqlite:{home / 'flags.db'}"
-    assert fc("create", "pos.lite", "--store", url).code == 0
+    assert fc("create", "pos.lite", "for a test", "--store", url).code == 0
     assert fc("environments", "rename", "local", "production", "--store", url).code == 0
     assert fc("environments", "create", "staging", "--store", url).code == 0
     (home / "flags.staging.db").unlink()
@@ -68,7 +68,7 @@ def test_a_missing_file_is_named(fc, home):
 def test_a_console_of_its_own_gets_the_environment_that_is_meant(fc, home):
     """And ``serve`` as its user starts it: by name one, without a name all."""
     url = f"sqlite:{home / 'flags.db'}"
-    assert fc("create", "pos.lite", "--store", url).code == 0
+    assert fc("create", "pos.lite", "for a test", "--store", url).code == 0
     with own_server(url, "anything") as server:
         assert environment_of(server) == "anything"
     assert fc("environments", "rename", "local", "production", "--store", url).code == 0

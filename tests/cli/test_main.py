@@ -140,7 +140,7 @@ def test_options_stand_before_or_behind_the_command(flags: Any, tmp_path: Path):
 
 def test_a_store_that_is_not_there_is_not_made_by_looking_at_it(flags: Any, tmp_path: Path):
     typo = f"sqlite:{tmp_path / 'typo' / 'x.db'}"
-    for command in (("list",), ("status",), ("kill", "pos.lite", "x"), ("create", "a.b", "--dry-run")):
+    for command in (("list",), ("status",), ("kill", "pos.lite", "x"), ("create", "a.b", "for a test", "--dry-run")):
         missing = flags(*command, "--store", typo)
         assert (missing.code, "There is no store at" in missing.err) == (3, True)
         assert "flagconsole init" in missing.err

@@ -149,7 +149,7 @@ def test_an_embedded_store_is_listed_from_its_file_as_the_store_would(
     assert fc("init").code == 0
     assert fc("set", "pos.lite", "canary", "try\u202e it", "--percentage", "30").code == 0
     assert fc("set", "pos.loyalty_points", "canary", "these", "--tenant-ids", "t-1,t-2").code == 0
-    assert fc("create", "old.thing", "--description", "x").code == 0
+    assert fc("create", "old.thing", "for a test", "--description", "x").code == 0
     assert fc("archive", "old.thing", "done").code == 0
     ages = re.compile(r"\b\d+[smh]\b")
     with monkeypatch.context() as patched:

@@ -70,7 +70,7 @@ def test_the_life_of_a_flag(remote: Ask):
     assert "override on → no override" in remote("override", "pos.lite", "--remove", "--tenant", "acme").out
     assert "off → shadow" in remote("set", "pos.lite", "shadow", "look").out
     assert "shadow → off" in remote("rollback", "pos.lite", "enough").out
-    assert "created off" in remote("create", "a.b").out
+    assert "created off" in remote("create", "a.b", "for a test").out
     assert "off → archived" in remote("archive", "a.b", "old").out
     assert not re.search(r"^killed", remote("status").out, re.MULTILINE)
     assert len(remote("history", "pos.lite").out.splitlines()) == 9
@@ -96,7 +96,7 @@ def test_errors_of_a_server_are_those_of_a_store(remote: Ask):
     missing = remote("get", "pos.light")
     assert (missing.code, "Did you mean 'pos.lite'?" in missing.err) == (3, True)
     assert remote("rollback", "pos.lite", "x").code == 4
-    assert remote("create", "pos.lite").code == 5
+    assert remote("create", "pos.lite", "for a test").code == 5
     assert remote("kill", "pos.lite", "a\x00b").code == 2
     assert remote("override", "pos.lite", "on").code == 2
 
@@ -127,7 +127,7 @@ def test_the_embedded_store_and_a_server_on_it_see_each_other(fc: Any, server: L
 def test_a_console_gets_a_server_of_its_own_that_ends_with_it(fc: Any, home: Path):
     store = f"sqlite:{home / 'data' / 'own.db'}"
     with own_server(store) as server:
-        assert fc("create", "a.b", "--url", server.url, "--api-key", server.api_key).code == 0
+        assert fc("create", "a.b", "for a test", "--url", server.url, "--api-key", server.api_key).code == 0
         assert (
             "@"
             in fc("history", "--url", server.url, "--api-key", server.api_key, "--json").json["changes"][0][

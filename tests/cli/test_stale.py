@@ -8,7 +8,7 @@ from typing import Any
 
 def test_expired_flags_are_listed_with_the_reason_and_the_places_in_the_code(flags: Any, tmp_path: Path):
     assert flags("list", "--stale").err.startswith("no flag is stale")
-    flags("create", "exp.banner", "--expires-on", "2024-02-29", "--owner", "growth")
+    flags("create", "exp.banner", "for a test", "--expires-on", "2024-02-29", "--owner", "growth")
     code = tmp_path / "code"
     (code / "node_modules").mkdir(parents=True)
     (code / "app.py").write_text(
@@ -30,6 +30,6 @@ def test_expired_flags_are_listed_with_the_reason_and_the_places_in_the_code(fla
 
 def test_wrong_use_is_refused(flags: Any):
     assert flags("list", "--code", ".").code == 2
-    flags("create", "exp.banner", "--expires-on", "2024-02-29")
+    flags("create", "exp.banner", "for a test", "--expires-on", "2024-02-29")
     missing = flags("list", "--stale", "--code", "/nowhere/at/all")
     assert (missing.code, "--code: is no file or folder" in missing.err) == (2, True)

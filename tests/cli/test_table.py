@@ -9,6 +9,7 @@ import pytest
 
 from flagconsole.cli.output import when
 from flagconsole.cli.table import Cell, cell_width, fitted, table
+from flagconsole.cli.table_prose import table_with_prose
 
 from .conftest import Run
 
@@ -69,6 +70,19 @@ def test_at_every_width_lines_fit_and_flags_are_told_apart():
         assert shown | set(laid_out.left_out) == {*HEADER} - {"TENANT"}, "an empty one isn't missed, any other is named"
 
 
+def test_who_and_why_stand_below_where_they_cannot_be_read_beside():
+    for width in (60, 80):
+        laid_out = table_with_prose(HEADER, CHANGES, 2, width=width, colours=False)
+        assert laid_out.left_out == []
+        assert all(cell_width(line) <= width for line in laid_out.lines)
+        text = "\n".join(laid_out.lines)
+        assert "    maria.oncall: it was it was" in text
+        assert text.split().count("was") == 20, "the whole reason"
+        assert "\n    controller: error rate" in text
+    wide = table_with_prose(HEADER, CHANGES, 2, width=140, colours=False)
+    assert wide == table(HEADER, CHANGES, width=140, colours=False)
+
+
 def test_what_gives_way_is_first_the_time_then_the_prose_and_then_whole_columns():
     def shown(width: int) -> str:
         return table(HEADER, CHANGES, width=width, colours=False).lines[1]
@@ -106,6 +120,8 @@ def test_a_terminal_of_80_columns_shows_every_flag_and_says_what_it_left_out(
         assert all(cell_width(re.sub(r"\x1b\[\d*m", "", line)) <= 80 for line in shown.out.splitlines())
         assert "invoices.payment_links " in shown.out
         assert "invoices.pdf_generation " in shown.out
-    assert "25%" in flags("history").out
+    said = flags("history").out
+    assert "25 %" in said
+    assert "loaded from the shipped catalogue" in said, "who and why are what it is for"
     assert "no room for" in flags("list").err
     assert flags("list", "--json").json["flags"], "and --json has everything"

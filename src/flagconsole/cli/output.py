@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from flagconsole.cli.table import Cell, styled, table
+from flagconsole.cli.table_prose import table_with_prose
 from flagconsole.cli.wrapping import wrapped
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.text import safe_text
@@ -44,9 +45,14 @@ def _json_of(value: BaseModel) -> Any:
     return value.model_dump(mode="json")
 
 
-def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]]) -> None:
-    """Print a table. Where it goes to a terminal it is made to fit, and what had to be left out is named."""
-    laid_out = table(header, rows, width=terminal_width(), colours=has_colours())
+def print_table(header: Sequence[str], rows: Sequence[Sequence[Cell | str]], prose: int = 0) -> None:
+    """Print a table. Where it goes to a terminal it is made to fit, and what had to be left out is named. The last ``prose``
+    columns go on below each row where there is too little room beside it."""
+    width = terminal_width()
+    if width is not None and prose:
+        laid_out = table_with_prose(header, rows, prose, width=width, colours=has_colours())
+    else:
+        laid_out = table(header, rows, width=width, colours=has_colours())
     for line in laid_out.lines:
         # click would strip the colours again where it believes there is no terminal.
         click.echo(line, color=True)

@@ -147,4 +147,4 @@ def _print(happened: Sequence[tuple[Change, ...]], *, one_flag: bool, around: da
         row += [Cell("created together") if others else what, by]
         row.append(change.change_reason)
         rows.append(row)
-    print_table(header, rows)
+    print_table(header, rows, prose=2)

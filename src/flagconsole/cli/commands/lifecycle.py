@@ -40,15 +40,15 @@ _FIRST_STATE = StateType(FlagState.OFF, FlagState.SHADOW, FlagState.ON)
 @click.option("--tag", "tags", multiple=True, metavar="TEXT", help="May be repeated.")
 @click.option("--expires-on", metavar="DATE", help="When it should be cleaned up, such as 2027-03-31.")
 @click.option("--plan", default="", metavar="NAME", help="Its rollout plan.")
-@click.option("--reason", "change_reason", default="created", metavar="TEXT", help="Why.")
+@with_reason
 @changes
-def create(invocation: Invocation, **fields: Any) -> None:
+def create(invocation: Invocation, reason: str, **fields: Any) -> None:
     """Create FLAG, named like domain.feature. A name is never used twice, not even after archiving."""
     from flagconsole.cli.asking import ask
     from flagconsole.cli.wording import print_result
     from flagconsole.domain.requests import FlagCreate
 
-    request = ask(FlagCreate, **fields)
+    request = ask(FlagCreate, change_reason=reason, **fields)
 
     async def work(backend: Backend, target: Target) -> ChangeResult:
         return await backend.create(request, idempotency_key=invocation.idempotency_key, dry_run=invocation.dry_run)
