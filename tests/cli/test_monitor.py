@@ -258,6 +258,13 @@ def test_on_a_terminal_a_look_is_one_line_and_why_it_is_rolled_back_is_said_once
     report.looked(NumberedVerdict(verdict_id=1, verdict=before.verdict))
     [look] = capsys.readouterr().out.splitlines()
     assert re.fullmatch(r"\d\d:\d\d:\d\dZ  shadow  ✓ pass  error_rate 0.42 % \(limit > 2.00 %\)  data 3 s old", look)
+    failing = before.verdict.model_copy(update={"kind": VerdictKind.FAIL, "because": "errors: too many"})
+    watched = failing.model_copy(update={"watched_since": failing.at})
+    for verdict in (failing, watched, failing, watched):
+        report.looked(NumberedVerdict(verdict_id=2, verdict=verdict))
+    looks = capsys.readouterr().out
+    assert looks.count("✗ fail") == 4
+    assert (looks.count("too many"), looks.count("Z  who kept it  ✗ fail")) == (2, 2), "each says why once"
     assert started("rollback", "pos.lite", "errors above 2 %", "--playbook", "gradual").code == 0
     report.moved(before, detail_of(store_path))
     said = capsys.readouterr().out

@@ -33,6 +33,8 @@ class Report:
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
+        #: Why the newest look of the phase, or of a rollback's watch, said what it said: on a terminal it isn't said again.
+        self._because: dict[str, str] = {}
 
     def began(self, rollout: Rollout, seconds: int) -> None:
         """What is followed, and for how long."""
@@ -43,10 +45,13 @@ class Report:
         """One look of the judge."""
         verdict = look.verdict
         nearest = nearest_to_failing(verdict.criteria)
-        begin = f"{_at(verdict.at)}  {safe_text(verdict.phase)}  "
-        room = None if (width := terminal_width()) is None else width - len(begin)
+        of_whom = safe_text(verdict.phase) if verdict.watched_since is None else "who kept it"
+        begin, width = f"{_at(verdict.at)}  {of_whom}  ", terminal_width()
+        known = self._because.get(of_whom) == verdict.because
+        self._because[of_whom] = verdict.because
+        room = None if width is None else width - len(begin)
         self._tell(
-            f"{begin}{verdict_line(verdict, nearest, room)}",
+            f"{begin}{verdict_line(verdict, nearest, room, known=known and room is not None)}",
             "verdict",
             **look.model_dump(mode="json"),
             nearest=None if nearest is None else nearest.model_dump(mode="json"),
@@ -123,13 +128,15 @@ def describe(rollout: Rollout, *, why: bool = True) -> str:
     return "; ".join(parts)
 
 
-def verdict_line(verdict: StoredVerdict, nearest: CriterionResult | None, room: int | None = None) -> str:
-    """The verdict and what is nearest to failing; then how old the data are, from how much, and what the look has cost of the
+def verdict_line(
+    verdict: StoredVerdict, nearest: CriterionResult | None, room: int | None = None, *, known: bool = False
+) -> str:
+    """The verdict, what is nearest to failing, and why, where that isn't ``known`` already; then how old the data are, from how much, and what the look has cost of the
     false-alarm budget, as far as there are columns of ``room`` (None: all of it)."""
     parts = [GLYPHS[verdict.kind]]
     if nearest is not None:
         parts.append(criterion_line(nearest))
-    if verdict.because and verdict.kind is not VerdictKind.PASS:
+    if verdict.because and verdict.kind is not VerdictKind.PASS and not known:
         parts.append(safe_text(verdict.because))
     for part in _beside(verdict):
         if room is None or len("  ".join([*parts, part])) <= room:

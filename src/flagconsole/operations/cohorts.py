@@ -189,7 +189,10 @@ class CohortOperations:
         elif is_canary:
             view = undrawn(head, flag, tenants, tenant_id=tenant_id, inside=inside, after=after, limit=limit)
         else:
-            raise CohortNotFound(f"Draw one with: flagconsole cohort {flag_name} --percentage 10", flag=flag_name)
+            hint = "A canary that went by the hash left none behind."
+            raise CohortNotFound(
+                f"{hint} Draw one with: flagconsole cohort {flag_name} --percentage 10", flag=flag_name
+            )
         if tenant_id is not None and not view.tenants:
             raise TenantNotFound(tenant=tenant_id)
         return view
