@@ -130,7 +130,7 @@ class Run(NamedTuple):
     starts: int
 
 
-WHOLE, QUICK = Run(5, 3, 100, 5), Run(3, 1, 30, 3)
+WHOLE, QUICK = Run(5, 3, 100, 5), Run(2, 1, 30, 2)
 
 
 def works(server: Served, theirs: unleash_server.Unleash | None) -> list[Work]:
@@ -343,7 +343,7 @@ _WHY = (
 )
 _WHY_KILL = (
     "readers wait while a kill is answered, but it begins after those that came before it, and its commit waits for the disk and for a core that "
-    "the loader has; the first read after each makes the snapshot anew"
+    "the loader has"
 )
 
 
