@@ -138,7 +138,6 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
         self._painted_at = float("-inf")
         self._painting: Timer | None = None
         self.trouble = ""
-        self._begun = False
         #: Whether the user has pressed a key yet: from then on the cursor is theirs.
         self.touched = False
         #: When there was something to see for the first time (monotonic seconds): keys that were typed before are for nothing.
@@ -201,10 +200,13 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         """Send only the cells that changed."""
         exact = ExactUpdate.of(renderable) if isinstance(renderable, ChopsUpdate) else renderable
+        first = renderable is not None and not self._batch_count and self.first_painted_at == float("inf")
+        if first:
+            # Before it is handed on: whoever has seen it may type at once.
+            self.first_painted_at = self.clock.monotonic()
         super()._display(screen, exact)
-        if not self._begun and isinstance(self._driver, TolerantDriver):
+        if first and isinstance(self._driver, TolerantDriver):
             # Much is done behind the first frame, and until then there is nothing to look at.
-            self._begun = True
             self._driver.let_through()
 
     async def run_action(self, *_: Any, **__: Any) -> bool:
@@ -247,7 +249,7 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
                 loop.add_signal_handler(name, self.exit, None, 128 + name)
             except (RuntimeError, ValueError):
                 break  # not in the main thread: whoever runs us there handles signals
-        self.call_after_refresh(self._first_painted)
+        self.call_after_refresh(lambda: self.run_worker(self._begin()))
 
     # state
 
@@ -263,10 +265,6 @@ class ConsoleApp(App[int | Switch], inherit_bindings=False):
             state = self.present.state
             known = replace(state, tenants=kept.tenants, tenant_names=kept.tenant_names, profiles=kept.profiles)
             self.publish(known, frozenset())
-
-    def _first_painted(self) -> None:
-        self.first_painted_at = self.clock.monotonic()
-        self.run_worker(self._begin())
 
     async def _begin(self) -> None:
         keeper = self.keeper
