@@ -249,8 +249,8 @@ def _judge(table: Table) -> None:
 _COST = (
     "a change costs its writer's thread more CPU than the bound takes for everything: on the profile of eight writers on SQLite a sixth of it is "
     "statements and the shared commit, a seventh its entry in the log with the hash, a tenth the flag's row read and written, a twentieth the "
-    "event, and the rest the checks, the hand-over from writer to writer and the event loop, all in one thread; on PostgreSQL most of it is the "
-    "driver's, for three messages a change where the bound has four and no Python between them"
+    "event, and the rest the checks, the hand-over from writer to writer and the event loop, all in one thread; on PostgreSQL more than half is "
+    "the driver's, for three messages a change"
 )
 _ORDER = (
     "a revision without gaps means that one writer follows the other, each with three messages of its own to the database (its part with the "
