@@ -248,7 +248,7 @@ def _judge(table: Table) -> None:
 
 _COST = (
     "a change costs its writer's thread more CPU than the bound takes for everything: on the profile of eight writers on SQLite a sixth of it is "
-    "statements and the shared commit, a seventh its entry in the log with the hash, a tenth the flag's row read and written, a twentieth the "
+    "statements and the shared commit, an eighth its entry in the log with the hash, a twelfth the flag's row read and written, a twentieth the "
     "event, and the rest the checks, the hand-over from writer to writer and the event loop, all in one thread; on PostgreSQL more than half is "
     "the driver's, for three messages a change"
 )
