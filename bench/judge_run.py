@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from bench.judge_world import LOOK_SECONDS, Trial, World
-from flagconsole.domain.judge import Assignment, Baseline, Counts, Judge, JudgeSettings, Latency, Observation
+from flagconsole.domain.judge import (
+    SHAPE_SHARES,
+    Assignment,
+    Baseline,
+    Counts,
+    Judge,
+    JudgeSettings,
+    Latency,
+    Observation,
+)
 from flagconsole.domain.metric import ERROR_RATE, P95_REGRESSION, SUCCESS_RATE
 from flagconsole.domain.plan import Phase
 from flagconsole.operations.plan_file import shipped_plan
@@ -61,11 +70,16 @@ class Shown:
             whole_phase=self.counts(look),
             last_hour=self.counts(look, HOUR),
             last_half_hour=self.counts(look, HALF_HOUR),
-            canary_latency=Latency(*self._own[look]),
-            control_latency=Latency(*self._other[look]),
-            recent_canary_latency=Latency(*self._recent_own[look]),
-            recent_control_latency=Latency(*self._recent_other[look]),
+            canary_latency=_latency(self._own[look]),
+            control_latency=_latency(self._other[look]),
+            recent_canary_latency=_latency(self._recent_own[look]),
+            recent_control_latency=_latency(self._recent_other[look]),
         )
+
+
+def _latency(shape: list[float]) -> Latency:
+    p95, p99 = (shape[SHAPE_SHARES.index(share)] for share in (0.95, 0.99))
+    return Latency(p95, p99, tuple(shape))
 
 
 def baseline_of(world: World) -> Baseline:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from flagconsole.domain.judge import SHAPE_SHARES
 from flagconsole.domain.judge.broken_tenant import suspects
 
 LOOK_SECONDS = 30
@@ -204,8 +205,8 @@ class Arm:
     minute_p95: np.ndarray
 
     def quantiles(self, looks: int, last: int | None = None) -> np.ndarray:
-        """p95 and p99 at each of the first ``looks`` looks, over all looks so far or the ``last`` ones; NaN where there
-        is nothing."""
+        """The quantiles of ``SHAPE_SHARES`` at each of the first ``looks`` looks, over all looks so far or the ``last`` ones;
+        NaN where there is nothing."""
         counts = self.histogram[:looks].astype(np.float64)
         if last is not None:
             counts[last:] -= self.histogram[: looks - last]
@@ -213,7 +214,7 @@ class Arm:
         total = cumulative[:, -1]
         rows = np.arange(total.size)
         found = []
-        for share in (0.95, 0.99):
+        for share in SHAPE_SHARES:
             index = (cumulative >= share * total[:, None]).argmax(1)
             before = cumulative[rows, index] - counts[rows, index]
             inside = (share * total - before) / np.maximum(counts[rows, index], 1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flagconsole.domain.group import Group
-from flagconsole.domain.judge import Counts, JudgeSettings, Latency
+from flagconsole.domain.judge import SHAPE_SHARES, Counts, JudgeSettings, Latency
 from flagconsole.domain.sketch import LatencySketch
 from flagconsole.domain.tally import Tally
 from flagconsole.rollout.phase_measurements import PhaseMeasurements, Subject
@@ -110,7 +110,8 @@ async def test_the_counts_are_those_of_the_sketches(store, fleet):
     for row in await store.metrics.tenant_rows(FLAG, SINCE, SINCE + 300):
         if row.tenant_id in COHORT:
             latencies.merge(LatencySketch.from_bytes(row.latency))
-    assert seen.canary_latency == Latency(latencies.quantile(0.95) * 1000, latencies.quantile(0.99) * 1000)
+    shape = tuple(latencies.quantile(share) * 1000 for share in SHAPE_SHARES)
+    assert seen.canary_latency == Latency(shape[-2], shape[-1], shape)
     slow = sum(times for key, times in latencies.bins() if LatencySketch([(key, 1)]).quantile(0.5) > 0.505)
     assert seen.whole_phase.slow[:5].sum() == slow
 

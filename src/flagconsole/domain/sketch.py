@@ -35,6 +35,11 @@ def bin_of(seconds: float) -> int:
     return _MAPPING.key(min(max(SHORTEST_SECONDS, seconds), LONGEST_SECONDS))
 
 
+def latency_of_bin(key: int) -> float:
+    """The latency in seconds that all in a bin count as."""
+    return _MAPPING.value(key)
+
+
 class LatencySketch:
     """The distribution of latencies, in seconds."""
 

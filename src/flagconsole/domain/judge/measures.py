@@ -11,15 +11,15 @@ from flagconsole.domain import metric as names
 from flagconsole.domain.judge.assignment import Assignment
 from flagconsole.domain.judge.baseline import Baseline, Rate
 from flagconsole.domain.judge.group_metric import given
-from flagconsole.domain.judge.interval import Estimate, estimate, joint_freedom, tail_index
+from flagconsole.domain.judge.interval import estimate, tail_index
+from flagconsole.domain.judge.latency_shape import LatencyShape
+from flagconsole.domain.judge.latency_shift import difference_before, shift_by_counts, tail_known
 from flagconsole.domain.judge.measurement import Measurement
 from flagconsole.domain.judge.observation import Counts, Latency, Observation
 from flagconsole.domain.plan import Criterion
 from flagconsole.domain.verdict import Contribution
 
 Floats = NDArray[np.float64]
-#: Fewer slow operations than this in a group make no interval of a latency: the tail needs more than a rate does.
-FEWEST_SLOW = 50
 
 
 class Measures:
@@ -72,24 +72,14 @@ class Measures:
         assert own.p95 is not None
         assert other.p95 is not None
         raw = own.p95 / other.p95
-        alpha = tail_index(other.p95, other.p99)
-        exposure = counts.operations
-        difference, drift = 0.0, 0.0
-        if "slow" in self._rates:
-            exposure, drift = counts.operations * self._rates["slow"].expected, self._rates["slow"].drift
-            before, beside = (_share(exposure, counts.operations, group) for group in (self._canary, self._control))
-            if before > 0 and beside > 0:
-                difference = math.log(before / beside)
-        value = raw * math.exp(-difference / alpha) - 1
+        shape, rate = LatencyShape(other), self._rates.get("slow")
+        value = raw * math.exp(-difference_before(shape, counts, rate, self._canary)) - 1
         error, freedom = None, math.inf
-        if not rough:
-            canary, control = (estimate(counts.slow, exposure, group, drift) for group in (self._canary, self._control))
-            if canary is not None and control is not None and _tail_known(canary) and _tail_known(control):
-                error = math.sqrt(canary.log_variance + control.log_variance) / alpha
-                freedom = joint_freedom((canary.log_variance, canary.freedom), (control.log_variance, control.freedom))
-                if "slow" in self._rates:
-                    # Where one slow customer makes most of a cohort's tail, the quantile exaggerates what the counts say.
-                    value = min(value, (canary.value / control.value) ** (1 / alpha) - 1, key=abs)
+        if not rough and (shift := shift_by_counts(shape, counts, rate, self._canary)) is not None:
+            error, freedom = shift.error, shift.freedom
+            if shift.log_factor is not None:
+                # Where one slow customer makes most of a cohort's tail, the quantile exaggerates what the counts say.
+                value = min(value, math.expm1(shift.log_factor), key=abs)
         measured = Measurement(
             value,
             error,
@@ -153,7 +143,7 @@ class Measures:
         canary = None if rough else estimate(counts.slow, counts.operations, self._canary)
         error = (
             None
-            if canary is None or not _tail_known(canary)
+            if canary is None or not tail_known(canary)
             else math.sqrt(canary.log_variance) / tail_index(group.p95, group.p99)
         )
         beside = other if _positive(other) else None
@@ -168,14 +158,5 @@ class Measures:
         )
 
 
-def _tail_known(group: Estimate) -> bool:
-    return group.telling and group.events >= FEWEST_SLOW
-
-
 def _positive(value: float | None) -> bool:
     return value is not None and math.isfinite(value) and value > 0
-
-
-def _share(events: Floats, operations: Floats, group: NDArray[np.bool_]) -> float:
-    total = float(operations[group].sum())
-    return float(events[group].sum()) / total if total > 0 else 0.0

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from flagconsole.domain.errors import InvalidInput
 
 Floats = NDArray[np.float64]
+#: The shares of operations whose latencies make the shape of a group's: enough to turn counts of slow ones into latencies.
+SHAPE_SHARES = (0.05, 0.25, 0.50, 0.75, 0.95, 0.99)
 
 
 @dataclass(frozen=True)
@@ -56,10 +58,12 @@ class Counts:
 
 @dataclass(frozen=True)
 class Latency:
-    """Latency quantiles of a group in milliseconds; None where there is none."""
+    """Latency quantiles of a group in milliseconds; None where there is none. ``shape`` are those of ``SHAPE_SHARES``; empty
+    where only the two are known, and then latencies are taken for log-normal."""
 
     p95: float | None = None
     p99: float | None = None
+    shape: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
