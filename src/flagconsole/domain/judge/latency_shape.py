@@ -20,8 +20,12 @@ _SHARES = (1e-6, 0.999)
 _SPREAD_BOUNDS = (0.1, 4.0)
 #: The spread where the quantiles don't tell.
 _UNKNOWN_SPREAD = 0.5
-#: The slope at a place is taken over so many deviations on either side: quantiles of few operations are no smooth curve.
-_AROUND = 0.25
+#: Where more operations than this are slow, counting them no longer tells how slow they are.
+MOST_SHARE = 0.95
+#: A slope is taken over so many errors of the share on either side, which is about as far as intervals reach: where nearly all
+#: operations are slow the curve is steep above and flat below.
+_REACH = 4.0
+_REACHES = (0.1, 2.0)
 _FAR = 8.0
 
 
@@ -48,13 +52,14 @@ class LatencyShape:
         """The logarithm of the latency that ``share`` of the operations exceed."""
         return float(np.interp(-deviate(share), self._places, self._logs))
 
-    def error_per_share(self, share: float) -> float:
-        """By how much the logarithm of a latency is wrong for each part by which ``share``, that of the operations
-        above a fixed latency, is (the delta method)."""
-        place = -deviate(share)
-        low, high = np.interp([place - _AROUND, place + _AROUND], self._places, self._logs)
-        spread = min(max(float(high - low) / (2 * _AROUND), _SPREAD_BOUNDS[0]), _SPREAD_BOUNDS[1])
-        return spread * deviates_per_share(share)
+    def log_error(self, share: float, error: float) -> float:
+        """The standard error of the logarithm of a latency, from that of the logarithm of the ``share`` of operations above
+        a fixed one."""
+        reach = min(max(_REACH * error, _REACHES[0]), _REACHES[1])
+        low, high = share * math.exp(-reach), min(share * math.exp(reach), max(share, MOST_SHARE))
+        deviates = deviate(high) - deviate(low)
+        spread = (self.log_exceeded_by(low) - self.log_exceeded_by(high)) / deviates
+        return error * min(max(spread, _SPREAD_BOUNDS[0]), _SPREAD_BOUNDS[1]) * deviates / math.log(high / low)
 
 
 def deviate(share: float) -> float:

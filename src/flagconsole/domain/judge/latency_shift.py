@@ -10,15 +10,13 @@ from numpy.typing import NDArray
 
 from flagconsole.domain.judge.baseline import Rate
 from flagconsole.domain.judge.interval import Estimate, estimate, joint_freedom
-from flagconsole.domain.judge.latency_shape import LatencyShape, deviate, deviates_per_share, moved
+from flagconsole.domain.judge.latency_shape import MOST_SHARE, LatencyShape, deviate, deviates_per_share, moved
 from flagconsole.domain.judge.observation import Counts
 
 Floats = NDArray[np.float64]
 Members = NDArray[np.bool_]
 #: Fewer slow operations than this in a group make no interval of a latency: the tail needs more than a rate does.
 FEWEST_SLOW = 50
-#: Where more operations than this are slow, counting them no longer tells how slow they are.
-MOST_SHARE = 0.95
 
 
 class LatencyShift(NamedTuple):
@@ -65,20 +63,23 @@ def _group(
     shape: LatencyShape, counts: Counts, rate: Rate | None, members: Members
 ) -> tuple[float, float, float] | None:
     """One group's share of slow operations, and the variance of the logarithm of its latencies with its degrees of
-    freedom. Tenants are held against what each of them would have if all had moved alike."""
+    freedom. Tenants are held against what each would have if all had moved alike from where they were, or against the
+    group's share, whichever explains them better: where most operations are slow, what they were like before says little."""
     share = _share(counts.slow, counts.operations, members)
     usual = min(share, MOST_SHARE)
-    if rate is None:
-        found = estimate(counts.slow, counts.operations, members)
-    else:
+    drift, exposures = 0.0, [counts.operations]
+    if rate is not None:
         before = _share(counts.operations * rate.expected, counts.operations, members)
         deviates = np.full(counts.operations.shape, deviate(usual) - deviate(before))
+        exposures.append(counts.operations * moved(rate.expected, deviates))
         # A tenant's drift is one of its latencies: of many slow operations it moves a smaller part than of few.
         drift = rate.drift * (deviates_per_share(before) / deviates_per_share(usual)) ** 2
-        found = estimate(counts.slow, counts.operations * moved(rate.expected, deviates), members, drift)
-    if found is None or not tail_known(found):
+    found = [estimate(counts.slow, exposure, members, drift) for exposure in exposures]
+    usable = [one for one in found if one is not None and tail_known(one)]
+    if not usable:
         return None
-    return share, found.log_variance * shape.error_per_share(usual) ** 2, found.freedom
+    best = min(usable, key=lambda one: one.log_variance)
+    return share, shape.log_error(usual, math.sqrt(best.log_variance)) ** 2, best.freedom
 
 
 def _share(events: Floats, operations: Floats, group: Members) -> float:
