@@ -48,8 +48,18 @@ def test_the_canary_stands_beside_the_control(measured):
     assert "8000 operations of 2 tenants, 300 ms on average" in result.out
     assert "error_rate (%)" in result.out
     assert "latency_p95 (ms)" in result.out
-    assert any("\u2801" <= char <= "\u28ff" for char in result.out)
+    # Without colours each group's line has a mark of its own, in the legend too.
+    assert "** canary" in result.out
+    assert "oo control" in result.out
     assert "\x1b" not in result.out
+
+
+def test_what_neither_group_recorded_is_not_known(measured):
+    result = measured("metrics", FLAG)
+    rows = {line.split()[0]: line.split() for line in reversed(result.out.splitlines()) if line.strip()}
+    assert rows["tickets"][1:] == rows["conversion_rate"][1:] == ["–"] * 3
+    assert rows["control"][-1] == "–"
+    assert "raw: of this window" in result.out
 
 
 def test_json_is_what_the_server_answers(measured):

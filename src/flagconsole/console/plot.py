@@ -18,6 +18,9 @@ MOST_HEIGHT: Final = 200
 _HEADROOM: Final = 1.5
 _ROBUST: Final = 0.98
 _TICKS: Final = 5
+#: What lines are drawn with: fine dots where colours tell them apart, and without colours a mark for each.
+_FINE: Final = "braille"
+_MARKS: Final = ("*", "o", "+", "x", "#", "=", "%", "~")
 
 
 class Line(NamedTuple):
@@ -49,11 +52,12 @@ def chart(
     plotext.title(title)
     plotext.xlim(0, max(1, len(starts) - 1))
     plotext.ylim(0, top)
-    for line in lines:
+    for place, line in enumerate(lines):
+        mark = _FINE if colours or len(lines) == 1 else _MARKS[place % len(_MARKS)]
         name: str | None = safe_text(line.name, 30)
         for xs, ys in segments(line.values, top):
             draw = plotext.plot if len(xs) > 1 else plotext.scatter
-            draw(xs, ys, marker="braille", color=line.colour, label=name)
+            draw(xs, ys, marker=mark, color=line.colour, label=name)
             name = None
     ticks = _tick_places(len(starts))
     plotext.xticks(ticks, [starts[place].strftime("%H:%M") for place in ticks])

@@ -97,12 +97,21 @@ async def flag_metrics(
 
 def compared(groups: Mapping[Group, GroupMetrics]) -> tuple[Compared, ...]:
     """The canary against the control, metric by metric; nothing without a canary. Counts are compared for each active
-    tenant, since the groups are not of one size."""
+    tenant, since the groups are not of one size. Tickets and conversions that neither has any of aren't known."""
     canary = groups[Group.CANARY].totals if Group.CANARY in groups else None
     control = groups[Group.CONTROL].totals if Group.CONTROL in groups else None
     if canary is None:
         return ()
     rows = [_compare(name, kind, canary, control, read) for name, (kind, read) in _COMPARED.items()]
+    for name, told in _TOLD.items():
+        if not any(told(totals) for totals in (canary, control) if totals is not None):
+            # Nobody may be counting them: none of either group is not known to be none.
+            rows = [
+                row
+                if row.metric != name
+                else Compared(metric=name, kind=row.kind, canary=None, control=None, change=None)
+                for row in rows
+            ]
     names = sorted({*canary.custom, *(control.custom if control is not None else ())})
     for name in names:
         kind = (canary.custom.get(name) or control.custom[name]).kind if control else canary.custom[name].kind
@@ -281,6 +290,11 @@ _COMPARED: Final[dict[str, tuple[MetricKind, Callable[[MetricTotals], float | No
     "csat": (MetricKind.RATIO, lambda totals: totals.csat),
     "tickets": (MetricKind.COUNT, _known_if_active(lambda totals: totals.tickets)),
     "conversion_rate": (MetricKind.RATIO, lambda totals: totals.conversion_rate),
+}
+#: What only some services tell, and how often a group's did.
+_TOLD: Final[dict[str, Callable[[MetricTotals], int]]] = {
+    "tickets": lambda totals: totals.tickets,
+    "conversion_rate": lambda totals: totals.conversions,
 }
 #: The relative metrics of plans, and the metric whose change they are.
 _CHANGES: Final = {"p95_regression": "latency_p95", "ticket_increase": "tickets"}

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _PIPE_WIDTH: Final = 80
 _CHART_HEIGHT: Final = 12
+_RAW: Final = "raw: of this window; a rollout's judge takes out what the groups differed by before"
 _COLOURS: Final = {
     "canary": "orange",
     "control": "blue",
@@ -73,7 +74,8 @@ def metrics(invocation: Invocation, flag: str, window: str, step: str | None, me
     )
     if found.comparison:
         say("")
-        print_table(["METRIC", "CANARY", "CONTROL", "CHANGE"], [_compared(item) for item in found.comparison])
+        print_table(["METRIC", "CANARY", "CONTROL", "RAW CHANGE"], [_compared(item) for item in found.comparison])
+        say(_RAW)
     for name in [metric] if metric else ["error_rate", "latency_p95"]:
         say("")
         _draw(found, name)
@@ -95,10 +97,12 @@ def _fields(found: FlagMetrics) -> list[tuple[str, Cell | str]]:
 
 
 def _groups(found: FlagMetrics) -> list[list[Cell | str]]:
-    return [[group.value, *_totals(item.totals)] for group, item in found.groups.items()]
+    # Without any ticket of any group nobody may be counting them.
+    counted = any(item.totals.tickets for item in found.groups.values())
+    return [[group.value, *_totals(item.totals, counted)] for group, item in found.groups.items()]
 
 
-def _totals(totals: MetricTotals) -> list[Cell | str]:
+def _totals(totals: MetricTotals, tickets_counted: bool) -> list[Cell | str]:
     return [
         str(totals.active_tenants),
         str(totals.operations),
@@ -107,7 +111,7 @@ def _totals(totals: MetricTotals) -> list[Cell | str]:
         _milliseconds(totals.latency_p95),
         _milliseconds(totals.latency_p99),
         _share(totals.csat),
-        str(totals.tickets),
+        str(totals.tickets) if tickets_counted else "–",
     ]
 
 
