@@ -59,7 +59,8 @@ async def test_while_connecting_the_data_is_told_as_the_caches(open_console: Con
         # Tenants are read behind the first paint; then reach and impact are counted from them.
         known = cache.read_part(path, "tenants")
         await console.until(lambda: len(console.app.state.tenants) == len(known) > 0)
-        await console.until(lambda: console.app.state.reach["pos.lite"].tenants == len(known))
+        await console.until(lambda: "pos.lite" in console.app.state.reach)
+        assert console.app.state.reach["pos.lite"].tenants == len(known)
         impact = lambda: console.app.impact_of(console.app.state.selected)  # noqa: E731
         await console.until(lambda: impact() is not None and impact().blast.tenants == len(known))
         console.clock.now += 2
