@@ -587,6 +587,8 @@ def open_console(server: FakeServer, tmp_path: Any) -> Console:
         )
         async with app.run_test(size=size) as pilot:
             driver = Driver(app, pilot, clock, server)
+            # Keys that are typed before there is something to see are for nothing.
+            await driver.until(lambda: app.first_painted_at < float("inf") or not app.is_running)
             if live:
                 await driver.until(lambda: app.state.connection.phase.value == "live" and server.greeted)
                 await driver.until(lambda: app.state.caught_up or not caught_up)
