@@ -17,7 +17,7 @@ from flagconsole.domain.incident_views import IncidentClose, IncidentDetail, Ste
 from flagconsole.domain.plan import PhaseKind
 from flagconsole.domain.playbook_run import StepStatus
 from flagconsole.domain.rollout import Rollout, RolloutStatus, RolloutStep
-from flagconsole.domain.rollout_views import Checklist, RolloutResult
+from flagconsole.domain.rollout_views import RolloutResult
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.domain.views import ChangeResult
 from flagconsole.operations.checklist import checklist_of
@@ -238,7 +238,10 @@ class FakeActions(FakeRollouts):
             ticks = [Tick(item, "rel", self._now, "") for item in self.ticked.get(name, ())]
             missing = [item.item for item in checklist_of(ticks, rollout.plan).items if item.missing]
             if missing and following.kind is PhaseKind.CANARY:
-                raise ChecklistIncomplete(flag=name, missing=", ".join(missing))
+                if not body.checked:
+                    raise ChecklistIncomplete(flag=name, missing=", ".join(missing))
+                if not dry_run:
+                    self.ticked.setdefault(name, set()).update(missing)
 
         moved = rollout.entered(following, self.flags_by_name[name].version + 1, self._now)
         if dry_run:
@@ -312,11 +315,6 @@ class FakeActions(FakeRollouts):
             return await self.incident("inc-5")
 
         return await self._mutate("playbook", name, body, idempotency_key, act)  # type: ignore[no-any-return]
-
-    async def tick_checklist(self, name: str, body: ask_rollout.ChecklistTick) -> Checklist:
-        self._failing()
-        self.ticked.setdefault(name, set()).update(body.items)
-        return (await self.rollout(name)).checklist
 
     async def confirm_step(
         self, incident_id: str, step: str, body: StepConfirm, *, dry_run: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from flagconsole.domain.role import Role
 from flagconsole.domain.states import FlagState
 from flagconsole.domain.verdict import VerdictKind
 from flagconsole.operations.checklist import CHECKLIST
+from flagconsole.operations.plan_file import shipped_plan
 
+from . import fake_actions
 from .fake_rollouts import going_bad
 
 Console = Any
@@ -72,6 +75,11 @@ async def test_the_effect_appears_once_it_was_measured_after_the_change(server: 
         for name in server.instances_by_id:
             server.confirm(name)
         await console.until("CONFIRMED 12/12")
+        await console.until("waiting for data   the judge saw 4.21 %")
+        # Only data that goes up to the change says what was before it.
+        server.later = 25.0
+        server.moving[NAME] = lambda ago: None if ago < 23 else going_bad(ago - 25)
+        console.clock.now += 25
         await console.until("waiting for data since the change")
         (action,) = console.app.state.ledger
         assert action.effect is not None
@@ -80,10 +88,10 @@ async def test_the_effect_appears_once_it_was_measured_after_the_change(server: 
         # Two minutes later: 90 s of data at 0.4 % since the kill.
         server.later = 120.0
         server.moving[NAME] = lambda ago: (0.004, 200.0) if ago < 118 else going_bad(ago - 120)
-        console.clock.now += 120
+        console.clock.now += 95
         await console.until("✓ EFFECT")
         (action,) = console.app.state.ledger
-        assert action.effect.before == before
+        assert action.effect.before == pytest.approx(before, rel=0.1)
         assert action.effect.after == pytest.approx(0.004)
         assert "→ 0.40 %" in console.screen()
 
@@ -157,18 +165,23 @@ async def test_promote_ticks_the_checklist_and_takes_the_name_in_production(serv
         assert "[✓] success and failure criteria set  the store knows it" in console.screen()
         assert "▶ [ ] shadow mode ready" in console.screen(), "what nobody needs to tick isn't marked"
         assert "nothing can be confirmed yet" in console.screen()
+        await console.press("1", "Y")
+        await console.until("tick the 5 left of the checklist first: t, a")
         await console.press("t")
-        await console.until("[✓] shadow mode ready")
-        assert "shadow mode ready" in server.ticked[NAME]
+        await console.until("[✓] shadow mode ready  not sent yet")
+        await console.press("up", "t")
+        await console.until("[ ] shadow mode ready")
         await console.press("a")
-        await console.until("then type loyalty_points")
-        assert server.ticked[NAME] == set(CHECKLIST) - {"success and failure criteria set"}
-        await console.press("1")
+        await console.until("type loyalty_points to promote")
+        assert server.ticked[NAME] == {"defined in the store"}, "Esc would leave all as it was"
+        assert "nothing sent yet" in console.screen()
         await console.type(WORD)
         await console.until(lambda: server.requests)
         verb, name, body, _ = server.requests[0]
         assert (verb, name, body.past_verdict) == ("promote", NAME, False)
+        assert body.checked
         await console.until("canary 10 % → canary 50 %")
+        assert server.ticked[NAME] == set(CHECKLIST) - {"success and failure criteria set"}
 
 
 async def test_a_failing_guard_is_only_passed_by_an_explicit_key_and_the_typed_name(
@@ -462,3 +475,58 @@ async def test_a_lost_answer_is_asked_for_again_with_the_same_key(server: Any, o
         await console.until("progression paused")
         assert len(server.requests) == 2
         assert server.requests[0][3] == server.requests[1][3]
+
+
+async def test_a_kill_of_the_wrong_flag_is_undone_from_the_sheet_that_shows_it(
+    server: Any, open_console: Console
+) -> None:
+    async with open_console() as console:
+        await console.press("K")
+        await console.until("BLAST")
+        await console.press("1", "Y")
+        await console.until("U clears the kill: a revive, to off   for ")
+        assert "U undo" in console.rows()[-1]
+        for name in server.instances_by_id:
+            server.confirm(name)
+        await console.until("CONFIRMED 12/12")
+        assert all(name in console.screen() for name in server.instances_by_id), "there is room for all names"
+        await console.press("U")
+        await console.until("REVIVE pos.loyalty_points")
+        assert "S sets its state" in console.screen()
+        assert "its rollout does not restart" not in console.screen(), "it had none"
+
+
+async def test_after_a_minute_the_sheet_offers_no_undo(server: Any, open_console: Console) -> None:
+    async with open_console() as console:
+        await console.press("K")
+        await console.until("BLAST")
+        await console.press("1", "Y")
+        await console.until("U clears the kill")
+        console.clock.now += 61
+        await console.until(lambda: "U clears the kill" not in console.screen())
+        await console.press("U")
+        assert "REVIVE" not in console.screen()
+
+
+async def test_a_rollout_that_begins_with_a_canary_asks_for_the_checklist_on_its_sheet(
+    server: Any, open_console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.environment = "staging"
+    monkeypatch.setattr(fake_actions, "shipped_plan", at_a_canary)
+    async with open_console((120, 40)) as console:
+        await console.press("B")
+        await console.until("[ ] shadow mode ready")
+        await console.press("1", "Y")
+        await console.until("left of the checklist first: t, a")
+        assert server.requests == []
+        await console.press("a")
+        await console.until("Y begin the rollout")
+        await console.press("Y")
+        await console.until(lambda: server.requests)
+        assert server.requests[0][2].checked
+
+
+def at_a_canary(name: str) -> Any:
+    plan = shipped_plan(name).plan
+    phases = tuple(phase for phase in plan.phases if phase.kind.value != "shadow")
+    return SimpleNamespace(plan=plan.model_copy(update={"phases": phases}))

@@ -233,7 +233,7 @@ async def test_zoom_is_drawn_and_copied_as_text(
         await console.press("y")
         await console.until(lambda: copied)
         assert copied[0].startswith(f"{NAME}  2026-03-14 02:52:31Z to 03:07:31Z")
-        assert "canary 4.10 %" in copied[0]
+        assert "canary 4.33 %" in copied[0]
         assert "error rate" in copied[0]
         await console.press("z")
         await console.until("CRITERION")

@@ -9,8 +9,10 @@ import pytest
 
 from flagconsole.console import watched
 from flagconsole.console.actions import Action, Kind, Stage
-from flagconsole.console.effects import ENOUGH, GIVEN_UP, metric_for, wanted, with_effect
+from flagconsole.console.effects import ENOUGH, GIVEN_UP, REPORTED, metric_for, wanted, with_effect
+from flagconsole.console.line import Line
 from flagconsole.console.metric_windows import GroupRow, MetricWindow
+from flagconsole.console.progress import effect_lines
 from flagconsole.console.state import ConsoleState
 from flagconsole.domain.verdict import VerdictKind
 
@@ -64,6 +66,68 @@ def test_what_was_seen_before_the_change_is_kept_when_it_leaves_the_window() -> 
     assert later.effect is not None
     assert later.effect.before == pytest.approx(0.04)
     assert later.effect.after_seconds > first.effect.after_seconds if first.effect else False
+
+
+def coarse(values: dict[str, list[tuple[float, float]]], newest_at: float, fetched_at: float) -> MetricWindow:
+    """Steps of half a minute, the change in the middle of the fourth; by group the rate and the operations of each."""
+    starts = tuple(AT - 105 + 30 * index for index in range(max(map(len, values.values()))))
+    groups = {
+        name: GroupRow(
+            0,
+            0,
+            {},
+            {"error_rate": tuple(rate for rate, _ in found), "operations": tuple(count for _, count in found)},
+        )
+        for name, found in values.items()
+    }
+    return MetricWindow("pos.lite", 900, fetched_at, starts[0], starts[-1] + 30, 30, newest_at, starts, groups, 0, 0)
+
+
+FAILED_LATE = {"canary": [(0.0, 10.0), (0.0, 10.0), (0.0, 10.0), (0.18, 10.0), (0.0, 0.0)]}
+
+
+def test_what_failed_in_the_half_minute_of_the_kill_is_in_the_number_before_it() -> None:
+    seen = with_effect(action(), coarse(FAILED_LATE, AT + 5, AT + 5), AT + 5).effect
+    assert seen is not None
+    assert seen.before == pytest.approx(0.09)
+    assert seen.before_seconds == 45
+
+
+def test_nothing_is_said_of_before_until_the_data_up_to_the_change_has_come() -> None:
+    early = coarse({"canary": FAILED_LATE["canary"][:3]}, AT - 15, AT + 1)
+    seen = with_effect(action(), early, AT + 1)
+    assert seen.effect is None or seen.effect.before is None
+    later = with_effect(seen, coarse(FAILED_LATE, AT + 20, AT + 21), AT + 21).effect
+    assert later is not None
+    assert later.before == pytest.approx(0.09)
+    # Where nobody reports any more, what there is is all there will be.
+    silent = with_effect(action(), early._replace(fetched_at=AT + REPORTED), AT + REPORTED).effect
+    assert silent is not None
+    assert silent.before == 0.0
+
+
+def test_a_step_in_which_the_group_went_on_with_other_tenants_is_no_before() -> None:
+    lowered = action(kind=Kind.SET, before="canary 50 %", after="canary 10 %")
+    seen = with_effect(lowered, coarse(FAILED_LATE, AT + 20, AT + 21), AT + 21).effect
+    assert seen is not None
+    assert seen.before == 0.0
+    assert seen.before_seconds == 30
+
+
+def test_the_sheet_names_the_number_that_the_flag_was_killed_for() -> None:
+    killed = with_effect(action(judged=0.013), coarse(FAILED_LATE, AT + 5, AT + 5), AT + 5)
+    shown = text_of(effect_lines(killed, 76))
+    assert "9.00 % → waiting for data since the change" in shown
+    assert "canary, 45 s before; the judge saw 1.30 %" in shown
+    waiting = text_of(effect_lines(action(judged=0.013), 76))
+    assert "waiting for data" in waiting
+    assert "the judge saw 1.30 %" in waiting
+    done = with_effect(action(judged=0.013), window(AT + 60), AT + 60)
+    assert "canary, 60 s before → everyone, off, 55 s since; the judge saw 1.30 %" in text_of(effect_lines(done, 76))
+
+
+def text_of(rows: list[Line]) -> str:
+    return "\n".join("".join(part.text for part in row) for row in rows)
 
 
 @pytest.mark.parametrize("silent", [window(AT + 120, off=None), window(AT + 120, off=0.004, operations=0)])

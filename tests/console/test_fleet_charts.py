@@ -16,7 +16,7 @@ async def test_they_follow_the_cursor_and_give_way_to_a_sheet(open_console: Cons
         server.moving[name] = calm
     async with open_console((120, 40)) as console:
         await console.until("error rate %  pos.loyalty_points")
-        await console.until("canary 0.36")
+        await console.until("canary 0.34")
         await console.press("j")
         here = console.app.state.selected
         await console.until(f"error rate %  {here}")

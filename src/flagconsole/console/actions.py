@@ -40,7 +40,8 @@ class Asked(NamedTuple):
 
     ``state`` is also an override's, where ``remove`` takes it away instead; ``expires_at`` is in seconds since the epoch.
     ``target`` is the change that a rollback returns to; ``changes`` are those that are undone as one set, where ``leave_raising``
-    leaves out the flags whose undoing would raise exposure. ``plan`` is the name of a rollout's plan, empty for the flag's own.
+    leaves out the flags whose undoing would raise exposure. ``plan`` is the name of a rollout's plan, empty for the flag's own;
+    ``checked`` says that what is missing of the pre-canary checklist was seen to.
     """
 
     state: str = ""
@@ -57,6 +58,7 @@ class Asked(NamedTuple):
     freeze: bool = False
     changes: tuple[int, ...] = ()
     leave_raising: bool = False
+    checked: bool = False
 
 
 class Stage(StrEnum):
@@ -101,7 +103,8 @@ class Action:
     """One action. ``key`` is its idempotency key; ``version`` the flag's version that it was decided on.
 
     ``begun_at`` is shown to people (seconds since the epoch); ``sent_at``, ``accepted_at`` and ``confirmed_at`` are
-    monotonic seconds. ``metric`` is the one whose course the action is to change. ``confirmed`` and ``behind`` name instances,
+    monotonic seconds. ``metric`` is the one whose course the action is to change, ``judged`` what the judge last saw of it
+    over the phase. ``confirmed`` and ``behind`` name instances,
     ``told`` those that were sent it and have no way to confirm. ``message`` says why it was refused or isn't known.
     """
 
@@ -115,6 +118,7 @@ class Action:
     begun_at: float
     asked: Asked = NOTHING_MORE
     metric: str = ""
+    judged: float | None = None
     base_revision: int = -1
     stage: Stage = Stage.INTENT
     sent_at: float | None = None

@@ -28,6 +28,8 @@ LATE: Final = 10.0
 ARRIVING_RANK: Final = -1
 #: Looks of the judge that may be missed before its verdict counts as old.
 MISSED_LOOKS: Final = 3
+#: Seconds of a phase after which too little traffic to judge by is a problem and no longer a beginning.
+GATHERING: Final = 600.0
 #: The rank of a rollout under way that gets worse while the judge can't be sure yet.
 NEARING_RANK: Final = 4
 #: The rank of a flag that was rolled back a while ago, with an incident that is open.
@@ -63,6 +65,7 @@ def problem_of(state: ConsoleState, row: FlagRow, now: float) -> Problem | None:
         or _not_everywhere(state, row, now)
         or _incident(state, row)
         or _unknown(state.rollouts.get(row.name), now)
+        or _held(state.rollouts.get(row.name))
         or _nearing(state.rollouts.get(row.name), now)
         or _killed(row, now)
         or _rolled_back(state, row, now)
@@ -140,8 +143,21 @@ def _unknown(rollout: RolloutRow | None, now: float) -> Problem | None:
     if now - looked > MISSED_LOOKS * tick:
         return Problem(3, "?", "OVERDUE", f"the judge has not looked for {ago(now - looked)}", "warning")
     if judged is not None and judged.kind == "no_data" and not _begins(rollout, now):
-        return Problem(3, "╌", "NO DATA", judged.because or "nothing is measured", "warning")
+        if judged.shown == judged.kind:
+            return Problem(3, "╌", "NO DATA", judged.because or "nothing is measured", "warning")
+        if now - rollout.phase_started_at > GATHERING:
+            return Problem(NEARING_RANK, "╌", "TOO FEW", f"{judged.because}: too few to judge by", "warning")
     return None
+
+
+def _held(rollout: RolloutRow | None) -> Problem | None:
+    """What would go on, and waits for a person: the server held it at the end of a phase."""
+    if rollout is None or rollout.status != "running" or not rollout.held_by_server:
+        return None
+    judged = rollout.judged
+    if judged is None or judged.kind != "pass":
+        return None
+    return Problem(NEARING_RANK, "‖", "HELD", f"{rollout.pause_reason} (P)", "warning")
 
 
 def _begins(rollout: RolloutRow, now: float) -> bool:

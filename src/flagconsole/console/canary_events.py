@@ -50,7 +50,7 @@ def _verdict_events(looks: Sequence[VerdictRow], who: str) -> Iterator[tuple[flo
             continue
         if before is None and index:
             continue  # the oldest one that is known may just as well have been so for days
-        sign = span(f"{OUTCOME_SIGN[look.kind]} {OUTCOME_WORD[look.kind]}", OUTCOME_ROLE[look.kind])
+        sign = span(f"{OUTCOME_SIGN[look.shown]} {OUTCOME_WORD[look.shown]}", OUTCOME_ROLE[look.shown])
         yield look.at, line(who, sign, span(f"  {look.because}", "muted"))
 
 

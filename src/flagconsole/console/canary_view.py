@@ -18,10 +18,11 @@ from flagconsole.console.figures import (
     duration_text,
     interval_text,
     metric_label,
+    unit_of,
     value_text,
 )
 from flagconsole.console.glyphs import DONE
-from flagconsole.console.line import Line, cell, cut, joined, line, line_width, wrapped
+from flagconsole.console.line import Line, cell, cut, cut_text, joined, line, line_width, text_of, wrapped
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.rulings import Ruling, rulings
@@ -44,16 +45,28 @@ _STATUS: Final = {
     "killed": ("KILLED", "danger"),
 }
 TOP_TENANTS: Final = 3
+#: What the tenants that contribute most to a metric have most of.
+_COUNTED_OF: Final = {
+    "success_rate": "failed operations",
+    "error_rate": "errors",
+    "critical_errors": "critical errors",
+    "latency_p95": "slow operations",
+    "latency_p99": "slow operations",
+    "p95_regression": "slow operations",
+    "ticket_increase": "tickets",
+}
 #: With fewer tenants than this by chance in the canary, too few other cohorts differ from it for much to be proven.
 FEW_BY_CHANCE: Final = 20
 
 
-def title_line(flag: FlagRow, rollout: RolloutRow | None) -> Line:
-    """Which flag, version, setting, owner, plan."""
-    facts = [f"v{flag.version}", flag.setting, *([f"owner {flag.owner}"] if flag.owner else [])]
+def title_line(flag: FlagRow, rollout: RolloutRow | None, width: int) -> Line:
+    """Which flag, version, setting, plan, owner: as many of these as there is room for, none of them in part."""
+    facts = [f"v{flag.version}", flag.setting]
     if rollout is not None:
         facts += [f"plan {rollout.plan}", f"started by {rollout.started_by}"]
-    return line(span(f" {flag.name}", "strong"), span("  " + " · ".join(facts), "muted"))
+    facts += [f"owner {flag.owner}"] if flag.owner else []
+    name = span(f" {flag.name}  ", "strong")
+    return line(name, *_whole_facts([line(span(fact, "muted")) for fact in facts], width - line_width((name,))))
 
 
 def rail_line(rollout: RolloutRow, width: int) -> Line:
@@ -86,12 +99,32 @@ def _phase_part(rollout: RolloutRow, index: int, detail: int) -> Line:
 def standing_line(rollout: RolloutRow, now: float, flag: FlagRow | None = None) -> Line:
     """Whether it goes on: its status, the two pauses by their two names and why, who promotes, who rolls back. One that has ended
     says when, which for a rollback is when the ``flag`` was changed."""
+    return line(" ", *joined(_standing_parts(rollout, now, flag)))
+
+
+def standing_rows(rollout: RolloutRow, now: float, flag: FlagRow | None, width: int, most: int = 4) -> list[Line]:
+    """The same in as many rows as it needs, at most ``most``: what is to come, and why it waits, is never cut off in mid word."""
+    rows: list[Line] = []
+    for part in _standing_parts(rollout, now, flag):
+        longer = joined([rows[-1], part]) if rows else part
+        if rows and line_width(longer) < width:
+            rows[-1] = longer
+        elif line_width(part) < width:
+            rows.append(part)
+        else:
+            role = part[0].role
+            first, *others = wrapped(text_of(part), width - 1, role, most=max(1, most - len(rows)))
+            rows += [first, *others]
+    return [line(" ", *row) for row in rows[:most]]
+
+
+def _standing_parts(rollout: RolloutRow, now: float, flag: FlagRow | None) -> list[Line]:
     word, role = _STATUS.get(rollout.status, (rollout.status.upper() or "UNKNOWN", "warning"))
     parts = [line(span(word, role))]
     if not rollout.active:
         at = rollout.took_effect_at(flag)
         ended = "" if at is None else ago_words(now - at)
-        return line(" ", *joined([*parts, line(span(ended, "muted")), line(span(rollout.end_reason))]))
+        return [part for part in (*parts, line(span(ended, "muted")), line(span(rollout.end_reason))) if text_of(part)]
     if rollout.progression_paused:
         parts.append(line(span("‖ PROGRESSION PAUSED", "warning")))
     if rollout.exposure_frozen:
@@ -103,7 +136,7 @@ def standing_line(rollout: RolloutRow, now: float, flag: FlagRow | None = None) 
         parts.append(line(span(back, "muted" if rollout.auto_rollback else "warning")))
     if rollout.pause_reason:
         parts.append(line(span(f"“{rollout.pause_reason}”", "muted")))
-    return line(" ", *joined(parts))
+    return parts
 
 
 def _next_words(rollout: RolloutRow) -> str:
@@ -128,8 +161,13 @@ def criteria_rows(
         return [line(span(" this phase has no criteria: it is not judged", "muted"))]
     shape = fitted(
         [
-            Column("metric", "CRITERION", 22 if width >= 100 else 18),
-            Column("value", _JUDGED.get(kind, "CANARY"), 8, right=True),
+            Column("metric", "CRITERION", 22 if width >= 100 else 19),
+            Column(
+                "value",
+                _JUDGED.get(kind, "CANARY"),
+                7 if width < 100 and kind in {"shadow", "canary"} else 8,
+                right=True,
+            ),
             Column("control", "CONTROL", 7, right=True, spare=1 if kind == "canary" else 9),
             Column("delta", "DELTA", 7, right=True, spare=5 if kind == "canary" else 9),
             Column("passes", "PASSES", 7, right=True),
@@ -166,7 +204,10 @@ def _ruling_cell(ruling: Ruling, column: Column, since: float | None, now: float
     role = OUTCOME_ROLE[ruling.outcome]
     match column.id:
         case "metric":
-            name = f"{OUTCOME_SIGN[ruling.outcome]} {metric_label(ruling.metric, ruling.kind)}"
+            # Of a name that is too long the end gives way, never its unit.
+            unit = unit_of(ruling.kind)
+            name = f"{OUTCOME_SIGN[ruling.outcome]} {metric_label(ruling.metric, unit=False)}"
+            name = cut_text(name, width - len(unit) - 1) + f" {unit}" if unit else name
             return cell(name, width, role if ruling.outcome == FAIL else "plain")
         case "state":
             word = OUTCOME_WORD[ruling.outcome] if seen is not None else "not yet"
@@ -194,8 +235,9 @@ def _ruling_cell(ruling: Ruling, column: Column, since: float | None, now: float
     return cell(shown[0], width, shown[1], right=True)
 
 
-def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: int) -> list[Line]:
-    """What the judge says, why, what it would lead to, from how much; and the tenants that contribute most."""
+def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: int, most: int = 3) -> list[Line]:
+    """What the judge says, why (in at most ``most`` rows), what it would lead to, from how much; and the tenants that contribute
+    most."""
     judged = rollout.judged
     if judged is None:
         tick = rollout.current.tick_seconds if rollout.current is not None else 0
@@ -207,7 +249,7 @@ def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: in
             )
         ]
     head = line(
-        span(f" {OUTCOME_SIGN[judged.kind]} {OUTCOME_WORD[judged.kind]}", OUTCOME_ROLE[judged.kind]),
+        span(f" {OUTCOME_SIGN[judged.shown]} {OUTCOME_WORD[judged.shown]}", OUTCOME_ROLE[judged.shown]),
         "  ",
         *_asked_for(judged, rollout),
     )
@@ -217,8 +259,15 @@ def verdict_rows(state: ConsoleState, rollout: RolloutRow, now: float, width: in
     if width >= 110:
         top = _top_rows(state, judged, width)
         return [cut(line(*head, because), width), line("   ", *facts), *watched, *top]
-    rows = wrapped(judged.because or "no reason was given", width - 1 - line_width(head), most=1)
-    return [line(*head, *rows[0]), line("   ", *facts), *watched]
+    room = width - 1 - line_width(head)
+    first, *others = wrapped(judged.because or "no reason was given", room, most=min(2, most))
+    rest = wrapped(_rest_of(judged.because, text_of(first)), width - 3, most=most - 1) if others else []
+    return [line(*head, *first), *(line("   ", *row) for row in rest), line("   ", *facts), *watched]
+
+
+def _rest_of(words: str, first: str) -> str:
+    """What follows the first row."""
+    return " ".join(words.split(" ")[len(first.split(" ")) :])
 
 
 def _whole_facts(facts: list[Line], width: int) -> Line:
@@ -268,8 +317,11 @@ def _facts(rollout: RolloutRow, judged: VerdictRow, now: float) -> list[Line]:
     if judged.operations is not None:
         facts.append(line(span(f"{judged.operations:,} operations of {judged.tenants or 0:,} tenants", "muted")))
     if judged.budget_spent is not None:
-        chance = "" if judged.budget is None else f" of {judged.budget * 100:.3g} %"
-        facts.append(line(span(f"false-alarm budget{chance}: {judged.budget_spent * 100:.0f} % spent", "muted")))
+        # How much of the chance to accuse a healthy canary its looks have used: nothing of how near it is to failing.
+        spent, budget = judged.budget_spent, judged.budget
+        used = f"{spent * 100:.0f} % of what is allowed"
+        used = used if budget is None else f"{spent * budget * 100:.2g} of at most {budget * 100:.3g} %"
+        facts.append(line(span(f"chance of a false alarm so far {used}", "muted")))
     if judged.cohort == "everyone":
         facts.append(cohort)
     return [fact for fact in facts if fact]
@@ -307,11 +359,9 @@ def _top_rows(state: ConsoleState, judged: VerdictRow, width: int) -> list[Line]
     row = next((row for row in candidates if row is not None and row.top_tenants), None)
     if row is None:
         return []
-    parts = (
-        [line(span("   most of it", "muted"))]
-        if failing is not None
-        else [line(span("   most of the " + metric_label(row.metric, unit=False), "muted"))]
-    )
+    parts = [
+        line(span(f"   most {_COUNTED_OF.get(row.metric, 'of ' + metric_label(row.metric, unit=False))}", "muted"))
+    ]
     for share in row.top_tenants[:TOP_TENANTS]:
         name = state.tenant_names.get(share.tenant_id, "")
         past = "" if share.expected is None else f", {share.expected:.0f} expected"

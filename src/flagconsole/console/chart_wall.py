@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from flagconsole.console.charts import Axis, Series, axis_for, chart_rows
-from flagconsole.console.figures import MICRO, limit_text, metric_label, value_text
+from flagconsole.console.figures import MICRO, control_text, limit_text, metric_label, value_text
 from flagconsole.console.frame import LIGHT, framed
-from flagconsole.console.line import Line, line
+from flagconsole.console.line import Line, cells, line
 from flagconsole.console.metric_windows import CONTROL, OFF, WINDOWS, MetricWindow
 from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.rulings import Ruling, rulings
@@ -22,13 +22,15 @@ _UPWARD: Final = {"success_rate", "csat", "conversion_rate"}
 
 
 class Chart(NamedTuple):
-    """One chart: a metric, the limits in it (the first is always in view), and how it is judged."""
+    """One chart: a metric, the limits in it (the first is always in view), how it is judged, and in words which number the
+    judge has for the whole phase."""
 
     metric: str
     kind: str
     limits: tuple[float, ...] = ()
     limit_words: str = ""
     outcome: str = ""
+    judged: str = ""
 
 
 def charts_of(rollout: RolloutRow | None, window: MetricWindow | None) -> list[Chart]:
@@ -68,18 +70,36 @@ def _chart_of(ruling: Ruling, window: MetricWindow | None) -> Chart:
         base = None if window is None else window.total(CONTROL, metric)
         values = () if base is None else tuple(base * (1 + value) for value in values)
         words = f"{words} %" if words else ""
-    return Chart(metric, kind, values, words, ruling.outcome)
+    return Chart(metric, kind, values, words, ruling.outcome, _judged_words(ruling))
+
+
+def _judged_words(ruling: Ruling) -> str:
+    """The numbers of the criterion's row: what the phase is judged by, where the line tells of the newest moment."""
+    seen = ruling.seen
+    if seen is None or seen.value is None:
+        return ""
+    control = control_text(seen)
+    beside = f" control {control}" if seen.control is not None and ruling.kind != "change" else ""
+    unit = " %" if ruling.kind == "change" else ""
+    # Where a baseline is known, less is claimed than what was measured; both are said where they differ.
+    raw = (
+        ""
+        if seen.raw is None or abs(seen.raw - seen.value) < 0.005
+        else f" (measured {value_text(seen.raw, 'change')} %)"
+    )
+    return f"phase {value_text(seen.value, ruling.kind)}{unit}{raw}{beside}"
 
 
 def series_of(chart: Chart, window: MetricWindow) -> dict[str, Series]:
     """The lines by group: the control, everyone without the feature, and over them whoever is judged."""
-    judged = window.judged_group
+    judged, counted = window.judged_group, chart.kind == "count"
     lines: dict[str, Series] = {}
     if CONTROL in window.groups:
-        lines[CONTROL] = Series(window.series(CONTROL, chart.metric), "muted", dotted=True)
+        lines[CONTROL] = Series(window.drawn(CONTROL, chart.metric, counted=counted), "muted", dotted=True)
     if OFF in window.groups:
-        lines[OFF] = Series(window.series(OFF, chart.metric), "good")
-    lines[judged] = Series(window.series(judged, chart.metric), "danger" if chart.outcome == FAIL else "link")
+        lines[OFF] = Series(window.drawn(OFF, chart.metric, counted=counted), "good")
+    role = "danger" if chart.outcome == FAIL else "link"
+    lines[judged] = Series(window.drawn(judged, chart.metric, counted=counted), role)
     return lines
 
 
@@ -115,18 +135,32 @@ def chart_box(
         rows = [(), line(span(f"no data: {said}", "warning"))]
     else:
         rows = chart_rows(lines, chart.limits, axis, inner_width, inner_height, ascii_only=ascii_only)
-    return framed(rows, title, _note(chart, window, micro), width, height, "border", LIGHT)
+    return framed(rows, title, _note(chart, window, micro, width - 6), width, height, "border", LIGHT)
 
 
-def _note(chart: Chart, window: MetricWindow, micro: bool) -> str:
+def _note(chart: Chart, window: MetricWindow, micro: bool, width: int) -> str:
+    """The phase's numbers as the judge has them, those at the line's end, the limits, the window. Where room is short the limits
+    go first: the criterion's row has them, and so do the lines."""
     kind = MICRO if micro else chart.kind
-    newest = {name: window.newest(name, chart.metric) for name in shown_groups(window)}
+    newest = {name: newest_of(chart, window, name) for name in shown_groups(window)}
     # Nobody is in a group of before any more; of whom it is about, that nothing is measured is said.
     told = {name: value for name, value in newest.items() if value is not None or name == window.judged_group}
-    parts = [f"{name} {value_text(value, kind)}" for name, value in told.items()]
+    now = "  ".join(f"{name} {value_text(value, kind)}" for name, value in told.items())
+    now = f"now {now}" if chart.judged else now
+    limits = ""
     if chart.limit_words:
-        parts.append(f"╌ {chart.limit_words}" if chart.limits else f"limit {chart.limit_words}")
-    return "  ".join([*parts, WINDOWS.get(window.window, "")])
+        limits = f"╌ {chart.limit_words}" if chart.limits else f"limit {chart.limit_words}"
+    shown = WINDOWS.get(window.window, "")
+    for parts in ((chart.judged, now, limits, shown), (chart.judged, now, shown), (now, limits, shown)):
+        words = " · ".join(filter(None, parts))
+        if cells(words) <= width:
+            return words
+    return f"{now} · {shown}"
+
+
+def newest_of(chart: Chart, window: MetricWindow, group: str) -> float | None:
+    """Where a group's line ends."""
+    return window.newest(group, chart.metric, counted=chart.kind == "count")
 
 
 def shown_groups(window: MetricWindow) -> list[str]:

@@ -23,6 +23,13 @@ _SCREENS: Final = {
     "reviews": "break-glass",
     "settings": "settings",
 }
+#: The commands that go to a screen, by its name.
+_GO: Final = {
+    "fleet": "go.fleet",
+    "incidents": "go.incidents",
+    "history": "go.history",
+    "tenants": "go.tenants",
+}
 _LEAVING: Final = frozenset({"leave", "canary_leave", "detail_leave", "settings.leave"})
 _LACKING: Final = {
     Needs.OFFLINE: "is for a lost connection, and this one is live",
@@ -50,7 +57,9 @@ def screen_key_words(keymap: KeyMap, context: str, key: str, powers: Powers) -> 
     elsewhere = [screens for command in known if (screens := _screens_of(command))]
     named = next((screens for screens in elsewhere if len(screens) < 4), None)
     if named is not None:
-        return f"{name} does nothing here: it is a key of {' and '.join(named)}"
+        way = _GO.get(named[0], "") if len(named) == 1 else ""
+        there = next((f" ({key_name(command.keys[0])})" for command in keymap.commands if command.id == way), "")
+        return f"{name} does nothing here: it is a key of {' and '.join(named)}{there}"
     if elsewhere:
         return f"{name} does nothing here, but on other screens; {_help_key(keymap)} shows the keys of this one"
     return f"{name} does nothing; {_help_key(keymap)} shows the keys"

@@ -25,7 +25,7 @@ def can_do(command_id: str, state: ConsoleState, flag_name: str | None, now: flo
     match command_id:
         case "revive":
             return killed
-        case "set":
+        case "set" | "arm":
             return not killed
         case "promote" | "hold":
             return under_way

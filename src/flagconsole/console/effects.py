@@ -1,8 +1,8 @@
 """What an action did to the metric that it was taken for: measured before and after, never estimated.
 
-Before is the last minute in which the change wasn't there, of the group that had the feature. After is what was measured
-since, of the same group where it still is there, else of those who no longer have it. Where nothing was measured, nothing is
-claimed.
+Before is the last minute in which the change wasn't there, of the group that had the feature, up to the moment of the change.
+After is what was measured since, of the same group where it still is there, else of those who no longer have it. Where
+nothing was measured, nothing is claimed, and before what was measured up to the change has arrived, neither.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SETTLING: Final = 2.0
 #: So many seconds of data make an effect; up to ``LONGEST`` seconds are taken in, then it stands.
 ENOUGH: Final = 30.0
 LONGEST: Final = 120.0
+#: Seconds after the change at which what was measured before it is all that will come, though none says that it goes up to it.
+REPORTED: Final = 60.0
 #: An effect that can't be measured so long after the change is given up.
 GIVEN_UP: Final = 900.0
 #: Metrics that can be averaged from the steps of a window.
@@ -63,6 +65,13 @@ def _nearest(rollout: RolloutRow | None) -> str:
     return "error_rate" if nearest is None else nearest.metric
 
 
+def judged_value(metric: str, rollout: RolloutRow | None) -> float | None:
+    """What the judge last saw of a metric over the phase: the number that an action is taken for. None where it saw none."""
+    judged = rollout.judged if rollout is not None and rollout.active else None
+    rows = () if judged is None else judged.criteria
+    return next((row.value for row in rows if row.metric == metric and row.value is not None), None)
+
+
 def wanted(action: Action, now: float) -> bool:
     """Whether measurements since the action are still needed; ``now`` is the server's time."""
     at = action.accepted_time
@@ -77,13 +86,7 @@ def with_effect(action: Action, window: MetricWindow | None, now: float) -> Acti
     at = action.accepted_time
     if window is None or at is None or window.flag_name != action.flag_name or not wanted(action, now):
         return action
-    effect = action.effect if action.effect is not None and action.effect.before is not None else None
-    if effect is None:
-        group = next(
-            (name for name in (CANARY, ON, SHADOW) if _known(window, name, action.metric, at - BEFORE, at)), None
-        )
-        before = None if group is None else _mean(window, group, action.metric, at - BEFORE, at)
-        effect = Effect(action.metric, kind_of(action.metric), before, group or "", min(BEFORE, at - window.since))
+    effect = _before(action, window, at)
     since = at + SETTLING
     until = min(window.until, since + LONGEST)
     groups = [effect.before_group, OFF, SHADOW, CONTROL] if effect.before_group else [OFF, CANARY, ON]
@@ -98,13 +101,26 @@ def with_effect(action: Action, window: MetricWindow | None, now: float) -> Acti
     return action if effect == action.effect else replace(action, effect=effect)
 
 
-def _known(window: MetricWindow, group: str, metric: str, since: float, until: float) -> bool:
-    return _mean(window, group, metric, since, until) is not None
+def _before(action: Action, window: MetricWindow, at: float) -> Effect:
+    """The effect with the metric before the change. It grows with what arrives late, and is kept when it leaves the window."""
+    known = action.effect or Effect(action.metric, kind_of(action.metric), None, "", 0.0)
+    if (window.newest_at or 0.0) < at and window.fetched_at < at + REPORTED:
+        return known
+    # Of a coarse window at least the last whole step.
+    since = min(at - BEFORE, at - 2 * window.step)
+    for group in (CANARY, ON, SHADOW):
+        value, seconds = window.up_to(group, action.metric, since, at, cut=_ends(action, group))
+        if value is not None:
+            better = seconds <= BEFORE and not seconds < known.before_seconds <= BEFORE
+            if known.before is None or better:
+                return known._replace(before=value, before_group=group, before_seconds=seconds)
+            return known
+    return known
 
 
-def _mean(window: MetricWindow, group: str, metric: str, since: float, until: float) -> float | None:
-    """The mean over the steps from ``since`` to ``until``; of a coarse window the last step before ``until``."""
-    return window.between(group, metric, min(since, until - 2 * window.step), until)
+def _ends(action: Action, group: str) -> bool:
+    """Whether nobody is in the group after the action: then all that its last step holds was before it."""
+    return action.kind is Kind.KILL or action.after.partition(" ")[0] != group
 
 
 def _measured_seconds(window: MetricWindow, group: str, metric: str, since: float, until: float) -> float:

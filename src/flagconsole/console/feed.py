@@ -32,6 +32,8 @@ FLUSH: Final = 0.1
 SLOW_FLUSH: Final = 1.0
 #: Seconds between two questions about instances and status.
 POLL: Final = 5.0
+#: Seconds after which the tenants are fetched again though there are as many as before: what is known of them may be other.
+TENANTS_PACE: Final = 300.0
 #: Seconds before the first new attempt after a failed fetch; doubled up to the longest.
 FIRST_RETRY: Final = 1.0
 LONGEST_RETRY: Final = 15.0
@@ -93,6 +95,9 @@ class Feed:
         self._retry_now = asyncio.Event()
         self._following: asyncio.Task[None] | None = None
         self._head = -1
+        #: How many tenants the server said that it knows when they were fetched, and when that was (monotonic).
+        self._tenants_known = 0
+        self._tenants_at = float("-inf")
 
     def reconnect(self) -> None:
         """Try again now instead of waiting."""
@@ -131,17 +136,23 @@ class Feed:
         )
         state, changed = self._with_listing(listing)
         rows = [item.model_dump(mode="json") for item in instances.instances]
-        known_tenants = [item.model_dump(mode="json") for item in tenants.tenants]
         changes = [item.model_dump(mode="json") for item in history.changes]
-        state = model.with_history(model.with_tenants(model.with_instances(state, rows), known_tenants), changes)
-        state = _with_status(state, status)
+        state = self._with_tenants(model.with_instances(state, rows), tenants, status)
+        state = _with_status(model.with_history(state, changes), status)
         if self._keeper is not None:
             at = self._server_time(state)
             self._keeper.part(INSTANCES, {item["instance_id"]: item for item in rows}, at)
-            self._keeper.part(TENANTS, {item["tenant_id"]: item for item in known_tenants}, at)
             self._keeper.changes(changes, at)
             self._keeper.status(status.model_dump(mode="json"), state.connection.skew)
         self._inflow.publish(model.heard(state, self._clock.monotonic()), changed)
+
+    def _with_tenants(self, state: ConsoleState, tenants: TenantList, status: Status) -> ConsoleState:
+        """The state with these tenants, which are kept."""
+        known = [item.model_dump(mode="json") for item in tenants.tenants]
+        self._tenants_known, self._tenants_at = status.tenants, self._clock.monotonic()
+        if self._keeper is not None:
+            self._keeper.part(TENANTS, {item["tenant_id"]: item for item in known}, self._server_time(state))
+        return model.with_tenants(state, known)
 
     async def catch_up(self, epoch: str, revision: int) -> None:
         """Fetch the listing if the stream hasn't brought a change that the server has already answered for."""
@@ -261,14 +272,21 @@ class Feed:
                 continue
             try:
                 instances, status = await asyncio.gather(self._client.instances(), self._client.status())
+                # No change of a flag tells that tenants came: whoever is killed for would be counted without them.
+                tenants = await self._client.tenants() if self._tenants_are_old(status) else None
             except (FlagConsoleError, OSError):
                 continue
             rows = [item.model_dump(mode="json") for item in instances.instances]
-            self._inflow.fold(_with_status(model.with_instances(self._host.state, rows), status))
+            state = self._host.state if tenants is None else self._with_tenants(self._host.state, tenants, status)
+            self._inflow.fold(_with_status(model.with_instances(state, rows), status))
             if self._keeper is not None:
                 at = self._server_time(self._host.state)
                 self._keeper.part(INSTANCES, {item["instance_id"]: item for item in rows}, at)
                 self._still_true(status.revision)
+
+    def _tenants_are_old(self, status: Status) -> bool:
+        """Whether there are more or fewer tenants than when they were fetched, or that was long ago."""
+        return status.tenants != self._tenants_known or self._clock.monotonic() - self._tenants_at > TENANTS_PACE
 
 
 def problem_text(error: Exception) -> str:

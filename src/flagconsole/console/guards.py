@@ -86,5 +86,5 @@ def guard_span(problem: Problem | None, rollout: RolloutRow | None, missing: str
         return span(NOTHING, "faint")
     if rollout.judged is None:
         return span("○ not yet", "muted")
-    kind = rollout.judged.kind
+    kind = rollout.judged.shown
     return span(f"{OUTCOME_SIGN[kind]} {OUTCOME_WORD[kind]}", OUTCOME_ROLE[kind])

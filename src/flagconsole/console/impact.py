@@ -72,6 +72,26 @@ def known_dependencies(state: ConsoleState, row: FlagRow) -> tuple[tuple[str, Fl
     return tuple((name, known.state if (known := state.flags.get(name)) else None) for name in row.dependencies)
 
 
+def stopped_by(state: ConsoleState, row: FlagRow) -> tuple[str, FlagState] | None:
+    """The first flag among what this one needs, directly or not, whose own state keeps it from everybody who would have it, with
+    that state; None where none does. A flag that nobody would have is stopped by none."""
+    if row.state not in ENABLING and row.state is not FlagState.SHADOW:
+        return None
+    waiting, seen = list(row.dependencies), set[str]()
+    while waiting:
+        name = waiting.pop(0)
+        known = state.flags.get(name)
+        if known is None or name in seen:
+            continue
+        seen.add(name)
+        if known.state in {FlagState.OFF, FlagState.KILL} and not state.overrides.get(name):
+            return name, known.state
+        if known.state is FlagState.SHADOW and row.state in ENABLING and not state.overrides.get(name):
+            return name, known.state
+        waiting.extend(known.dependencies)
+    return None
+
+
 def reach_of(ruleset: Ruleset, flag_name: str, tenants: tuple[str, ...], now: float) -> Reach:
     """For how many tenants a flag is enabled, or runs in shadow."""
     everyone = ruleset.evaluate_for_all(flag_name, now)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from flagconsole.console.ages import ago_words, moment_text
-from flagconsole.console.figures import duration_text, minutes_text
+from flagconsole.console.figures import UNKNOWN, duration_text, minutes_text
 from flagconsole.console.incidents import IncidentRow, IncidentStory, RunRow, RunStepRow
 from flagconsole.console.line import BLANK, Line, cell, cut, line, line_width, wrapped
 from flagconsole.console.safe import Span, span
@@ -84,11 +84,12 @@ def impact_rows(row: IncidentRow) -> list[Line]:
     """Whom it reached, how grave that is, and what is due."""
     if row.affected is None:
         return [line(span("counting the tenants that it reached …", "warning"))]
-    known = f" of {row.tenants_known} tenants" if row.tenants_known else " tenants (none are known in the store)"
+    count = row.affected if row.tenants_known else UNKNOWN
+    known = f" of {row.tenants_known} tenants" if row.tenants_known else " tenants (none were known in the store)"
     said = row.impact or "unknown"
     own = " (set by hand)" if row.impact_overridden else ""
     reached = line(
-        span(f"{row.affected}", "strong"),
+        span(count, "strong"),
         span(known),
         "   impact ",
         span(f"{said}{own}", IMPACT_ROLE.get(said, "warning")),

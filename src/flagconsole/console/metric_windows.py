@@ -16,6 +16,8 @@ Values = tuple[float | None, ...]
 #: The windows that ``[`` and ``]`` go through, in seconds, and their names.
 WINDOWS: Final = {300: "5m", 900: "15m", 3600: "1h", 21_600: "6h", 86_400: "24h", 604_800: "7d"}
 USUAL_WINDOW: Final = 900
+#: The share of the operations of the step before from which one that isn't over is shown.
+ENOUGH_OF_A_STEP: Final = 1 / 4
 
 #: Groups: who has the feature, who hasn't, everyone with it, everyone in shadow, everyone without it.
 CANARY, CONTROL, ON, SHADOW, OFF = "canary", "control", "on", "shadow", "off"
@@ -58,11 +60,21 @@ class MetricWindow(NamedTuple):
         found = None if row is None else row.series.get(_SERIES_OF.get(metric, metric))
         return (None,) * len(self.starts) if found is None or len(found) != len(self.starts) else found
 
-    def newest(self, group: str, metric: str) -> float | None:
-        """The newest value there is, but for the step that isn't over; None where the last three steps have none: what is
-        older is not "now"."""
-        values = self.series(group, metric)[:-1]
-        return next((value for value in reversed(values[-3:]) if value is not None), None)
+    def drawn(self, group: str, metric: str, *, counted: bool = False) -> Values:
+        """The series as it is shown. The step that isn't over is left out of numbers that are ``counted``, and as long as it has
+        too few operations to be compared with the one before."""
+        values, counts = self.series(group, metric), self.series(group, "operations")
+        if not values or self.starts[-1] + self.step <= self.fetched_at:
+            return values
+        before = next((count for count in reversed(counts[:-1]) if count), 0.0)
+        few = (counts[-1] or 0.0) < ENOUGH_OF_A_STEP * before
+        return (*values[:-1], None) if counted or few else values
+
+    def newest(self, group: str, metric: str, *, counted: bool = False) -> float | None:
+        """Where the line ends that is ``drawn``; None where the last three steps that are over have none: what is older is not
+        "now"."""
+        values = self.drawn(group, metric, counted=counted)
+        return next((value for value in reversed(values[-4:]) if value is not None), None)
 
     def measured_until(self, group: str) -> float | None:
         """The end of the newest step with operations of a group, server's seconds; None where the window has none."""
@@ -101,6 +113,20 @@ class MetricWindow(NamedTuple):
                 weighted += value * count
                 weights += count
         return weighted / weights if weights else None
+
+    def up_to(self, group: str, metric: str, since: float, until: float, *, cut: bool) -> tuple[float | None, float]:
+        """The mean of the steps from ``since`` to ``until`` and how many seconds it is of. ``cut``: the group ended then, so the
+        step in which it did counts as far as it went; else only steps that were over do. None where nothing was measured."""
+        values, operations = self.series(group, metric), self.series(group, "operations")
+        weighted = weights = seconds = 0.0
+        for start, value, count in zip(self.starts, values, operations, strict=True):
+            end = start + self.step
+            inside = start >= since and (end <= until or (cut and start < until))
+            if inside and value is not None and count:
+                weighted += value * count
+                weights += count
+                seconds += min(end, until) - start
+        return (weighted / weights if weights else None), seconds
 
 
 def metric_window(data: Json, window: int) -> MetricWindow:

@@ -77,31 +77,51 @@ def progress_lines(action: Action, width: int, now: float, most: int | None = No
         rows.append(line(span("· no running SDK is known, so nobody can confirm it", "warning")))
     rows += _told(action, width)
     if action.expected:
-        rows += _instances(action, width)[:most]
+        rows += _at_most(_instances(action, width), most)
     return [*rows, *effect_lines(action, width)] if action.metric and action.changed else rows
 
 
 def effect_lines(action: Action, width: int) -> list[Line]:
-    """The metric before and after, each with its group and over how long it was measured. What isn't measured yet is said
-    to be missing."""
+    """The metric before and after, each with its group and over how long it was measured, and what the judge had seen of it
+    over the phase. What isn't measured yet is said to be missing."""
     effect = action.effect
+    label = span(metric_label(action.metric, kind_of(action.metric), unit=False))
     if effect is None or effect.after is None:
-        label = metric_label(action.metric, kind_of(action.metric), unit=False)
         known = "" if effect is None or effect.before is None else f"{with_unit(effect.before, effect.kind)} {ARROW} "
-        waiting = span("waiting for data since the change", "muted")
-        return [line(span("· EFFECT ", "muted"), span(label), span(f"  {known}", "strong"), waiting)]
-    head = line(
-        span(f"{DONE} EFFECT ", "good"),
-        span(metric_label(effect.metric, effect.kind, unit=False)),
-        span(f"  {with_unit(effect.before, effect.kind)} {ARROW} {with_unit(effect.after, effect.kind)}", "strong"),
-    )
-    measured = (
-        f"{_group_words(effect.before_group)}, {effect.before_seconds:.0f} s before"
-        f" {ARROW} {_group_words(effect.after_group)}, {effect.after_seconds:.0f} s since"
-    )
-    if line_width(head) + len(measured) + 3 <= width:
-        return [line(*head, span(f"   {measured}", "muted"))]
-    return [head, line(span(f"  {measured}", "muted"))]
+        waiting = span("waiting for data since the change" if known else "waiting for data", "muted")
+        head = line(span("· EFFECT ", "muted"), label, span(f"  {known}", "strong"), waiting)
+    else:
+        head = line(
+            span(f"{DONE} EFFECT ", "good"),
+            label,
+            span(f"  {with_unit(effect.before, effect.kind)} {ARROW} {with_unit(effect.after, effect.kind)}", "strong"),
+        )
+    measured, judged = _measured_words(action), _judged_words(action)
+    for words in filter(None, ("; ".join(filter(None, (measured, judged))), measured)):
+        if line_width(head) + len(words) + 3 <= width:
+            return [line(*head, span(f"   {words}", "muted"))]
+        if len(words) + 2 <= width:
+            return [head, line(span(f"  {words}", "muted"))]
+    return [head]
+
+
+def _measured_words(action: Action) -> str:
+    """Of whom the numbers are, and over how long."""
+    effect = action.effect
+    if effect is None:
+        return ""
+    group, seconds = effect.before_group, effect.before_seconds
+    if effect.after is None:
+        return f"{_group_words(group)}, {seconds:.0f} s before" if effect.before is not None else ""
+    before = f"{_group_words(group)}, {seconds:.0f} s before" if effect.before is not None else _group_words("")
+    return f"{before} {ARROW} {_group_words(effect.after_group)}, {effect.after_seconds:.0f} s since"
+
+
+def _judged_words(action: Action) -> str:
+    """What the judge had seen when the action was decided on: the number that the fleet showed."""
+    if action.judged is None:
+        return ""
+    return f"the judge saw {with_unit(action.judged, kind_of(action.metric))}"
 
 
 def _group_words(group: str) -> str:
@@ -216,6 +236,14 @@ def _instances(action: Action, width: int) -> list[Line]:
         parts = [cell(f"{mark} {name}", size - 1, role) for name, mark, role in named[start : start + across]]
         rows.append(line("  ", *joined([(part,) for part in parts], " ")))
     return rows
+
+
+def _at_most(rows: list[Line], most: int | None) -> list[Line]:
+    """The first rows; how many names those that are left out have is said."""
+    if most is None or len(rows) <= most:
+        return rows
+    left = sum(len([part for part in row if part.text.strip()]) for row in rows[most:])
+    return [*rows[:most], line(span(f"    and {left} more", "muted"))]
 
 
 def _names(names: Sequence[str], most: int) -> Line:

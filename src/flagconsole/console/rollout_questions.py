@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flagconsole.domain import requests as ask
     from flagconsole.domain import rollout_requests as ask_rollout
     from flagconsole.domain.incident_views import IncidentClose, IncidentDetail, StepConfirm
-    from flagconsole.domain.rollout_views import Checklist, RolloutDetail, RolloutResult
+    from flagconsole.domain.rollout_views import RolloutDetail, RolloutResult
     from flagconsole.domain.views import ChangeResult
 
 Value = TypeVar("Value")
@@ -58,10 +58,6 @@ class RolloutAnswerer(Protocol):
         """A flag's newest rollout, its steps, and the checklist."""
         ...
 
-    async def tick_checklist(self, name: str, body: ask_rollout.ChecklistTick) -> Checklist:
-        """Tick items of the pre-canary checklist."""
-        ...
-
     async def confirm_step(
         self, incident_id: str, step: str, body: StepConfirm, *, dry_run: bool = False
     ) -> IncidentDetail:
@@ -90,19 +86,19 @@ class RolloutQuestions:
             lambda client: client.update(action.flag_name, body, version=version, dry_run=True)
         )
 
-    async def dry_start(self, name: str, version: int, plan: str) -> RolloutRow | str:
-        """The rollout that would begin."""
+    async def dry_start(self, name: str, version: int, plan: str, *, checked: bool) -> RolloutRow | str:
+        """The rollout that would begin; ``checked`` where what is missing of the checklist was seen to."""
         from flagconsole.domain.rollout_requests import RolloutStart
 
-        body = RolloutStart(start_reason=DRY, plan_name=plan or None)
+        body = RolloutStart(start_reason=DRY, plan_name=plan or None, checked=checked)
         found = await self._ask_rollout(lambda client: client.start_rollout(name, body, version=version, dry_run=True))
         return found if isinstance(found, str) else rollout_row(found.rollout.model_dump(mode="json"))
 
-    async def dry_promote(self, name: str, version: int, *, past_verdict: bool) -> RolloutRow | str:
-        """The rollout as it would be after a promotion."""
+    async def dry_promote(self, name: str, version: int, *, past_verdict: bool, checked: bool) -> RolloutRow | str:
+        """The rollout as it would be after a promotion; ``checked`` as in a start."""
         from flagconsole.domain.rollout_requests import Promote
 
-        body = Promote(promote_reason=DRY, past_verdict=past_verdict)
+        body = Promote(promote_reason=DRY, past_verdict=past_verdict, checked=checked)
         found = await self._ask_rollout(lambda client: client.promote(name, body, version=version, dry_run=True))
         return found if isinstance(found, str) else rollout_row(found.rollout.model_dump(mode="json"))
 
@@ -118,13 +114,6 @@ class RolloutQuestions:
         """A flag's newest rollout with its steps and checklist, as the API gives it."""
         found = await self._ask_rollout(lambda client: client.rollout(name))
         return found if isinstance(found, str) else found.model_dump(mode="json")
-
-    async def tick(self, name: str, items: tuple[str, ...]) -> str:
-        """Tick items of the pre-canary checklist, in the user's name. Returns why that failed; empty where it is done."""
-        from flagconsole.domain.rollout_requests import ChecklistTick
-
-        found = await self._ask_rollout(lambda client: client.tick_checklist(name, ChecklistTick(items=items)))
-        return found if isinstance(found, str) else ""
 
     async def confirm_step(self, incident_id: str, step: str, note: str, *, done: bool) -> Json | str:
         """Say what was found of a step, or of a point of the list at the end. The incident as the API gives it."""

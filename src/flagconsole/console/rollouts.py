@@ -62,6 +62,12 @@ class RolloutRow(NamedTuple):
     verdict: VerdictRow | None
     ended_at: float | None
     end_reason: str
+    until_promoted: bool = False
+
+    @property
+    def held_by_server(self) -> bool:
+        """Whether the server holds it until a person promotes it: something is missing for the next phase."""
+        return self.progression_paused and self.until_promoted
 
     @property
     def active(self) -> bool:
@@ -172,6 +178,7 @@ def rollout_row(data: Json) -> RolloutRow:
         verdict_row(verdict) if isinstance(verdict, Mapping) else None,
         seconds_of(data.get("ended_at")),
         str(data.get("end_reason") or ""),
+        data.get("until_promoted") is True,
     )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from flagconsole.console.figures import limit_text
+from flagconsole.console.nearing import NEAR
 from flagconsole.console.rollouts import LimitRow, RolloutRow
 from flagconsole.console.verdicts import FAIL, INCONCLUSIVE, NO_DATA, OUTCOME_RANK, CriterionRow
+from flagconsole.domain.urgency import URGENCY_RANK, urgency_of
+
+#: The shares of the way to a limit that tell whether one metric is nearer to failing than another. In steps, so that rows and
+#: charts stay in their places while values move a little.
+_STEPS: Final = (1.0, NEAR, 1 / 3)
 
 
 class Ruling(NamedTuple):
@@ -32,7 +38,8 @@ class Ruling(NamedTuple):
 
 
 def rulings(rollout: RolloutRow) -> list[Ruling]:
-    """The criteria of the rollout's phase, what fails first, then what isn't known, then what holds."""
+    """The criteria of the rollout's phase: what fails, then by how near it is to failing. Of those that are alike the error rate
+    comes first, then what isn't known, then what the judge still waits for."""
     phase = rollout.current
     if phase is None:
         return []
@@ -44,7 +51,29 @@ def rulings(rollout: RolloutRow) -> list[Ruling]:
         for row in rollout.judged.criteria:
             seen.setdefault(row.metric, {}).setdefault(row.purpose, row)
     found = [_ruling(metric, known, seen.get(metric, {})) for metric, known in limits.items()]
-    return sorted(found, key=lambda ruling: OUTCOME_RANK[ruling.outcome])
+    return sorted(found, key=_order)
+
+
+def _order(ruling: Ruling) -> tuple[int, int, bool, int]:
+    fails = ruling.outcome == FAIL
+    first = -URGENCY_RANK[urgency_of(ruling.metric)] if fails else 0
+    share = _way_to_limit(ruling)
+    near = sum(share < step for step in _STEPS)
+    return first, near, ruling.metric != "error_rate", OUTCOME_RANK[ruling.outcome]
+
+
+def _way_to_limit(ruling: Ruling) -> float:
+    """How much of the way to its limit a value has gone: 1 at the limit and beyond it, 0 where nobody knows."""
+    value, limit = None if ruling.seen is None else ruling.seen.value, ruling.fails or ruling.passes
+    if value is None or limit is None:
+        return 0.0
+    # A rollback limit is what is broken, a success limit what holds.
+    above = limit.comparison.startswith(">") is (limit is ruling.fails)
+    if above:
+        return max(0.0, value / limit.limit) if limit.limit > 0 else float(value > limit.limit)
+    if limit.kind == "ratio" and 0 < limit.limit < 1:
+        return max(0.0, (1 - value) / (1 - limit.limit))
+    return float(value <= limit.limit)
 
 
 def _ruling(metric: str, limits: dict[str, LimitRow], seen: dict[str, CriterionRow]) -> Ruling:
@@ -70,13 +99,8 @@ def _ruling(metric: str, limits: dict[str, LimitRow], seen: dict[str, CriterionR
 
 
 def nearest_to_failing(rollout: RolloutRow) -> Ruling | None:
-    """The metric to show where there is room for one: what fails, else what isn't known; the error rate of those that are
-    alike. None where the phase has no criteria."""
-    found = rulings(rollout)
-    if not found:
-        return None
-    worst = [ruling for ruling in found if ruling.outcome == found[0].outcome]
-    return next((ruling for ruling in worst if ruling.metric == "error_rate"), worst[0])
+    """The metric to show where there is room for one; None where the phase has no criteria."""
+    return next(iter(rulings(rollout)), None)
 
 
 def _kind(limits: dict[str, LimitRow]) -> str:

@@ -268,10 +268,10 @@ async def _send_rollout(client: Changer, action: Action) -> None:
     name, key, asked = action.flag_name, action.key, action.asked
     match action.kind:
         case Kind.START:
-            start = ask.RolloutStart(start_reason=action.reason, plan_name=asked.plan or None)
+            start = ask.RolloutStart(start_reason=action.reason, plan_name=asked.plan or None, checked=asked.checked)
             await client.start_rollout(name, start, version=action.version, idempotency_key=key)
         case Kind.PROMOTE:
-            promote = ask.Promote(promote_reason=action.reason, past_verdict=asked.past_verdict)
+            promote = ask.Promote(promote_reason=action.reason, past_verdict=asked.past_verdict, checked=asked.checked)
             await client.promote(name, promote, version=action.version, idempotency_key=key)
         case _:
             begin = ask.PlaybookBegin(

@@ -261,10 +261,13 @@ def with_instances(state: ConsoleState, instances: Iterable[Json]) -> ConsoleSta
 
 
 def with_tenants(state: ConsoleState, tenants: Iterable[Json]) -> ConsoleState:
-    """The state after ``GET /api/tenants``. Only active tenants count; the others are known by their profiles."""
+    """The state after ``GET /api/tenants``. Only active tenants count; the others are known by their profiles. Where the same
+    ones count as before, they are the same object: nothing has to be counted anew."""
     profiles = {row.tenant_id: row for row in map(tenant_row, tenants)}
     names = {row.tenant_id: row.name for row in profiles.values() if row.active}
-    return replace(state, tenants=tuple(sorted(names)), tenant_names=names, profiles=profiles)
+    ids = tuple(sorted(names))
+    kept = state.tenants if ids == state.tenants else ids
+    return replace(state, tenants=kept, tenant_names=names, profiles=profiles)
 
 
 def with_history(state: ConsoleState, changes: Sequence[Json]) -> ConsoleState:

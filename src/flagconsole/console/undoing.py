@@ -23,6 +23,11 @@ WAY_BACK: Final = {
 }
 
 
+def undo_left(action: Action, now: float) -> float:
+    """Seconds for which ``U`` still takes an action back. ``now`` is the server's time."""
+    return max(0.0, UNDO_SECONDS - (now - (action.accepted_time or action.begun_at)))
+
+
 def undoable(state: ConsoleState, now: float) -> Action | str:
     """The action that ``U`` would take back; or in words why there is none. ``now`` is the server's time."""
     done = [action for action in state.ledger if action.stage in _DONE and not action.earlier and action.changed]

@@ -17,6 +17,8 @@ PASS, FAIL, INCONCLUSIVE, NO_DATA = "pass", "fail", "inconclusive", "no_data"
 _OUTCOMES: Final = {PASS, FAIL, INCONCLUSIVE, NO_DATA}
 #: What is read first: the worst.
 OUTCOME_RANK: Final = {FAIL: 0, NO_DATA: 1, INCONCLUSIVE: 2, PASS: 3}
+#: Data that is no older than so many seconds still comes.
+COMING: Final = 60.0
 #: The playbook that each urgency asks for, as the controller has it.
 PLAYBOOK_OF: Final = {Urgency.CRITICAL: "kill_switch", Urgency.HIGH: "immediate", Urgency.MEDIUM: "gradual"}
 
@@ -95,6 +97,13 @@ class VerdictRow(NamedTuple):
     budget: float | None = None
     budget_spent: float | None = None
     watched_since: float | None = None
+
+    @property
+    def shown(self) -> str:
+        """The outcome as it is shown: that there is no data is said only where none comes. What comes, and isn't enough to judge
+        by yet, is waited for."""
+        comes = bool(self.operations) and self.data_age is not None and self.data_age <= COMING
+        return INCONCLUSIVE if self.kind == NO_DATA and comes else self.kind
 
     @property
     def playbook(self) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 
 from flagconsole.console import filtering
 from flagconsole.console.ages import ago_words, moment_text
-from flagconsole.console.figures import duration_text, minutes_text
+from flagconsole.console.figures import UNKNOWN, duration_text, minutes_text
 from flagconsole.console.incident_view import IMPACT_ROLE, detail_rows, status_span
 from flagconsole.console.incidents import IncidentRow, in_order
 from flagconsole.console.keymap import Command
@@ -69,7 +69,7 @@ class IncidentTable(ListTable[str, IncidentRow]):
             case "estimate":
                 return cell(minutes_text(row.estimate), width, "muted", right=True)
             case "affected":
-                return cell(_NO_COUNT if row.affected is None else row.affected, width, right=True)
+                return cell(_affected_text(row), width, right=True)
             case "impact":
                 return cell(row.impact or "–", width, IMPACT_ROLE.get(row.impact, "muted"))
             case _:
@@ -159,7 +159,7 @@ class IncidentsScreen(ListScreen):
             case "incident.confirm":
                 return row is not None and bool(to_be_said(row))
             case "incident.close":
-                return row is not None and row.closed_at is None
+                return row is not None and row.closed_at is None and row.completed_at is not None
             case "incident.export":
                 return row is not None
         return super().offers(command)
@@ -237,6 +237,13 @@ class IncidentsScreen(ListScreen):
         text = await self._report()
         if text is not None:
             self.console.copy(text)
+
+
+def _affected_text(row: IncidentRow) -> str:
+    if row.affected is None:
+        return _NO_COUNT
+    # Without tenants in the store nobody can have been counted: none is no number then.
+    return str(row.affected) if row.tenants_known else UNKNOWN
 
 
 def _text(row: IncidentRow) -> str:

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from textual.widget import Widget
 
-from flagconsole.console.keymap import Command
-from flagconsole.console.line import BLANK, Line, folded, line
+from flagconsole.console.keymap import Command, key_name
+from flagconsole.console.line import BLANK, Line, cut, folded, line
 from flagconsole.console.safe import span
 from flagconsole.console.screens.console_screen import Handler
 from flagconsole.console.screens.filtered_screen import FilteredScreen
@@ -43,18 +43,25 @@ class ListPane(Painted):
         """The rows that are scrolled into view."""
         if self._list.beside:
             rule = span("│ ", "faint")
-            rows = self._view(self._told(width - 3), height)
+            rows = self._view(self._told(width - 3), height, width - 3)
             return [(rule, *(rows[index] if index < len(rows) else BLANK)) for index in range(height)]
-        rows = self._view(self._told(width - 2), height - 1)
+        rows = self._view(self._told(width - 2), height - 1, width - 2)
         return [line(span("─" * width, "faint")), *(line(" ", *row) for row in rows)]
 
     def _told(self, width: int) -> list[Line]:
         """All rows; what is too long goes on below, since it can be scrolled to."""
         return [part for row in self._list.pane_lines(width) for part in folded(row, width)]
 
-    def _view(self, rows: Sequence[Line], height: int) -> Sequence[Line]:
+    def _view(self, rows: Sequence[Line], height: int, width: int) -> Sequence[Line]:
+        """The rows that are scrolled into view; the last one says how many follow, and the key that scrolls to them."""
         self.top = max(0, min(self.top, len(rows) - height))
-        return rows[self.top : self.top + height]
+        seen = rows[self.top : self.top + height]
+        below = len(rows) - self.top - len(seen)
+        if not below or height < 3:
+            return seen
+        key = key_name(self.console.keymap.command("list.more").keys[0])
+        more = line(span(f"↓ {below + 1} more rows: ", "muted"), span(key, "key"))
+        return [*seen[:-1], cut(more, width)]
 
 
 class ListScreen(FilteredScreen):

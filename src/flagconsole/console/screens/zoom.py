@@ -10,7 +10,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
-from flagconsole.console.chart_wall import Chart, series_of, shown_groups
+from flagconsole.console.chart_wall import Chart, newest_of, series_of, shown_groups
 from flagconsole.console.figures import metric_label, with_unit
 from flagconsole.console.line import BLANK, Line, joined, line
 from flagconsole.console.metric_windows import WINDOWS, MetricWindow
@@ -49,7 +49,7 @@ def export_text(chart: Chart, window: MetricWindow) -> str:
     """The chart as it is copied: with its flag, its window in UTC and the newest values."""
     since, until = (datetime.fromtimestamp(at, UTC) for at in (window.since, window.until))
     values = "  ".join(
-        f"{name} {with_unit(window.newest(name, chart.metric), chart.kind)}" for name in shown_groups(window)
+        f"{name} {with_unit(newest_of(chart, window, name), chart.kind)}" for name in shown_groups(window)
     )
     head = f"{window.flag_name}  {since:%Y-%m-%d %H:%M:%S}Z to {until:%H:%M:%S}Z  {values}  limit {chart.limit_words or '–'}"
     return f"{head}\n{chart_text(chart, window, EXPORT_WIDTH, EXPORT_HEIGHT)}\n"
@@ -88,7 +88,7 @@ class ZoomBox(Painted):
         if window is None:
             return [title, BLANK, line(span("  asking the server …", "muted"))]
         figures = [
-            line(span(f"{name} ", "muted"), span(with_unit(window.newest(name, chart.metric), chart.kind), "strong"))
+            line(span(f"{name} ", "muted"), span(with_unit(newest_of(chart, window, name), chart.kind), "strong"))
             for name in shown_groups(window)
         ]
         if chart.limit_words:

@@ -57,7 +57,7 @@ class ApproveSheet(ConfirmSheet):
     def on_mount(self) -> None:
         """Count whom it reaches, then let it be confirmed."""
         super().on_mount()
-        self.run_worker(self._count(), exclusive=True)
+        self.behind(self._count, exclusive=True)
 
     async def _count(self) -> None:
         console, state, change = self.console, self.console.state, self.change
@@ -76,7 +76,7 @@ class ApproveSheet(ConfirmSheet):
         """The flag changed: what is to be allowed is another step now, so it is counted and looked at anew."""
         self.row = now
         self.confirmation = confirming.repainted(self.confirmation, ready=False)
-        self.run_worker(self._count(), exclusive=True)
+        self.behind(self._count, exclusive=True)
 
     def facts(self, width: int) -> list[Line]:
         """Who, why, what becomes what, for whom, and what allowing means."""
@@ -138,7 +138,7 @@ class ApproveSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending and not self._over:
             self.sending = True
-            self.run_worker(self._send())
+            self.behind(self._send)
 
     async def _send(self) -> None:
         console = self.console

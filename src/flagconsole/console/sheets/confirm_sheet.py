@@ -13,7 +13,7 @@ from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import NOTHING_MORE, Action, Asked, Kind, Stage
 from flagconsole.console.ages import ago_words
 from flagconsole.console.confirmation import Confirmation, Outcome
-from flagconsole.console.effects import metric_for
+from flagconsole.console.effects import judged_value, metric_for
 from flagconsole.console.glyphs import ARROW
 from flagconsole.console.incidents import of_flag
 from flagconsole.console.keymap import Command
@@ -24,7 +24,15 @@ from flagconsole.console.safe import span
 from flagconsole.console.sheets.confirming import prompt_line, reason_rows
 from flagconsole.console.sheets.fields import Field
 from flagconsole.console.sheets.sheet import Sheet, broken
+from flagconsole.console.undoing import HOLD, REVIVE, ROLLBACK, WAY_BACK, undo_left, undoable
 from flagconsole.console.widgets.env_bar import environment_word
+
+#: What ``U`` opens, by the way back that an action has.
+_UNDONE_BY = {
+    REVIVE: "clears the kill: a revive, to off",
+    ROLLBACK: "takes it back",
+    HOLD: "takes it back, by the hold sheet",
+}
 
 
 class ConfirmSheet(Sheet):
@@ -53,6 +61,8 @@ class ConfirmSheet(Sheet):
         self.suggested: int | None = None
         self.fields: list[Field] = []
         self.field = 0
+        #: The tenants that were counted; others may come while the sheet is open.
+        self._tenants: tuple[str, ...] | None = None
 
     # what a subclass says
 
@@ -62,6 +72,10 @@ class ConfirmSheet(Sheet):
 
     def field_changed(self) -> None:
         """Another value was chosen: work out anew what it would do."""
+
+    def waits_for(self) -> str:
+        """Why nothing can be confirmed yet."""
+        return "the server is being asked what it would do"
 
     def after_rows(self, width: int) -> Sequence[Line]:
         """What is shown below the action's own progress."""
@@ -78,7 +92,9 @@ class ConfirmSheet(Sheet):
         """Progress once it is sent; typing while a reason or a word is typed; else confirming."""
         if self.action_key is not None:
             return "progress"
-        return "typing" if self.confirmation.typing and not self.refused else "confirm"
+        # The word is typed once it can confirm something: until then keys mean what they say, such as ticking.
+        typing = self.confirmation.typing_reason or (self.confirmation.typing and self.confirmation.ready)
+        return "typing" if typing and not self.refused else "confirm"
 
     @property
     def refused(self) -> bool:
@@ -99,6 +115,8 @@ class ConfirmSheet(Sheet):
             return of_flag(self.console.state.incidents, self.row.name) is not None
         if command.id == "sheet.again":
             return self._outdated() is not None
+        if command.id == "sheet.undo":
+            return self.undo_seconds > 0
         if command.id in {"sheet.more", "sheet.less"}:
             return any(len(field.values) > 1 for field in self.fields)
         if command.id in {"sheet.next", "sheet.previous"}:
@@ -182,14 +200,31 @@ class ConfirmSheet(Sheet):
 
     def _progress(self, action: Action, width: int) -> list[Line]:
         after = self.after_rows(width)
-        # Where more is to be said below, the instances are named in one row.
-        short = 1 if after and self.screen.size.height < 40 else None
-        rows = progress_lines(action, width, self.console.clock.monotonic(), short)
+        after = [*after, *self._undo_rows(action)]
+        rows = progress_lines(action, width, self.console.clock.monotonic())
+        if after and len(rows) + len(after) > self.console.size.height - 8:
+            # There isn't room for all: the instances are named in one row.
+            rows = progress_lines(action, width, self.console.clock.monotonic(), 1)
         now = self._outdated()
         if now is not None:
             rows += wrapped(f"! {_moved_words(self.row, now)}", width, "warning", most=2)
             rows.append(line(span("a", "key"), " look again at what is there now; nothing is sent by that"))
         return [*rows, *after]
+
+    @property
+    def undo_seconds(self) -> float:
+        """For how long ``U`` takes this action back; 0 where it doesn't."""
+        action = undoable(self.console.state, self.console.server_now())
+        if isinstance(action, str) or action.key != self.action_key:
+            return 0.0
+        return undo_left(action, self.console.server_now())
+
+    def _undo_rows(self, action: Action) -> list[Line]:
+        left = self.undo_seconds
+        if not left:
+            return []
+        does = _UNDONE_BY.get(WAY_BACK[action.kind], "takes it back")
+        return [line(span("U", "key"), f" {does}", span(f"   for {left:.0f} s more", "muted"))]
 
     def _outdated(self) -> FlagRow | None:
         """The flag as it is now, where the action was refused and somebody else had changed it."""
@@ -210,6 +245,7 @@ class ConfirmSheet(Sheet):
     def on_mount(self) -> None:
         """Take the height that is needed, and remember when it was painted: keys that were typed before don't count."""
         super().on_mount()
+        self._tenants = self.console.state.tenants
         self.call_after_refresh(self.mark_painted)
 
     def mark_painted(self) -> None:
@@ -236,16 +272,23 @@ class ConfirmSheet(Sheet):
                 self.confirmation = confirming.choose(self.confirmation, command.keys.index(key) + 1, at)
             case "sheet.confirm":
                 self._take(confirming.confirm(self.confirmation, at))
+                if not self.confirmation.ready and self.action_key is None and not self.confirmation.note:
+                    self.confirmation = replace(self.confirmation, note=self.waits_for())
             case "sheet.word":
                 self._take(confirming.type_key(self.confirmation, "enter", None, at))
             case "sheet.more" | "sheet.less" if self.fields:
                 self._move_value(1 if command.id == "sheet.more" else -1, at)
-            case "sheet.next" | "sheet.previous" if self.fields:
+            case "sheet.next" | "sheet.previous" if len(self.fields) > 1:
                 self.field = (self.field + (1 if command.id == "sheet.next" else -1)) % len(self.fields)
             case "sheet.incident":
                 console = self.console
                 console.close_sheet()
                 console.handlers()["incidents"](self.row.name)
+                return
+            case "sheet.undo":
+                console = self.console
+                console.close_sheet()
+                console.handlers()["undo"]("")
                 return
             case "sheet.again":
                 now = self._outdated()
@@ -297,6 +340,8 @@ class ConfirmSheet(Sheet):
 
     def draft(self, reason: str) -> Action:
         """The action as it would be begun now."""
+        rollout = self.console.state.rollouts.get(self.row.name)
+        metric = metric_for(self.kind, rollout, reason)
         return Action(
             key=str(uuid.uuid4()),
             kind=self.kind,
@@ -307,7 +352,8 @@ class ConfirmSheet(Sheet):
             before=self.row.setting,
             begun_at=self.console.server_now(),
             asked=self.asked(),
-            metric=metric_for(self.kind, self.console.state.rollouts.get(self.row.name), reason),
+            metric=metric,
+            judged=judged_value(metric, rollout),
         )
 
     def _begin(self, reason: str) -> None:
@@ -319,6 +365,8 @@ class ConfirmSheet(Sheet):
 
     def updated(self, changed: frozenset[str]) -> None:
         """Say it when the bound flag has moved on; what was confirmed is then looked at again."""
+        if self.action_key is None:
+            self._count_others()
         if self.action_key is None and self.row.name in changed:
             now = self.console.state.flags.get(self.row.name)
             if now is None:
@@ -331,6 +379,16 @@ class ConfirmSheet(Sheet):
                     self.moved = "" if self.is_own(now) else _moved_words(self.row, now)
                     self.flag_moved(now)
         self.reframe()
+
+    def _count_others(self) -> None:
+        """Where the known tenants are others than those that were counted, count anew; ``Y`` counts once that was seen."""
+        before, self._tenants = self._tenants, self.console.state.tenants
+        if before is not None and before is not self._tenants:
+            self.tenants_changed()
+
+    def tenants_changed(self) -> None:
+        """Other tenants are known than when this was opened."""
+        self.field_changed()
 
     def flag_moved(self, now: FlagRow) -> None:
         """The flag changed while the sheet was open: show it, and let ``Y`` count again only after that."""

@@ -45,7 +45,7 @@ class KillSheet(ConfirmSheet):
             super().on_mount()
         else:
             super().on_mount()
-            self.run_worker(self._compute_behind(), exclusive=True)
+            self.behind(self._compute_behind, exclusive=True)
 
     def _computed(self) -> KillImpact | None:
         return kill_impact(self.console.state, self.row.name, self.console.server_now())
@@ -64,11 +64,15 @@ class KillSheet(ConfirmSheet):
 
     def flag_moved(self, now: FlagRow) -> None:
         """Count again: what a kill would do has changed. The kill itself stays possible, it is never too late for one."""
+        self.tenants_changed()
+
+    def tenants_changed(self) -> None:
+        """Count again."""
         if len(self.console.state.tenants) <= INLINE_TENANTS:
             self._take_impact(self._computed())
             self.call_after_refresh(self.mark_painted)
         else:
-            self.run_worker(self._compute_behind(), exclusive=True)
+            self.behind(self._compute_behind, exclusive=True)
 
     def facts(self, width: int) -> list[Line]:
         """From and to, blast radius, dependents, instances, and why it is high risk."""

@@ -8,24 +8,23 @@ from dataclasses import replace
 from flagconsole.console import confirmation as confirming
 from flagconsole.console import watched
 from flagconsole.console.actions import Asked, Kind
-from flagconsole.console.ages import ago_words
 from flagconsole.console.canary_view import looked_span
 from flagconsole.console.confirmation import OTHER
 from flagconsole.console.figures import OUTCOME_ROLE, OUTCOME_SIGN, OUTCOME_WORD, phase_share
-from flagconsole.console.glyphs import ARROW, CURSOR
+from flagconsole.console.glyphs import ARROW
 from flagconsole.console.impact import last_part
 from flagconsole.console.keymap import Command
 from flagconsole.console.line import Line, cut, line
-from flagconsole.console.rollouts import RolloutRow, TickRow
+from flagconsole.console.rollouts import RolloutRow
 from flagconsole.console.rows import FlagRow
 from flagconsole.console.safe import span
-from flagconsole.console.sheets.confirm_sheet import ConfirmSheet
+from flagconsole.console.sheets.ticking import TickingSheet
 from flagconsole.console.verdicts import PASS
 from flagconsole.console.widgets.env_bar import is_production
 from flagconsole.domain.duration import length_text, part_of
 
 
-class PromoteSheet(ConfirmSheet):
+class PromoteSheet(TickingSheet):
     """Takes a rollout to its next phase."""
 
     kind = Kind.PROMOTE
@@ -34,11 +33,9 @@ class PromoteSheet(ConfirmSheet):
     versioned = True
 
     def __init__(self, row: FlagRow, environment: str) -> None:
-        super().__init__(row, environment, ready=False)
+        super().__init__(row, environment)
         self.past = False
-        self.marked = 0
         self.asked_about: tuple[str, str] | None = None
-        self.ticking = False
 
     # what is known
 
@@ -54,17 +51,9 @@ class PromoteSheet(ConfirmSheet):
         return None if judged is None else (judged.kind, judged.because)
 
     @property
-    def checklist(self) -> tuple[TickRow, ...]:
-        """The checklist, where the next phase asks for it and something is left of it."""
-        story, rollout = self.console.state.stories.get(self.row.name), self.rollout
-        if story is None or rollout is None or not rollout.first_canary_is_next or not story.unticked:
-            return ()
-        return story.checklist
-
-    @property
-    def unticked(self) -> tuple[str, ...]:
-        """What is left of the checklist."""
-        return tuple(tick.item for tick in self.checklist if tick.missing)
+    def asks_for_ticks(self) -> bool:
+        """Before the first canary."""
+        return self.rollout is not None and self.rollout.first_canary_is_next
 
     @property
     def passes(self) -> bool:
@@ -76,7 +65,7 @@ class PromoteSheet(ConfirmSheet):
     def on_mount(self) -> None:
         """Fetch the checklist, then ask the server whether it would promote."""
         super().on_mount()
-        self.run_worker(self._look(), exclusive=True)
+        self.behind(self._look, exclusive=True)
 
     async def _look(self) -> None:
         """Ask anew; only what the server would do can be confirmed."""
@@ -87,9 +76,9 @@ class PromoteSheet(ConfirmSheet):
             self.refusal = found
         else:
             console.publish(watched.with_story(console.state, found, self.row.name), frozenset())
-            self._mark_missing()
+            self.mark_missing()
             result = await console.session.questions.dry_promote(
-                self.row.name, self.row.version, past_verdict=self.past
+                self.row.name, self.row.version, past_verdict=self.past, checked=self.checked
             )
             self.refusal = result if isinstance(result, str) else ""
         word = last_part(self.row.name) if self.past or is_production(self.environment) else None
@@ -103,7 +92,7 @@ class PromoteSheet(ConfirmSheet):
     def field_changed(self) -> None:
         """The flag moved: ask anew."""
         self.confirmation = replace(self.confirmation, ready=False)
-        self.run_worker(self._look(), exclusive=True)
+        self.behind(self._look, exclusive=True)
 
     def updated(self, changed: frozenset[str]) -> None:
         """A look that says something else is asked about anew: the refusal of before isn't that of now."""
@@ -113,8 +102,8 @@ class PromoteSheet(ConfirmSheet):
             self.field_changed()
 
     def asked(self) -> Asked:
-        """Whether to go past the verdict."""
-        return Asked(past_verdict=self.past)
+        """Whether to go past the verdict, and whether to write the checklist down."""
+        return Asked(past_verdict=self.past, checked=self.checked)
 
     # keys
 
@@ -126,8 +115,6 @@ class PromoteSheet(ConfirmSheet):
     def offers(self, command: Command) -> bool:
         """Ticking while something is left to tick; ``!`` where only the verdict is in the way, and for admins."""
         match command.id:
-            case "sheet.tick" | "sheet.tick_all":
-                return bool(self.unticked)
             case "sheet.next" | "sheet.previous":
                 return len(self.checklist) > 1
             case "sheet.past":
@@ -137,35 +124,12 @@ class PromoteSheet(ConfirmSheet):
 
     def run_own(self, command: Command, at: float) -> None:
         """Mark, tick, go past the verdict."""
-        items = self.checklist
-        match command.id:
-            case "sheet.next" | "sheet.previous" if items:
-                self.marked = (self.marked + (1 if command.id == "sheet.next" else -1)) % len(items)
-            case "sheet.tick" if items and items[self.marked].missing:
-                self._tick((items[self.marked].item,))
-            case "sheet.tick_all" if self.unticked:
-                self._tick(self.unticked)
-            case "sheet.past" if self.offers(command):
-                self.past = True
-                self.field_changed()
-        self.confirmation = replace(self.confirmation, last_key_at=at)
-
-    def _tick(self, items: tuple[str, ...]) -> None:
-        if not self.ticking:
-            self.ticking = True
-            self.run_worker(self._ticked(items))
-
-    async def _ticked(self, items: tuple[str, ...]) -> None:
-        problem = await self.console.session.questions.tick(self.row.name, items)
-        self.ticking = False
-        if problem:
-            self.confirmation = replace(self.confirmation, note=f"not ticked: {problem}")
-        await self._look()
-
-    def _mark_missing(self) -> None:
-        """Mark the next that is to be ticked, from the marked one on."""
-        places = [place for place, item in enumerate(self.checklist) if item.missing]
-        self.marked = next((place for place in places if place >= self.marked), places[0] if places else 0)
+        if command.id in {"sheet.next", "sheet.previous"}:
+            self.mark(1 if command.id == "sheet.next" else -1)
+        elif command.id == "sheet.past" and self.offers(command):
+            self.past = True
+            self.field_changed()
+        super().run_own(command, at)
 
     # what is said
 
@@ -190,7 +154,7 @@ class PromoteSheet(ConfirmSheet):
         if judged is None:
             rows += self.labelled("JUDGE", (span("not judged in this phase yet", "warning"),), width)
         else:
-            sign = span(f"{OUTCOME_SIGN[judged.kind]} {OUTCOME_WORD[judged.kind]}", OUTCOME_ROLE[judged.kind])
+            sign = span(f"{OUTCOME_SIGN[judged.shown]} {OUTCOME_WORD[judged.shown]}", OUTCOME_ROLE[judged.shown])
             said = line(sign, span(f"  {judged.because}  "), *looked_span(rollout, judged, now))
             rows += self.labelled("JUDGE", cut(said, width - 7), width)
         if phase is not None and not rollout.enough:
@@ -198,25 +162,7 @@ class PromoteSheet(ConfirmSheet):
             rows += self.labelled("TIME", (span(fresh, "warning"),), width)
         if self.past:
             rows.append(line(span("! PAST THE VERDICT: the log will say so", "danger")))
-        rows += self._checklist_rows(now)
+        rows += self.checklist_rows(now)
         if self.refusal and (not self.unticked or not self.passes):
             rows += self.labelled("REFUSED", self.refusal, width)
-        return rows
-
-    def _checklist_rows(self, now: float) -> list[Line]:
-        items = self.checklist
-        if not items:
-            return []
-        rows = [
-            line(
-                span("CHECKLIST", "header"),
-                span("  before a canary; t ticks the marked one, a all, in your name", "muted"),
-            )
-        ]
-        for place, tick in enumerate(items):
-            mark = CURSOR if place == self.marked else " "
-            by = f"  {tick.by}, {ago_words(now - tick.at)}" if tick.by and tick.at is not None else ""
-            by = by or ("  the store knows it" if tick.known else "")
-            sign = span("[ ] " if tick.missing else "[✓] ", "warning" if tick.missing else "good")
-            rows.append(line(span(f"{mark} ", "key"), sign, span(tick.item), span(by, "muted")))
         return rows

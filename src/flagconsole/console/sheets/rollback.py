@@ -97,7 +97,7 @@ class RollbackSheet(ConfirmSheet):
         self.kind = Kind.ROLLBACK if self.way == UNDO else Kind.PLAYBOOK
         self.refusal, self.change, self.radius = "", None, None
         self.confirmation = replace(self.confirmation, ready=False, painted_at=None, word=None)
-        self.run_worker(self._ask(), exclusive=True)
+        self.behind(self._ask, exclusive=True)
 
     async def _ask(self) -> None:
         """The dry run. A refusal is shown, and then there is nothing to confirm."""

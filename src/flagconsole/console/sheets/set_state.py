@@ -90,7 +90,7 @@ class SetSheet(ConfirmSheet):
             self.confirmation, ready=False, painted_at=None, word=last_part(self.row.name) if guarded else None
         )
         if not self.same:
-            self.run_worker(self._count(), exclusive=True)
+            self.behind(self._count, exclusive=True)
 
     async def _count(self) -> None:
         console, state = self.console, self.console.state

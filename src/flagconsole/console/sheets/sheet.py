@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual import events
+from textual.worker import Worker
 
 from flagconsole.console.frame import framed
 from flagconsole.console.line import Line, cells, folded, line_width
@@ -66,6 +67,13 @@ class Sheet(Painted):
 
     def seen_anew(self) -> None:
         """The sheet is in view again, after something lay over it."""
+
+    def behind(
+        self, work: Callable[[], Coroutine[None, None, None]], *, group: str = "default", exclusive: bool = False
+    ) -> None:
+        """Run ``work`` beside the event loop's other tasks. It is a function, not a coroutine: one that is replaced before it
+        began has then not been begun."""
+        _: Worker[None] = self.run_worker(work, group=group, exclusive=exclusive)
 
     def run(self, command: Command, key: str, event: events.Key) -> None:
         """Do what a key of this sheet's context means."""

@@ -65,7 +65,7 @@ class UndoSetSheet(ConfirmSheet):
         """Ask anew; until that is answered nothing can be confirmed."""
         self.result, self.impact, self.refusal = None, None, ""
         self.confirmation = replace(self.confirmation, ready=False, painted_at=None, word=None)
-        self.run_worker(self._ask(), exclusive=True)
+        self.behind(self._ask, exclusive=True)
 
     async def _ask(self) -> None:
         asked, state = self.asked(), self.console.state

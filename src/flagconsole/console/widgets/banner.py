@@ -69,9 +69,14 @@ class Banner(Painted):
 
     def fit(self) -> None:
         """As high as there is to say."""
-        height = len(self.lines(self.app.size.width))
+        height = self.rows_taken
         self.display = height > 0
         self.styles.height = max(1, height)
+
+    @property
+    def rows_taken(self) -> int:
+        """The rows that it takes now."""
+        return len(self.lines(self.app.size.width))
 
     def draw(self, width: int, height: int) -> list[Line]:
         """The rows."""

@@ -8,6 +8,7 @@ from flagconsole.console import canary_events, canary_view
 from flagconsole.console.comparisons import compared
 from flagconsole.console.line import Line, cut, line
 from flagconsole.console.safe import span
+from flagconsole.console.widgets.banner import Banner
 from flagconsole.console.widgets.painted import Painted
 from flagconsole.console.widgets.rollout_pane import missing_line
 from flagconsole.domain.states import FlagState
@@ -33,7 +34,7 @@ class CanaryHead(Painted):
         flag, rollout = state.flags.get(self.flag_name), state.rollouts.get(self.flag_name)
         if flag is None:
             return [line(span(f" {self.flag_name}", "strong"), span("  is archived", "warning"))]
-        rows = [canary_view.title_line(flag, rollout)]
+        rows = [canary_view.title_line(flag, rollout, width)]
         if flag.state is FlagState.KILL:
             rows.append(
                 line(span(" ■ KILLED for everyone", "state_kill"), span("   only a revive (V) clears it", "muted"))
@@ -44,12 +45,14 @@ class CanaryHead(Painted):
                 return rows
         if rollout is None:
             return [*rows, *canary_view.no_rollout_rows(flag, console.powers().administer)]
-        rows += [canary_view.rail_line(rollout, width), canary_view.standing_line(rollout, now, flag)]
         short = self.screen.size.height < TALL
+        brief = short and self.sheet_height > 0
+        rows.append(canary_view.rail_line(rollout, width))
+        rows += canary_view.standing_rows(rollout, now, flag, width, 1 if brief else 4)
         if not short:
             rows.append(line(span("─" * width, "faint")))
         rows += canary_view.criteria_rows(state, rollout, now, width, FEW_CRITERIA if short else None)
-        rows += canary_view.verdict_rows(state, rollout, now, width)
+        rows += canary_view.verdict_rows(state, rollout, now, width, 1 if brief else 3)
         words = compared(rollout.current) if rollout.active and not short else ""
         return [*rows, cut(line(span(f"   {words}", "muted")), width)] if words else rows
 
@@ -57,6 +60,7 @@ class CanaryHead(Painted):
         """Take the height that is needed; no more than leaves room for what an open sheet needs, else for a chart."""
         size = self.screen.size
         others = self.sheet_height + (2 if size.height < TALL else 7) if self.sheet_height else 9
+        others += sum(banner.rows_taken for banner in self.screen.query(Banner))
         self.styles.height = max(1, min(len(self.rows(size.width)), size.height - others))
 
     def repaint(self) -> None:

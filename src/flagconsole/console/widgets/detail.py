@@ -9,7 +9,7 @@ from flagconsole.console.ages import ago_words, moment_text
 from flagconsole.console.arrival import arrival
 from flagconsole.console.attention import KILLED_RANK
 from flagconsole.console.glyphs import ARROW, EMPTY, STATE_GLYPH, STATE_ROLE
-from flagconsole.console.impact import KillImpact, known_dependencies
+from flagconsole.console.impact import KillImpact, known_dependencies, stopped_by
 from flagconsole.console.line import BLANK, Line, cell, joined, line, pad, wrapped
 from flagconsole.console.rows import ChangeRow, FlagRow
 from flagconsole.console.safe import Span, span
@@ -78,7 +78,16 @@ def reach_lines(state: ConsoleState, row: FlagRow) -> list[Line]:
     besides = [f"{reach.shadow} in shadow"] if reach.shadow else []
     besides += [f"{own} with an override"] if own else []
     rows = [line(span(reach.enabled, "strong"), span(f" of {reach.tenants} tenants ({share})"))]
+    rows += [stopped_line(state, row)] if stopped_by(state, row) is not None else []
     return [*rows, line(span(", ".join(besides), "muted"))] if besides else rows
+
+
+def stopped_line(state: ConsoleState, row: FlagRow) -> Line:
+    """Which flag that it needs keeps it from everybody; empty where none does."""
+    found = stopped_by(state, row)
+    if found is None:
+        return ()
+    return line(span("needs ", "warning"), span(found[0], "link"), span(f": {found[1].value}", "warning"))
 
 
 def tenant_lines(state: ConsoleState, row: FlagRow, now: float, width: int) -> list[Line]:
@@ -234,6 +243,7 @@ def strip_lines(state: ConsoleState, row: FlagRow, now: float, width: int, *, as
     facts = [line(span(row.name, "strong")), line(state_span(row.state, row.setting))]
     if reach is not None:
         facts.append(line(span(f"{reach.enabled} of {reach.tenants} tenants")))
+    facts.append(stopped_line(state, row))
     if is_unseen(state, row):
         facts.append(line(span(f"{EMPTY} new", "changed"), span("  c: seen", "muted")))
     dependents = len(state.ruleset.dependents(row.name))

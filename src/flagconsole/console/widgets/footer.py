@@ -60,4 +60,8 @@ class Footer(Painted):
         if flag is not None and flag.state is FlagState.KILL:
             # A second kill changes nothing: the room is for what clears it.
             commands = tuple(command._replace(spare=_KILLED.get(command.id, command.spare)) for command in commands)
+        rollout = None if flag is None else self.console.state.rollouts.get(flag.name)
+        if rollout is not None and rollout.active and rollout.held_by_server:
+            # It waits for a person: the key that helps stays.
+            commands = tuple(command._replace(spare=0) if command.id == "promote" else command for command in commands)
         return [footer(commands, width)]

@@ -102,7 +102,7 @@ def criteria_lines(rollout: RolloutRow, now: float, width: int) -> list[Line]:
         lines.append(line(span(f"and {len(rows) - MOST} more", "muted")))
     looked = now - judged.at
     late = looked > 3 * (rollout.current.tick_seconds if rollout.current is not None else 60.0)
-    word = span(f"{OUTCOME_SIGN[judged.kind]} {OUTCOME_WORD[judged.kind]}", OUTCOME_ROLE[judged.kind])
+    word = span(f"{OUTCOME_SIGN[judged.shown]} {OUTCOME_WORD[judged.shown]}", OUTCOME_ROLE[judged.shown])
     lines.append(line(word, span(f"  looked {ago_words(looked)}", "danger" if late else "muted")))
     return lines
 
@@ -160,7 +160,7 @@ def course_line(state: ConsoleState, name: str, now: float, width: int, *, ascii
 
 
 def _course(window: MetricWindow, metric: str, kind: str, width: int, *, ascii_only: bool) -> Line:
-    values = window.series(window.judged_group, metric)
+    values = window.drawn(window.judged_group, metric)
     newest = window.newest(window.judged_group, metric)
     shown = NOTHING if newest is None else value_text(newest, kind)
     return line(span(sparkline(values, width, ascii_only=ascii_only), "strong"), cell(shown, 8, "plain", right=True))
