@@ -95,7 +95,7 @@ class DeclineSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending and not why_over(self.approval, self.console.server_now()):
             self.sending = True
-            self.behind(self._send(reason))
+            self.behind(lambda: self._send(reason))
 
     async def _send(self, reason: str) -> None:
         console, row = self.console, self.approval

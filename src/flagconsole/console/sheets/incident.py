@@ -54,7 +54,7 @@ class IncidentSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending:
             self.sending = True
-            self.behind(self._send(reason))
+            self.behind(lambda: self._send(reason))
 
     async def _send(self, reason: str) -> None:
         console = self.console

@@ -83,7 +83,7 @@ class ReviewSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending:
             self.sending = True
-            self.behind(self._send(reason))
+            self.behind(lambda: self._send(reason))
 
     async def _send(self, note: str) -> None:
         console = self.console
