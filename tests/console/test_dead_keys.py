@@ -55,9 +55,9 @@ async def test_a_sheet_says_which_keys_count_and_help_lies_over_it(open_console:
         assert console.server.requests == []
         await console.press("Y")
         await console.until("ACCEPTED")
-        for key, name in (("U", "U"), ("down", "↓")):
+        for key, name in (("C", "C"), ("down", "↓")):
             await console.press(key)
-            assert f"{name} does nothing here: x close" in console.screen()
+            assert f"{name} does nothing here: U undo, x close" in console.screen()
         await console.press("?")
         await console.until("HELP")
         await console.press("escape", "x")

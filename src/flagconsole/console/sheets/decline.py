@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from flagconsole.console import confirmation as confirming
 from flagconsole.console.actions import Kind
@@ -95,7 +96,7 @@ class DeclineSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending and not why_over(self.approval, self.console.server_now()):
             self.sending = True
-            self.behind(lambda: self._send(reason))
+            self.behind(partial(self._send, reason))
 
     async def _send(self, reason: str) -> None:
         console, row = self.console, self.approval

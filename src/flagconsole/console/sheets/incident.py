@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flagconsole.console import watched_incidents
 from flagconsole.console.actions import Kind
 from flagconsole.console.confirmation import OTHER
@@ -54,7 +56,7 @@ class IncidentSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending:
             self.sending = True
-            self.behind(lambda: self._send(reason))
+            self.behind(partial(self._send, reason))
 
     async def _send(self, reason: str) -> None:
         console = self.console

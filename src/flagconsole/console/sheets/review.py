@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flagconsole.console.actions import Kind
@@ -83,7 +84,7 @@ class ReviewSheet(ConfirmSheet):
     def _begin(self, reason: str) -> None:
         if not self.sending:
             self.sending = True
-            self.behind(lambda: self._send(reason))
+            self.behind(partial(self._send, reason))
 
     async def _send(self, note: str) -> None:
         console = self.console
