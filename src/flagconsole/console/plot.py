@@ -18,7 +18,7 @@ MOST_HEIGHT: Final = 200
 _HEADROOM: Final = 1.5
 _ROBUST: Final = 0.98
 _TICKS: Final = 5
-#: What lines are drawn with: fine dots where colours tell them apart, and without colours a mark for each.
+#: What lines are drawn with: fine dots, or a mark for each.
 _FINE: Final = "braille"
 _MARKS: Final = ("*", "o", "+", "x", "#", "=", "%", "~")
 
@@ -32,9 +32,17 @@ class Line(NamedTuple):
 
 
 def chart(
-    title: str, lines: Sequence[Line], starts: Sequence[datetime], *, width: int, height: int, colours: bool
+    title: str,
+    lines: Sequence[Line],
+    starts: Sequence[datetime],
+    *,
+    width: int,
+    height: int,
+    colours: bool,
+    marked: bool = False,
 ) -> str:
-    """The lines over ``starts`` as a chart of ``width`` × ``height`` characters; a word where there is nothing to draw."""
+    """The lines over ``starts`` as a chart of ``width`` × ``height`` characters; a word where there is nothing to draw.
+    ``marked`` draws each line with a mark of its own, which needs no colours to be told from the others."""
     title = safe_text(title, 100)
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return f"{title}: too small for a chart"
@@ -53,7 +61,7 @@ def chart(
     plotext.xlim(0, max(1, len(starts) - 1))
     plotext.ylim(0, top)
     for place, line in enumerate(lines):
-        mark = _FINE if colours or len(lines) == 1 else _MARKS[place % len(_MARKS)]
+        mark = _MARKS[place % len(_MARKS)] if marked else _FINE
         name: str | None = safe_text(line.name, 30)
         for xs, ys in segments(line.values, top):
             draw = plotext.plot if len(xs) > 1 else plotext.scatter

@@ -147,7 +147,9 @@ def _draw(found: FlagMetrics, metric: str) -> None:
     unit = " (%)" if share else " (ms)" if metric.startswith("latency") else ""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _PIPE_WIDTH
     title = f"{safe_text(metric, 64)}{unit}"
-    drawn = chart(title, lines, found.starts, width=width, height=_CHART_HEIGHT, colours=has_colours())
+    colours = has_colours()
+    marked = not colours and len(lines) > 1
+    drawn = chart(title, lines, found.starts, width=width, height=_CHART_HEIGHT, colours=colours, marked=marked)
     # click would strip the colours again where it believes there is no terminal.
     click.echo(drawn, color=True)
 
