@@ -131,7 +131,7 @@ def test_a_tenant_that_the_store_does_not_know_is_told(flags, home):
 
 
 def test_around_takes_a_time_of_day(flags):
-    assert flags("history", "--around", "0m").out.count("\n") > 2
+    assert "27 flags" in flags("history", "--around", "0m").out
     wrong = flags("history", "--around", "noon")
     assert (wrong.code, "not a time like 03:14, 20m (ago)" in wrong.err) == (2, True)
 
