@@ -39,6 +39,7 @@ BASES = {
     "FilteredScreen",
     "ListScreen",
     "ModalScreen",
+    "TickingSheet",
     "ConfirmSheet",
     "IncidentSheet",
     "Sheet",

@@ -260,6 +260,7 @@ def test_no_grace_is_an_error_at_once(server, provide, told):
 
 def test_shutting_down_closes_the_client_and_tells_nothing_more(server, provide, told):
     provide()
+    until(lambda: told.names() == ["READY"])
     api.shutdown()
     until(lambda: any(report["leaving"] for report in server.reports))
     until(lambda: not [thread for thread in threading.enumerate() if thread.name == "flagconsole-openfeature"])

@@ -22,6 +22,7 @@ from flagconsole.domain.stored_plan import PlanEntry
 from flagconsole.operations.keys import authenticate
 from flagconsole.operations.permissions import Operation
 from flagconsole.operations.plan_file import named_plan
+from flagconsole.operations.rollout_service import RolloutOperations
 from flagconsole.operations.service import Operations
 from flagconsole.operations.store_environments import create_environment, rename_environment
 from flagconsole.operations.transfer import transfer
@@ -62,6 +63,7 @@ async def live(operations, store, store_url) -> None:
     )
     schedule = (await operations.schedule(BOB, "pos.lite", wanted, version=1)).schedule
     await operations.cancel_schedule(BOB, schedule.schedule_id, ScheduleCancel(cancel_reason="not today"))
+    await RolloutOperations(store).tick(BOB, "pos.lite", ("rollback tried",), "on tuesday")
     entry = PlanEntry(plan=named_plan("default", "pos.lite", ()).model_copy(update={"name": "slow"}))
     for plans, prune in (((entry,), False), ((), True)):
         request = PlanRequest(environment=Environment(flags=(), plans=plans), prune=prune)
@@ -92,6 +94,7 @@ async def test_each_is_put_down_once_with_who_and_why_and_moves_no_revision(oper
         "approval_declined",
         "schedule_created",
         "schedule_cancelled",
+        "checklist_ticked",
         "plan_written",
         "plan_removed",
         "key_revoked",
@@ -100,20 +103,21 @@ async def test_each_is_put_down_once_with_who_and_why_and_moves_no_revision(oper
     ]
     assert set(await kinds(operations)) == {kind.value for kind in ActKind}
     acts = (await operations.audit_log(ADMIN, limit=500)).acts[::-1]
-    assert [act.act_id for act in acts] == list(range(1, 18))
+    assert [act.act_id for act in acts] == list(range(1, 19))
     assert [act.reason for act in acts if act.reason] == [
         "3 a.m.",
         "fine",
         "no",
         "later",
         "not today",
+        "on tuesday",
         "as agreed",
         "as agreed",
     ]
     assert (acts[0].done_by, acts[0].key_id, acts[0].details["role"]) == ("bob", "key-of-bob", "admin")
     assert acts[4].break_glass == acts[3].subject
     report = await operations.verify_audit(ADMIN)
-    assert (report.verified, report.entries, report.acts.entries) == (True, 1, 17)
+    assert (report.verified, report.entries, report.acts.entries) == (True, 1, 18)
     async with store.read() as reader:
         assert (await reader.head()).revision == 1
         assert [change.change_id for change in await reader.changes()] == [1]
