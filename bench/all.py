@@ -14,11 +14,14 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Final
 
 from bench.record import keep_failure, kept
 from bench.registry import BENCHMARKS
 from bench.stamp import ROOT
 
+#: The machine's load before anything was measured: what the benchmark before has left of its own isn't other work.
+_LOAD: Final = os.getloadavg()[0]
 #: How a benchmark's process ends: 1 says that an answer was wrong, which is recorded; anything else that nothing was.
 _FOUND = (0, 1)
 
@@ -26,7 +29,8 @@ _FOUND = (0, 1)
 def measured(name: str, *, quick: bool) -> str | None:
     """Have one measured and recorded by a process of its own; what went wrong, if anything."""
     before = kept().get(name)
-    command = [sys.executable, "-m", "bench", name, "--record", "--json", *(["--quick"] if quick else [])]
+    command = [sys.executable, "-m", "bench", name, "--record", "--json", f"--load-before={_LOAD}"]
+    command += ["--quick"] if quick else []
     # In a session of its own, so that whatever it has started ends with it when it takes too long.
     process = subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True

@@ -27,10 +27,12 @@ def run(name: str, arguments: list[str]) -> int:
     parser.add_argument("--quick", action="store_true", help="few and short rounds")
     parser.add_argument("--json", action="store_true", help="only the JSON object")
     parser.add_argument("--record", action="store_true", help="keep it below bench/results and in docs/benchmarks.md")
+    parser.add_argument("--load-before", type=float, help="the machine's load before this run's own [as it is]")
     chosen = parser.parse_args(arguments)
     module = importlib.import_module(f"bench.{name}")
     parser.description = module.__doc__
-    before, begun, facts = os.getloadavg()[0], time.monotonic(), stamp()
+    before = os.getloadavg()[0] if chosen.load_before is None else chosen.load_before
+    begun, facts = time.monotonic(), stamp()
     table: Table = module.table(quick=chosen.quick)
     facts["how busy"] = busyness(before, os.getloadavg()[0])
     if chosen.record:
