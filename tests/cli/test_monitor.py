@@ -100,7 +100,7 @@ def test_nothing_measured_spends_no_budget(started, store_path):
     judged(store_path, VerdictKind.NO_DATA, because="no operations", operations=0, tenants=0, budget_spent=0.16)
     said = started("monitor", "pos.lite", "--duration", "1s")
     assert "0 operations of 0 tenants" in said.out
-    assert "budget" not in said.out
+    assert "false alarm" not in said.out
 
 
 @pytest.mark.parametrize(
@@ -109,13 +109,20 @@ def test_nothing_measured_spends_no_budget(started, store_path):
 )
 def test_it_ends_with_the_verdict(started, store_path, kind, code):
     judged(
-        store_path, kind, because="bad \x1b[31mtext", operations=1234, tenants=1, budget_spent=0.12, data_age_seconds=3
+        store_path,
+        kind,
+        because="bad \x1b[31mtext",
+        operations=1234,
+        tenants=1,
+        budget=0.01,
+        budget_spent=0.12,
+        data_age_seconds=3,
     )
     said = started("monitor", "pos.lite", "--duration", "1s")
     assert said.code == code
     assert "shadow of quick, running" in said.out
     assert "error_rate 0.42 % (limit > 2.00 %)" in said.out
-    assert "data 3 s old  1234 operations of 1 tenant  false-alarm budget 12% spent" in said.out
+    assert "data 3 s old  1234 operations of 1 tenant  chance of a false alarm so far 0.12 of at most 1 %" in said.out
     assert "\x1b" not in said.out
     assert "end: " in said.out.splitlines()[-1]
     assert "rolled back" not in said.out
@@ -242,7 +249,7 @@ def test_while_it_is_rolled_back_it_is_still_judged_or_said_not_to_be(started, s
     assert "✗ fail, rolling back" in row
     assert "rolling back (gradual): slow" in row
     followed = started("monitor", "pos.lite", "--duration", "1s")
-    assert "false-alarm budget" not in followed.out
+    assert "false alarm" not in followed.out
     assert "is a server running on this store?" not in followed.out
     monkeypatch.setattr(command, "_LATE_SECONDS", -200.0)
     assert "is a server running on this store?" in started("monitor", "pos.lite", "--duration", "1s").out

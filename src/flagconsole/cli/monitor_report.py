@@ -131,8 +131,8 @@ def describe(rollout: Rollout, *, why: bool = True) -> str:
 def verdict_line(
     verdict: StoredVerdict, nearest: CriterionResult | None, room: int | None = None, *, known: bool = False
 ) -> str:
-    """The verdict, what is nearest to failing, and why, where that isn't ``known`` already; then how old the data are, from how much, and what the look has cost of the
-    false-alarm budget, as far as there are columns of ``room`` (None: all of it)."""
+    """The verdict, what is nearest to failing, and why, where that isn't ``known`` already; then how old the data are, from how much, and what the looks have used of the
+    chance of a false alarm, as far as there are columns of ``room`` (None: all of it)."""
     parts = [GLYPHS[verdict.kind]]
     if nearest is not None:
         parts.append(criterion_line(nearest))
@@ -151,7 +151,11 @@ def _beside(verdict: StoredVerdict) -> Iterator[str]:
     if verdict.operations is not None:
         yield f"{verdict.operations} operations of {verdict.tenants} tenant{'s' * (verdict.tenants != 1)}"
     if verdict.budget_spent is not None and verdict.operations != 0:  # of nothing measured nothing can be a false alarm
-        yield f"false-alarm budget {verdict.budget_spent:.0%} spent"
+        spent = verdict.budget_spent
+        used = f"{spent:.0%} of what is allowed"
+        if verdict.budget is not None:
+            used = f"{spent * verdict.budget * 100:.2g} of at most {verdict.budget * 100:.3g} %"
+        yield f"chance of a false alarm so far {used}"
 
 
 def criterion_line(result: CriterionResult) -> str:
