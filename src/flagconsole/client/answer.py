@@ -11,7 +11,8 @@ from flagconsole.domain.text import safe_text
 if TYPE_CHECKING:
     import httpx
 
-MAX_BODY: Final = 64 * 1024 * 1024
+#: A listing of a hundred thousand flags has some 75 MB.
+MAX_BODY: Final = 256 * 1024 * 1024
 MAX_PROBLEM: Final = 256 * 1024
 _MAX_DETAILS: Final = 50
 
